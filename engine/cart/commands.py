@@ -1,0 +1,310 @@
+"""What a caller may do to a cart: one small class each, and the operations it turns into.
+
+A command's `ops` needs no read of the cart: a line's id is a hash of what is wished, so adding to it and creating it
+are the same operation, and adds from many devices commute. Commands are built from requests by `engine.pricing.admission`,
+which checks them against the shop first; the script `storage/lua/commit.lua` applies the operations.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.cart.model import DeliveryChoice, Facts
+from engine.types import ChannelId, CustomerId, LineId, MemberId, Sku, StoreId
+
+Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
+Op = list[Plain]
+"""An operation as the script reads it: a verb and its arguments; ``False`` stands for an absent one."""
+
+
+def line_id(sku: Sku, options: Iterable[tuple[str, str]] = (), seller: str = "", line_key: str = "") -> LineId:
+    """Return the id of the line that holds this wish: 16 hexadecimal digits, the same on every machine."""
+    parts = [sku, seller, line_key]
+    for name, value in sorted(options):
+        parts += [name, value]
+    framed = "".join(f"{len(part)}:{part}" for part in parts)
+    return LineId(hashlib.blake2b(framed.encode(), digest_size=8).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class SoldWhere:
+    """Where a line may be added: what the script compares the cart's own channel and store with.
+
+    None means no restriction. ``storeless`` are the channels in which it is sold to a cart that names no store.
+    """
+
+    channels: tuple[ChannelId, ...] | None
+    stores: tuple[StoreId, ...] | None
+    storeless: tuple[ChannelId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A wish to add. ``quantity`` counts pieces, or thousandths where ``measured``."""
+
+    sku: Sku
+    quantity: int
+    measured: bool = False
+    options: tuple[tuple[str, str], ...] = ()
+    seller: str = ""
+    line_key: str = ""
+    note: str = ""
+    delivery: DeliveryChoice | None = None
+    label_price_minor: int | None = None
+    label_currency: str = ""
+    sold_where: SoldWhere | None = None
+
+    @property
+    def id(self) -> LineId:
+        """The line it goes to."""
+        return line_id(self.sku, self.options, self.seller, self.line_key)
+
+    def op(self) -> Op:
+        """Return the operation; attributes only count where the line does not exist yet."""
+        attributes: dict[str, Plain] = {"s": self.sku}
+        if self.measured:
+            attributes["m"] = 1
+        if self.options:
+            attributes["o"] = [list(option) for option in self.options]
+        if self.seller:
+            attributes["e"] = self.seller
+        if self.line_key:
+            attributes["k"] = self.line_key
+        if self.note:
+            attributes["n"] = self.note
+        if self.delivery:
+            attributes["d"] = _delivery(self.delivery)
+        if self.label_price_minor is not None:
+            attributes["p"] = self.label_price_minor
+            attributes["pc"] = self.label_currency
+        return ["add", self.id, self.quantity, attributes, _guard(self.sold_where)]
+
+
+@dataclass(frozen=True, slots=True)
+class AddLines:
+    """Add to lines, creating those that are not there. Commutes with every other add."""
+
+    lines: tuple[NewLine, ...]
+
+    def ops(self) -> list[Op]:
+        """One operation a line."""
+        return [line.op() for line in self.lines]
+
+
+@dataclass(frozen=True, slots=True)
+class LineChange:
+    """New values for an existing line; None leaves a value as it is.
+
+    ``quantity_thousandths`` is in thousandths for every product, because only the script knows how the line counts; 0
+    removes the line. ``if_version`` makes the change conditional on the line not having changed since that version.
+    """
+
+    line: LineId
+    quantity_thousandths: int | None = None
+    note: str | None = None
+    delivery: DeliveryChoice | None = None
+    clear_delivery: bool = False
+    if_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLines:
+    """Set quantities, notes or delivery choices of lines."""
+
+    changes: tuple[LineChange, ...]
+
+    def ops(self) -> list[Op]:
+        """One operation for each value that is set."""
+        ops: list[Op] = []
+        for change in self.changes:
+            guard = _version(change.if_version)
+            if change.note is not None:
+                ops.append(["line_put", change.line, "n", change.note, guard])
+            if change.delivery is not None or change.clear_delivery:
+                value = _delivery(change.delivery) if change.delivery else False
+                ops.append(["line_put", change.line, "d", value, guard])
+            if change.quantity_thousandths is not None:
+                ops.append(["set", change.line, change.quantity_thousandths, guard])
+        return ops
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveLines:
+    """Remove lines, whoever put them; a line that is not there is refused."""
+
+    lines: tuple[LineId, ...]
+    if_version: int | None = None
+
+    def ops(self) -> list[Op]:
+        """One operation a line."""
+        return [["del", line, _version(self.if_version)] for line in self.lines]
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Remove all lines, codes, fees and the note; context, members and customer stay."""
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["clear"]]
+
+
+@dataclass(frozen=True, slots=True)
+class AddCodes:
+    """Add codes: pairs of (canonical, as entered). A code that is there already stays as it is."""
+
+    codes: tuple[tuple[str, str], ...]
+
+    def ops(self) -> list[Op]:
+        """One operation a code."""
+        return [["code", canonical, entered] for canonical, entered in self.codes]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveCodes:
+    """Remove codes, by their canonical form; one that is not there is refused."""
+
+    codes: tuple[str, ...]
+
+    def ops(self) -> list[Op]:
+        """One operation a code."""
+        return [["uncode", canonical] for canonical in self.codes]
+
+
+@dataclass(frozen=True, slots=True)
+class AddFees:
+    """Add to chosen fees."""
+
+    fees: tuple[tuple[str, int], ...]
+
+    def ops(self) -> list[Op]:
+        """One operation a fee."""
+        return [["fee", fee, quantity] for fee, quantity in self.fees]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFees:
+    """Take fees out of the cart; one that is not there is refused."""
+
+    fees: tuple[str, ...]
+
+    def ops(self) -> list[Op]:
+        """One operation a fee."""
+        return [["unfee", fee] for fee in self.fees]
+
+
+@dataclass(frozen=True, slots=True)
+class SetContext:
+    """Move the cart to another channel, store, locale or delivery choice; None leaves a value as it is."""
+
+    channel: ChannelId | None = None
+    store: StoreId | None = None
+    clear_store: bool = False
+    locale: str | None = None
+    delivery: DeliveryChoice | None = None
+    clear_delivery: bool = False
+    if_version: int | None = None
+
+    def ops(self) -> list[Op]:
+        """One operation for each value that is set."""
+        guard = _version(self.if_version)
+        ops: list[Op] = []
+        if self.channel is not None:
+            ops.append(["put", "channel", self.channel, guard])
+        if self.store is not None or self.clear_store:
+            ops.append(["put", "store", self.store or False, guard])
+        if self.locale is not None:
+            ops.append(["put", "locale", self.locale, guard])
+        if self.delivery is not None or self.clear_delivery:
+            value = _delivery(self.delivery) if self.delivery else False
+            ops.append(["put", "delivery", value, guard])
+        return ops
+
+
+@dataclass(frozen=True, slots=True)
+class SetNote:
+    """Set the cart's note; empty takes it away."""
+
+    note: str
+    if_version: int | None = None
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["put", "note", self.note or False, _version(self.if_version)]]
+
+
+@dataclass(frozen=True, slots=True)
+class AttachCustomer:
+    """Make a customer the owner: the guest's member id becomes the customer's in members and shares.
+
+    Refused where the cart belongs to another customer. ``guest`` is the member that signs in, None where staff
+    attach a customer to a cart.
+    """
+
+    customer: CustomerId
+    member: MemberId
+    facts: Facts
+    guest: MemberId | None = None
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["attach", self.customer, self.member, self.guest or False, packed_facts(self.facts)]]
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshFacts:
+    """Put a newer copy of the owner's facts into the cart; an older one changes nothing."""
+
+    facts: Facts
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["facts", self.facts.customer, packed_facts(self.facts)]]
+
+
+Command = (
+    AddLines
+    | ChangeLines
+    | RemoveLines
+    | Clear
+    | AddCodes
+    | RemoveCodes
+    | AddFees
+    | RemoveFees
+    | SetContext
+    | SetNote
+    | AttachCustomer
+    | RefreshFacts
+)
+
+
+def packed_facts(facts: Facts) -> dict[str, Plain]:
+    """Return facts as they lie in the store."""
+    packed: dict[str, Plain] = {"c": facts.customer, "v": facts.version}
+    if facts.tier:
+        packed["t"] = facts.tier
+    if facts.segments:
+        packed["g"] = [*sorted(facts.segments)]
+    if facts.points:
+        packed["p"] = facts.points
+    if facts.first_order_ms is not None:
+        packed["f"] = facts.first_order_ms
+    return packed
+
+
+def _version(if_version: int | None) -> Plain:
+    return False if if_version is None else if_version
+
+
+def _delivery(choice: DeliveryChoice) -> list[Plain]:
+    return [choice.method, choice.place, choice.slot]
+
+
+def _guard(sold: SoldWhere | None) -> Plain:
+    if sold is None:
+        return False
+    return [
+        list(sold.channels) if sold.channels is not None else False,
+        list(sold.stores) if sold.stores is not None else False,
+        list(sold.storeless),
+    ]

@@ -1,0 +1,145 @@
+"""What shoppers want, as data: a cart holds intents, never a price."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from engine.types import EPOCH, CartId, ChannelId, CustomerId, InstantMs, LineId, MemberId, OperationId, Sku, StoreId
+
+QUANTITY_SCALE = 1000
+"""Goods sold by weight or length are counted in thousandths of their unit (grams, millimetres)."""
+
+
+class Role(StrEnum):
+    """What a member may do. Staff and terminals act by scope instead and are no members."""
+
+    OWNER = "owner"
+    EDITOR = "editor"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A participant of a cart."""
+
+    id: MemberId
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryChoice:
+    """How goods reach the shopper: a delivery method of the shop, and where it matters a place and a slot."""
+
+    method: str
+    place: str = ""
+    slot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineItem:
+    """A wish for some of a product.
+
+    ``quantity`` counts pieces, or thousandths of the product's unit where it is sold by measure. ``shares`` says
+    which member put how much, oldest first; they sum to the quantity. ``label_price_minor`` is the price printed on
+    an in-store label, in ``label_currency``: such a pack is sold at that price.
+    """
+
+    id: LineId
+    sku: Sku
+    shares: tuple[tuple[MemberId, int], ...]
+    options: tuple[tuple[str, str], ...] = ()
+    seller: str = ""
+    line_key: str = ""
+    measured: bool = False
+    note: str = ""
+    delivery: DeliveryChoice | None = None
+    label_price_minor: int | None = None
+    label_currency: str = ""
+    added_version: int = 1
+    changed_version: int = 1
+    changed_at_ms: InstantMs = EPOCH
+
+    @property
+    def quantity(self) -> int:
+        """The total over the members' shares."""
+        return sum(share for _, share in self.shares)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeEntry:
+    """A code as the shopper typed it, and in the canonical form that rules compare."""
+
+    canonical: str
+    entered: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeeChoice:
+    """A fee of the shop's list that the shopper chose, such as two gift wraps."""
+
+    fee: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a cart's owner: a small versioned copy of the customer record.
+
+    ``first_order_ms`` is the instant of the first order, None before it.
+    """
+
+    customer: CustomerId
+    version: int = 0
+    tier: str = ""
+    segments: frozenset[str] = frozenset()
+    points: int = 0
+    first_order_ms: InstantMs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """A cart at one version.
+
+    ``field_versions`` says at which version the note, the channel and the other single fields last changed; it is
+    what ``ifVersion`` is compared with.
+    """
+
+    id: CartId
+    version: int
+    members: tuple[Member, ...]
+    channel: ChannelId
+    store: StoreId | None
+    locale: str
+    lines: tuple[LineItem, ...] = ()
+    codes: tuple[CodeEntry, ...] = ()
+    fees: tuple[FeeChoice, ...] = ()
+    delivery: DeliveryChoice | None = None
+    note: str = ""
+    customer: CustomerId | None = None
+    facts: Facts | None = None
+    created_ms: InstantMs = EPOCH
+    updated_ms: InstantMs = EPOCH
+    expires_ms: InstantMs = EPOCH
+    field_versions: Mapping[str, int] = field(default_factory=dict)
+
+    def member(self, member: MemberId) -> Member | None:
+        """Return the participant with that id."""
+        return next((known for known in self.members if known.id == member), None)
+
+    def line(self, line: LineId) -> LineItem | None:
+        """Return the line with that id."""
+        return next((known for known in self.lines if known.id == line), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One applied operation: which version it made, who sent it from where and when, and what it did."""
+
+    version: int
+    operation: OperationId
+    at_ms: InstantMs
+    member: MemberId
+    channel: ChannelId
+    store: StoreId | None
+    device: str
+    changes: tuple[tuple[str, ...], ...]
+    """What it did: (verb, subject, detail), such as ``("add", line id, "2")`` or ``("put", "note", "")``."""

@@ -1,0 +1,156 @@
+"""What can go wrong, in the words of the person who has to mend it.
+
+Two families. A `Diagnostic` speaks of a file that somebody wrote (a shop folder, a rule file, a cart file): place,
+fault, repair. A `UserError` speaks of a request: a stable code, the field, a sentence. Both carry codes that clients
+and CI may rely on; the sentences may change.
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class PanierError(Exception):
+    """Everything that Panier raises on purpose."""
+
+
+class Severity(StrEnum):
+    """An error refuses the load; a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a file. Lines and columns count from 1; ``width`` is in characters."""
+
+    file: str
+    line: int
+    column: int
+    width: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One fault in something a person wrote.
+
+    ``message`` is one sentence, lower case, no full stop, the writer's own words in backticks. ``help`` is the
+    likely repair. ``source_line`` is the text of the line, for the caret.
+    """
+
+    code: str
+    message: str
+    span: Span
+    help: str = ""
+    source_line: str = ""
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        """Render as several lines: the place and fault, the source line with a caret, the help."""
+        span = self.span
+        lines = [f"{span.file}:{span.line}:{span.column}: {self.severity} {self.code}: {self.message}"]
+        if self.source_line:
+            gutter = f"{span.line:>5} | "
+            caret = "^" * max(1, min(span.width, len(self.source_line) - span.column + 1))
+            pad = "".join("\t" if char == "\t" else " " for char in self.source_line[: span.column - 1])
+            lines += [gutter + self.source_line, " " * (len(gutter) - 2) + "| " + pad + caret]
+        if self.help:
+            lines.append(f"  help: {self.help}")
+        return "\n".join(lines)
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Sort by place, so that the first message is about the first fault a reader meets."""
+    return tuple(sorted(diagnostics, key=lambda d: (d.span.file, d.span.line, d.span.column, d.code)))
+
+
+@dataclass
+class FilesRefusedError(PanierError):
+    """A shop folder, rule folder or cart file with errors: refused whole, every error named."""
+
+    what: str
+    diagnostics: tuple[Diagnostic, ...]
+
+    def __str__(self) -> str:
+        """Say what was refused, then every fault with its place."""
+        count = sum(1 for d in self.diagnostics if d.severity is Severity.ERROR)
+        head = f"{self.what} was refused: {count} error{'s' if count != 1 else ''}"
+        return "\n\n".join([head, *map(str, self.diagnostics)])
+
+
+def did_you_mean(wrong: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return ``did you mean `x`?`` for the nearest known word, else `otherwise`."""
+    candidates = list(known)
+    folded = {word.lower(): word for word in candidates}
+    nearest = difflib.get_close_matches(wrong.lower(), list(folded), n=1, cutoff=0.6)
+    return f"did you mean `{folded[nearest[0]]}`?" if nearest else otherwise
+
+
+def one_of(words: Sequence[str], most: int = 12) -> str:
+    """Return a readable list of the words that would have been right."""
+    shown = ", ".join(f"`{word}`" for word in sorted(words)[:most])
+    return shown + (f" and {len(words) - most} more" if len(words) > most else "")
+
+
+class UserErrorCode(StrEnum):
+    """Stable codes of refused requests. Adding one is a change; renaming one breaks clients."""
+
+    CART_NOT_FOUND = "CART_NOT_FOUND"
+    LINE_NOT_FOUND = "LINE_NOT_FOUND"
+    UNKNOWN_SKU = "UNKNOWN_SKU"
+    UNKNOWN_BARCODE = "UNKNOWN_BARCODE"
+    INVALID_BARCODE = "INVALID_BARCODE"
+    NOT_SOLD_HERE = "NOT_SOLD_HERE"
+    INVALID_QUANTITY = "INVALID_QUANTITY"
+    QUANTITY_LIMIT = "QUANTITY_LIMIT"
+    LINE_LIMIT = "LINE_LIMIT"
+    CODE_LIMIT = "CODE_LIMIT"
+    CART_TOO_LARGE = "CART_TOO_LARGE"
+    INVALID_OPTION = "INVALID_OPTION"
+    UNKNOWN_FEE = "UNKNOWN_FEE"
+    INVALID_CODE = "INVALID_CODE"
+    INVALID_NOTE = "INVALID_NOTE"
+    UNKNOWN_CHANNEL = "UNKNOWN_CHANNEL"
+    UNKNOWN_STORE = "UNKNOWN_STORE"
+    UNKNOWN_LOCALE = "UNKNOWN_LOCALE"
+    UNKNOWN_DELIVERY = "UNKNOWN_DELIVERY"
+    WRONG_CURRENCY = "WRONG_CURRENCY"
+    UNKNOWN_CUSTOMER = "UNKNOWN_CUSTOMER"
+    INVALID_CUSTOMER = "INVALID_CUSTOMER"
+    CART_HAS_CUSTOMER = "CART_HAS_CUSTOMER"
+    STALE_VERSION = "STALE_VERSION"
+    OPERATION_ID_REUSED = "OPERATION_ID_REUSED"
+    INVALID_OPERATION_ID = "INVALID_OPERATION_ID"
+    FORBIDDEN = "FORBIDDEN"
+    NOTHING_TO_DO = "NOTHING_TO_DO"
+
+
+@dataclass(frozen=True, slots=True)
+class UserError:
+    """Why a request was refused: ``field`` is the path of the argument at fault, such as ``("lines", "0", "sku")``."""
+
+    code: UserErrorCode
+    message: str
+    field: tuple[str, ...] = ()
+
+
+@dataclass
+class RefusedError(PanierError):
+    """A request that was understood and refused; nothing was written."""
+
+    errors: tuple[UserError, ...] = field(default=())
+
+    @classmethod
+    def because(cls, code: UserErrorCode, message: str, *path: str) -> "RefusedError":
+        """Build the refusal for a single reason."""
+        return cls((UserError(code, message, path),))
+
+    def __str__(self) -> str:
+        """Join the sentences."""
+        return "; ".join(error.message for error in self.errors)
+
+
+class StoreUnavailableError(PanierError):
+    """The store did not answer: whether the last write happened is unknown, sending it again with its id is safe."""

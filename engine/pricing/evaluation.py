@@ -1,0 +1,248 @@
+"""The priced result, as data: what `evaluate` answers and everybody else only shows.
+
+Amounts are minor units of ``Evaluation.currency``. Discounts are non-negative and are subtracted once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from engine.types import Currency, InstantMs, LineId, PriceListId, PromotionId, Sku
+
+PRICING_VERSION: Final = 1
+"""Raised by every change of the engine that can alter a total; such a change carries a star in the CHANGELOG."""
+
+
+class OutcomeCode(StrEnum):
+    """The verdict on one promotion for one cart."""
+
+    APPLIED = "applied"
+    CAPPED = "capped"
+    """Applied, but a cap or a floor cut what was wanted."""
+    CONDITION_FAILED = "condition_failed"
+    NO_TARGET = "no_target"
+    """The conditions hold, but nothing in the cart can take the discount."""
+    OUTSIDE_WINDOW = "outside_window"
+    WRONG_CHANNEL = "wrong_channel"
+    WRONG_STORE = "wrong_store"
+    CODE_MISSING = "code_missing"
+    LOST_TO = "lost_to"
+    CURRENCY = "currency"
+    """The promotion states no amount in the cart's currency."""
+    SIGN_IN = "sign_in"
+    """It needs to know the customer, and this cart has none."""
+    NOT_FOR_CUSTOMER = "not_for_customer"
+
+
+class Measure(StrEnum):
+    """What the numbers of a failed condition count."""
+
+    MONEY = "money"
+    UNITS = "units"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict on one promotion, with what was measured.
+
+    For a failed condition: ``condition`` is its word (``spend``), ``wanted`` and ``measured`` are minor units or
+    units, ``distance`` is what is missing (0 where more of something cannot help). ``opens_ms`` is the next opening
+    of a closed window, None when it never opens again. ``detail`` names the rival, channel, store or code at issue.
+    """
+
+    promotion: PromotionId
+    code: OutcomeCode
+    granted_minor: int = 0
+    wanted_minor: int = 0
+    condition: str = ""
+    measure: Measure | None = None
+    wanted: int = 0
+    measured: int = 0
+    distance: int = 0
+    opens_ms: InstantMs | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """The share of one promotion's discount that falls on one line or delivery."""
+
+    promotion: PromotionId
+    amount_minor: int
+
+
+class Unavailable(StrEnum):
+    """Why a line is kept but left out of the total."""
+
+    NOT_SOLD_HERE = "not_sold_here"
+    NO_PRICE = "no_price"
+    UNKNOWN_PRODUCT = "unknown_product"
+    OTHER_CURRENCY = "other_currency"
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What the catalogue names instead of a product that is not sold here: another pack, or a substitute."""
+
+    sku: Sku
+    kind: str
+    units: int = 1
+    """How many units of the original one of these holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedLine:
+    """One line, priced.
+
+    ``list_minor`` is the amount before any discount; ``discount_minor`` what promotions on items took;
+    ``order_discount_minor`` its share of discounts on the whole order; ``total_minor`` what is left of the goods.
+    ``tax_minor`` is contained in the total when ``tax_included``, else comes on top.
+    """
+
+    line: LineId
+    sku: Sku
+    quantity: int
+    unit_list_minor: int
+    list_minor: int
+    discount_minor: int
+    order_discount_minor: int
+    total_minor: int
+    tax_minor: int
+    tax_rate_ppm: int
+    tax_category: str
+    tax_included: bool
+    price_list: PriceListId | None
+    allocations: tuple[Allocation, ...] = ()
+    unavailable: Unavailable | None = None
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedDelivery:
+    """One delivery fee: there is one for each distinct method, place and slot in the cart."""
+
+    method: str
+    place: str
+    slot: str
+    lines: tuple[LineId, ...]
+    list_minor: int
+    discount_minor: int
+    total_minor: int
+    tax_minor: int
+    tax_included: bool
+    allocations: tuple[Allocation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedFee:
+    """One chosen fee."""
+
+    fee: str
+    quantity: int
+    unit_minor: int
+    total_minor: int
+    tax_minor: int
+    tax_included: bool
+
+
+class Target(StrEnum):
+    """What a discount lowers."""
+
+    ITEM = "item"
+    ORDER = "order"
+    DELIVERY = "delivery"
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """What one promotion gave: the sum of its allocations."""
+
+    promotion: PromotionId
+    lane: str
+    target: Target
+    wanted_minor: int
+    amount_minor: int
+    lines: tuple[tuple[LineId, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaxAmount:
+    """Tax by category and rate."""
+
+    category: str
+    rate_ppm: int
+    base_minor: int
+    """Goods, fees and delivery at this rate after discounts, without the tax."""
+    tax_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums. ``total = goods - item_discounts - order_discounts + fees + delivery - delivery_discounts + tax_added``."""
+
+    goods_minor: int
+    item_discounts_minor: int
+    order_discounts_minor: int
+    fees_minor: int
+    delivery_minor: int
+    delivery_discounts_minor: int
+    tax_included_minor: int
+    tax_added_minor: int
+    total_minor: int
+
+    @property
+    def discounts_minor(self) -> int:
+        """All discounts together."""
+        return self.item_discounts_minor + self.order_discounts_minor + self.delivery_discounts_minor
+
+    @property
+    def subtotal_minor(self) -> int:
+        """Goods after their discounts, before fees, delivery and added tax."""
+        return self.goods_minor - self.item_discounts_minor - self.order_discounts_minor
+
+
+class CodeState(StrEnum):
+    """What became of a code in the cart."""
+
+    APPLIED = "applied"
+    NOT_APPLIED = "not_applied"
+    """Known, but its promotion gives nothing at present; the outcome says why."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeVerdict:
+    """A code with its state and, for a known code, the outcome of the promotions it unlocks."""
+
+    canonical: str
+    state: CodeState
+    outcomes: tuple[Outcome, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedFrom:
+    """Everything a price depends on: the same values give the same cents on any machine."""
+
+    ruleset_hash: str
+    price_book_version: str
+    as_of_ms: InstantMs
+    pricing_version: int = PRICING_VERSION
+    facts_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A cart, priced."""
+
+    currency: Currency
+    lines: tuple[EvaluatedLine, ...]
+    deliveries: tuple[EvaluatedDelivery, ...]
+    fees: tuple[EvaluatedFee, ...]
+    discounts: tuple[Discount, ...]
+    taxes: tuple[TaxAmount, ...]
+    totals: Totals
+    codes: tuple[CodeVerdict, ...]
+    outcomes: Mapping[PromotionId, Outcome]
+    """The verdict on every candidate: each promotion that the index finds for this cart."""
+    computed_from: ComputedFrom

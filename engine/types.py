@@ -1,0 +1,22 @@
+"""The names of things: ids and other plain values that must not be mixed up."""
+
+from typing import Final, NewType
+
+CartId = NewType("CartId", str)
+"""Opaque; the partition a cart lives in is a hash of it."""
+LineId = NewType("LineId", str)
+"""Hash of SKU, canonical options, seller and line key: the same wish is the same line, without a look-up."""
+MemberId = NewType("MemberId", str)
+"""Who takes part in a cart: ``customer:42``, ``guest:…``, ``staff:…``, ``terminal:…``, ``service:…``."""
+OperationId = NewType("OperationId", str)
+CustomerId = NewType("CustomerId", str)
+Sku = NewType("Sku", str)
+ChannelId = NewType("ChannelId", str)
+StoreId = NewType("StoreId", str)
+PriceListId = NewType("PriceListId", str)
+PromotionId = NewType("PromotionId", str)
+Currency = NewType("Currency", str)
+"""ISO 4217 alphabetic code."""
+InstantMs = NewType("InstantMs", int)
+"""Milliseconds since 1970-01-01T00:00Z."""
+EPOCH: Final = InstantMs(0)
