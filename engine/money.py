@@ -5,8 +5,8 @@ Discount percentages are basis points (20 % = 2000), tax rates parts per million
 No float is used on the way.
 """
 
+import re
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Final
 
@@ -126,13 +126,17 @@ def _parse_percent(text: str, decimals: int, whole: int) -> int:
     return value
 
 
+# Not `Decimal`: that takes `1_000`, `1e3` and digits of other scripts, and rounds beyond its context's precision.
+_PLAIN_DECIMAL = re.compile(r"([+-]?)([0-9]{0,20})(?:\.([0-9]{0,20}))?")
+
+
 def _scaled(text: str, decimals: int) -> int | None:
     """Return the decimal `text` times ``10**decimals`` if that is a whole number, else None."""
-    try:
-        value = Decimal(text.strip())
-    except InvalidOperation:
+    match = _PLAIN_DECIMAL.fullmatch(text.strip())
+    if match is None:
         return None
-    if not value.is_finite() or "e" in text.lower() or len(text) > 32:
+    sign, whole, fraction = match[1], match[2], match[3] or ""
+    if not (whole or fraction) or fraction[decimals:].strip("0"):
         return None
-    scaled = value.scaleb(decimals)
-    return int(scaled) if scaled == scaled.to_integral_value() else None
+    magnitude = int(whole + fraction[:decimals].ljust(decimals, "0") or "0")
+    return -magnitude if sign == "-" else magnitude

@@ -176,7 +176,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class LabelLayout:
-    """How in-store barcodes of some GS1 restricted prefixes (20 to 29) carry weight or price.
+    """How in-store barcodes of some GS1 restricted prefixes (02, 20 to 29) carry weight or price.
 
     The 13 digits are read by position: ``item`` and ``value`` are (start, end) slices. ``value_kind`` is ``weight`` (of
     the product's unit) or ``price`` (of ``currency``); the last ``decimals`` digits of the value are its decimals.
@@ -208,8 +208,9 @@ class Shop:
     ranges: Mapping[str, Range]
     products: Mapping[Sku, Product]
     by_gtin: Mapping[str, Sku]
+    """By GTIN in the canonical form of `engine.pricing.barcodes`: 14 digits."""
     by_label_item: Mapping[str, Sku]
-    """In-store item numbers, as they stand in the labels of prefix 20 to 29."""
+    """In-store item numbers, as they stand in the labels."""
     prices: PriceBook
     taxes: Mapping[str, TaxRules]
     delivery_methods: Mapping[str, DeliveryMethod]

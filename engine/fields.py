@@ -1,0 +1,202 @@
+"""Field types of the files that people write: amounts, percentages, labels, instants.
+
+Every value arrives as the text its author typed (see `engine.source`), so these read text and say what they expected.
+Messages follow the form ``code: sentence; help: repair`` that `engine.source.validate` takes apart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+
+from engine.errors import did_you_mean
+from engine.money import format_minor, parse_amount, parse_percent_bp
+from engine.types import Currency, InstantMs
+
+YEARS = range(1970, 3000)
+"""Years that a date in a file may have."""
+
+_NUMBER = {"type": ["string", "number"]}
+
+
+class Written(BaseModel):
+    """Base of every model of a written file: unknown fields are faults, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def read_currency(text: str) -> Currency:
+    """Check that `text` has the form of an ISO 4217 code."""
+    if len(text) != 3 or not text.isascii() or not text.isalpha() or not text.isupper():
+        raise ValueError(f"invalid_currency: `{text}` is not a currency; help: write three capital letters such as EUR")
+    return Currency(text)
+
+
+def read_amounts(value: Any) -> Mapping[Currency, int]:
+    """Read ``50 EUR`` or ``{EUR: 50, USD: 55}`` as minor units by currency."""
+    if isinstance(value, dict):
+        pairs = [(str(currency), str(number)) for currency, number in value.items()]
+    else:
+        number, _, currency = str(value).strip().rpartition(" ")
+        pairs = [(currency, number)]
+    if not pairs or not all(number for _, number in pairs):
+        raise ValueError(
+            f"invalid_amount: `{value}` is not an amount; help: write a number and a currency, such as 4.90 EUR"
+        )
+    amounts = {}
+    for currency, number in pairs:
+        known = read_currency(currency)
+        try:
+            amounts[known] = parse_amount(number, known)
+        except ValueError as fault:
+            raise ValueError(f"invalid_amount: {fault}") from None
+        if amounts[known] < 0:
+            raise ValueError(f"negative_amount: `{number} {currency}` is negative; help: write how much, not the sign")
+    return amounts
+
+
+def _read_positive_amounts(value: Any) -> Mapping[Currency, int]:
+    amounts = read_amounts(value)
+    if not all(amounts.values()):
+        raise ValueError("zero_amount: an amount of 0 does nothing here; help: write an amount above zero")
+    return amounts
+
+
+def _read_percent(value: Any) -> int:
+    try:
+        percent_bp = parse_percent_bp(str(value))
+    except ValueError as fault:
+        raise ValueError(f"invalid_percent: {fault}; help: write it like 12.5%") from None
+    if percent_bp == 0:
+        raise ValueError("zero_percent: 0% does nothing; help: write a percentage above zero")
+    return percent_bp
+
+
+def _read_label(value: Any) -> Any:
+    return {"": value} if isinstance(value, str) else value
+
+
+def _write_amounts(amounts: Mapping[Currency, int]) -> dict[str, str]:
+    return {currency: format_minor(minor, currency) for currency, minor in sorted(amounts.items())}
+
+
+_AMOUNTS_SCHEMA = {
+    "description": "A number and a currency, such as 4.90 EUR, or a map from currency to number.",
+    "anyOf": [
+        {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? [A-Z]{3}$"},
+        {"type": "object", "additionalProperties": _NUMBER, "propertyNames": {"pattern": "^[A-Z]{3}$"}},
+    ],
+}
+
+Amounts = Annotated[
+    Mapping[Currency, int],
+    BeforeValidator(read_amounts),
+    PlainSerializer(_write_amounts),
+    WithJsonSchema(_AMOUNTS_SCHEMA),
+]
+"""Minor units by currency, zero or more."""
+
+PositiveAmounts = Annotated[
+    Mapping[Currency, int],
+    BeforeValidator(_read_positive_amounts),
+    PlainSerializer(_write_amounts),
+    WithJsonSchema(_AMOUNTS_SCHEMA),
+]
+"""Minor units by currency, above zero."""
+
+PercentBp = Annotated[
+    int,
+    BeforeValidator(_read_percent),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]+(\\.[0-9]{1,2})? ?%$", "examples": ["12.5%"]}),
+]
+"""Basis points, above 0 and at most 100 %."""
+
+Label = Annotated[Mapping[str, str], BeforeValidator(_read_label)]
+"""A text by locale; under the empty key where the author wrote one text for all."""
+
+
+def label_in(label: Mapping[str, str], locale: str) -> str:
+    """Return the text in `locale`, else in its language, else the text for all, else the first one."""
+    language = locale.partition("-")[0]
+    for key in (locale, language, ""):
+        if key in label:
+            return label[key]
+    return next(iter(label.values()), "")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalInstant:
+    """A date, or a date and time, in a zone that is known only later."""
+
+    day: date
+    clock: time | None
+
+    def starts_ms(self, zone: ZoneInfo) -> InstantMs:
+        """Return the instant itself, or the first one of the day."""
+        return instant_ms(datetime.combine(self.day, self.clock or time(), zone))
+
+    def ends_ms(self, zone: ZoneInfo) -> InstantMs:
+        """Return the exclusive end: the instant itself, or the end of the day where no time is written."""
+        if self.clock is not None:
+            return self.starts_ms(zone)
+        return instant_ms(datetime.combine(self.day + timedelta(days=1), time(), zone))
+
+    def __str__(self) -> str:
+        """Write it as its author would."""
+        return self.day.isoformat() if self.clock is None else datetime.combine(self.day, self.clock).isoformat()
+
+
+def instant_ms(moment: datetime) -> InstantMs:
+    """Return a moment with a zone as milliseconds since the epoch."""
+    return InstantMs(round(moment.timestamp() * 1000))
+
+
+def read_local_instant(value: Any) -> LocalInstant:
+    """Read ``2026-10-01`` or ``2026-10-01T20:00``."""
+    text = str(value).strip().replace(" ", "T")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"invalid_date: `{value}` is not a date; help: write 2026-10-01 or 2026-10-01T20:00") from None
+    if moment.tzinfo is not None:
+        raise ValueError(
+            f"invalid_date: `{value}` carries an offset; help: leave it out and write `timezone:` beside it"
+        )
+    if moment.year not in YEARS:
+        raise ValueError(
+            f"invalid_date: the year {moment.year} is outside {YEARS.start} to {YEARS.stop - 1};"
+            " help: leave the field out where there is no such limit"
+        )
+    return LocalInstant(moment.date(), moment.time() if "T" in text else None)
+
+
+When = Annotated[
+    LocalInstant,
+    BeforeValidator(read_local_instant),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}([T ]\\d{2}:\\d{2}(:\\d{2})?)?$"}),
+]
+"""A `LocalInstant`."""
+
+
+def read_timezone(value: Any) -> str:
+    """Check the name of an IANA time zone."""
+    name = str(value)
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        help_ = did_you_mean(name, _zone_names(), "write an IANA zone such as Europe/Paris")
+        raise ValueError(f"unknown_timezone: `{name}` is not a time zone; help: {help_}") from None
+    return name
+
+
+def _zone_names() -> set[str]:
+    from zoneinfo import available_timezones  # reads hundreds of files: only for a message
+
+    return available_timezones()
+
+
+TimeZone = Annotated[str, BeforeValidator(read_timezone)]
