@@ -120,7 +120,11 @@ class EvaluatedLine:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedDelivery:
-    """One delivery fee: there is one for each distinct method, place and slot in the cart."""
+    """One delivery fee: there is one for each distinct method, place and slot in the cart.
+
+    ``available`` False: the method is not offered for this place, slot, channel or currency; it costs nothing yet, and
+    checkout will refuse it.
+    """
 
     method: str
     place: str
@@ -132,11 +136,12 @@ class EvaluatedDelivery:
     tax_minor: int
     tax_included: bool
     allocations: tuple[Allocation, ...] = ()
+    available: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedFee:
-    """One chosen fee."""
+    """One chosen fee. ``available`` False: the shop has no amount for it in this currency."""
 
     fee: str
     quantity: int
@@ -144,6 +149,7 @@ class EvaluatedFee:
     total_minor: int
     tax_minor: int
     tax_included: bool
+    available: bool = True
 
 
 class Target(StrEnum):

@@ -1,0 +1,1 @@
+"""What a promotion gives: one word, one file."""

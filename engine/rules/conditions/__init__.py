@@ -1,0 +1,1 @@
+"""What must hold: one word, one file."""

@@ -1,0 +1,257 @@
+"""A cart joined to its prices: the input of `evaluate`, before any promotion.
+
+The basket knows nothing of members, versions or the store; it is what a till, a server and `panier price` all build
+in the same way from a cart, a shop and an instant.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.cart.model import QUANTITY_SCALE, Cart, DeliveryChoice, Facts, FeeChoice, LineItem
+from engine.money import ratio_of
+from engine.pricing.evaluation import Alternative, Unavailable
+from engine.pricing.pricebook import Buyer, PriceList, UnitPrice
+from engine.pricing.shop import PIECE, Option, Product, Shop, Store, TaxRules
+from engine.types import ChannelId, Currency, InstantMs, LineId, PriceListId
+
+
+@dataclass(frozen=True, slots=True)
+class BasketLine:
+    """A line with its price.
+
+    Counted goods have ``units`` pieces of ``unit_minor`` each. A measured line is one indivisible unit of its rounded
+    amount, whatever it weighs. ``unit_list_minor`` is what a price tag shows: for a piece, or for a whole kilogram.
+    """
+
+    id: LineId
+    product: Product
+    quantity: int
+    units: int
+    unit_minor: int
+    unit_list_minor: int
+    list_minor: int
+    price_list: PriceListId | None
+    tax_included: bool
+    delivery: DeliveryChoice | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnavailableLine:
+    """A line that is kept but cannot be sold in this context."""
+
+    id: LineId
+    product: Product
+    quantity: int
+    reason: Unavailable
+    alternatives: tuple[Alternative, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BasketDelivery:
+    """One delivery: the lines that go together. ``fee_minor`` None: the method is not offered in this context."""
+
+    choice: DeliveryChoice
+    lines: tuple[LineId, ...]
+    fee_minor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BasketFee:
+    """A chosen fee. ``unit_minor`` None: the shop has no amount for it in this currency."""
+
+    fee: str
+    quantity: int
+    unit_minor: int | None
+    tax_category: str
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """Everything an evaluation depends on but the rules.
+
+    ``lines`` are in the order of their ids, which is the canonical order of all allocation; ``order`` is the order in
+    which they were added.
+    """
+
+    channel: ChannelId
+    store: Store
+    currency: Currency
+    locale: str
+    as_of_ms: InstantMs
+    facts: Facts | None
+    lines: tuple[BasketLine, ...]
+    unavailable: tuple[UnavailableLine, ...]
+    order: Mapping[LineId, int]
+    deliveries: tuple[BasketDelivery, ...]
+    fees: tuple[BasketFee, ...]
+    codes: tuple[str, ...]
+    taxes: TaxRules
+    tax_rounding: str
+    price_book_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExplicitLine:
+    """A line that brings its own product and price: how `panier price` and tests price what no catalogue holds."""
+
+    product: Product
+    unit_price_minor: int
+    tax_included: bool
+
+
+def build_basket(
+    cart: Cart, shop: Shop, as_of_ms: InstantMs, explicit: Mapping[LineId, ExplicitLine] | None = None
+) -> Basket:
+    """Join a cart's lines to the shop's prices in the cart's own context at one instant."""
+    store = shop.store_of(cart.channel, cart.store)
+    lists = shop.prices.lists_for(buyer_of(cart, store, as_of_ms))
+    joiner = _Joiner(shop, store, cart.channel, lists, explicit or {})
+    joined = [joiner.join(line) for line in cart.lines]
+    lines = sorted((line for line in joined if isinstance(line, BasketLine)), key=lambda line: line.id)
+    return Basket(
+        channel=cart.channel,
+        store=store,
+        currency=store.currency,
+        locale=cart.locale,
+        as_of_ms=as_of_ms,
+        facts=cart.facts,
+        lines=tuple(lines),
+        unavailable=tuple(line for line in joined if isinstance(line, UnavailableLine)),
+        order={line.id: position for position, line in enumerate(cart.lines)},
+        deliveries=_deliveries(cart, shop, store, lines),
+        fees=tuple(_fee(choice, shop, store.currency) for choice in cart.fees),
+        codes=tuple(code.canonical for code in cart.codes),
+        taxes=shop.taxes[store.country],
+        tax_rounding=shop.tax_rounding,
+        price_book_version=shop.version,
+    )
+
+
+def buyer_of(cart: Cart, store: Store, as_of_ms: InstantMs) -> Buyer:
+    """Return who asks for prices: the cart's channel and store, its owner's tier and segments."""
+    facts = cart.facts
+    return Buyer(
+        channel=cart.channel,
+        store=store.id,
+        store_groups=store.groups,
+        currency=store.currency,
+        tier=facts.tier if facts else "",
+        segments=facts.segments if facts else frozenset(),
+        as_of_ms=as_of_ms,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Joiner:
+    shop: Shop
+    store: Store
+    channel: ChannelId
+    lists: tuple[PriceList, ...]
+    explicit: Mapping[LineId, ExplicitLine]
+
+    def join(self, line: LineItem) -> BasketLine | UnavailableLine:
+        own = self.explicit.get(line.id)
+        product = own.product if own else self.shop.products.get(line.sku)
+        if product is None:
+            # A product that left the catalogue: the wish is kept, its unit as the line remembers it.
+            gone = Product(sku=line.sku, name=line.sku, unit="unit" if line.measured else PIECE)
+            return UnavailableLine(line.id, gone, line.quantity, Unavailable.UNKNOWN_PRODUCT, ())
+        if own:
+            return self._priced(line, product, own.unit_price_minor, None, tax_included=own.tax_included)
+        if not self.shop.sold_in(product, self.channel, self.store.id):
+            return self._unavailable(line, product, Unavailable.NOT_SOLD_HERE)
+        price = self.price(line)
+        if line.label_price_minor is not None and line.label_currency != self.store.currency:
+            return self._unavailable(line, product, Unavailable.OTHER_CURRENCY)
+        if price is None:
+            return self._unavailable(line, product, Unavailable.NO_PRICE)
+        return self._priced(
+            line, product, price.amount_minor, price.price_list.id, tax_included=price.price_list.tax_included
+        )
+
+    def price(self, line: LineItem) -> UnitPrice | None:
+        return self.shop.prices.unit_price(line.sku, line.quantity, self.lists)
+
+    def _priced(
+        self, line: LineItem, product: Product, price_minor: int, price_list: PriceListId | None, *, tax_included: bool
+    ) -> BasketLine:
+        surcharge_minor = option_surcharge_minor(line.options, self.shop.options, self.store.currency)
+        if line.label_price_minor is not None:
+            # The pack is sold at what its label says, once for each pack scanned.
+            units = 1 if product.measured else line.quantity
+            unit_minor = line.label_price_minor + surcharge_minor
+            unit_list_minor = price_minor if product.measured else unit_minor
+        elif product.measured:
+            units, unit_list_minor = 1, price_minor
+            unit_minor = ratio_of(price_minor, line.quantity, QUANTITY_SCALE) + surcharge_minor
+        else:
+            units, unit_minor = line.quantity, price_minor + surcharge_minor
+            unit_list_minor = unit_minor
+        return BasketLine(
+            id=line.id,
+            product=product,
+            quantity=line.quantity,
+            units=units,
+            unit_minor=unit_minor,
+            unit_list_minor=unit_list_minor,
+            list_minor=units * unit_minor,
+            price_list=price_list,
+            tax_included=tax_included,
+            delivery=line.delivery,
+        )
+
+    def _unavailable(self, line: LineItem, product: Product, reason: Unavailable) -> UnavailableLine:
+        alternatives = tuple(
+            Alternative(alternate.sku, alternate.kind, alternate.units)
+            for alternate in product.alternates
+            if self.shop.sold_in(self.shop.products[alternate.sku], self.channel, self.store.id)
+        )
+        return UnavailableLine(line.id, product, line.quantity, reason, alternatives)
+
+
+def option_surcharge_minor(
+    chosen: tuple[tuple[str, str], ...], options: Mapping[str, Option], currency: Currency
+) -> int:
+    """Return the surcharge of a line's options a unit; an option that the shop no longer knows costs nothing."""
+    total_minor = 0
+    for name, value in chosen:
+        option = options.get(name)
+        if option is not None:
+            surcharges = option.surcharges_minor.get(value) or option.surcharges_minor.get("") or {}
+            total_minor += surcharges.get(currency, 0)
+    return total_minor
+
+
+def _deliveries(cart: Cart, shop: Shop, store: Store, lines: list[BasketLine]) -> tuple[BasketDelivery, ...]:
+    """Group the priced lines by delivery choice; a line's own choice goes before the cart's."""
+    groups: dict[DeliveryChoice, list[LineId]] = {}
+    for line in lines:
+        choice = line.delivery or cart.delivery
+        if choice is not None:
+            groups.setdefault(choice, []).append(line.id)
+    ordered = sorted(groups.items(), key=lambda group: (group[0].method, group[0].place, group[0].slot))
+    return tuple(
+        BasketDelivery(choice, tuple(ids), delivery_fee_minor(choice, shop, store, cart.channel))
+        for choice, ids in ordered
+    )
+
+
+def delivery_fee_minor(choice: DeliveryChoice, shop: Shop, store: Store, channel: ChannelId) -> int | None:
+    """Return what a delivery costs before discounts, None where it is not offered in this context."""
+    method = shop.delivery_methods.get(choice.method)
+    if method is None:
+        return None
+    offered = (method.channels is None or channel in method.channels) and (
+        method.countries is None or store.country in method.countries
+    )
+    return method.fee_minor(choice.place, choice.slot, store.currency) if offered else None
+
+
+def _fee(choice: FeeChoice, shop: Shop, currency: Currency) -> BasketFee:
+    fee = shop.fees.get(choice.fee)
+    return BasketFee(
+        choice.fee,
+        choice.quantity,
+        fee.amounts_minor.get(currency) if fee else None,
+        fee.tax_category if fee else "",
+    )

@@ -1,0 +1,391 @@
+"""Carts as their authors write them: one JSON document a line for `panier price`, and the examples beside promotions.
+
+`docs/cart-file.md` describes the format. A cart from a file goes through the same checks and becomes the same `Cart`
+as one that a shopper filled, so both are priced by the same code.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema
+
+from engine.cart.commands import NewLine
+from engine.cart.model import Cart, CodeEntry, DeliveryChoice, Facts, FeeChoice, LineItem, Member, Role
+from engine.errors import Diagnostic, RefusedError, Span, UserError, UserErrorCode
+from engine.fields import Written, instant_ms
+from engine.money import parse_amount
+from engine.pricing.admission import (
+    ContextRequest,
+    FeeRequest,
+    Limits,
+    LineRequest,
+    admit_codes,
+    admit_context,
+    admit_fees,
+    admit_lines,
+)
+from engine.pricing.basket import ExplicitLine
+from engine.pricing.shop import PIECE, Product, Shop, Store
+from engine.types import CartId, ChannelId, CustomerId, InstantMs, LineId, MemberId, OperationId, Sku, StoreId
+
+LINE_BYTES_MAX = 4 * 1024 * 1024
+"""A cart that takes more text than this is refused unread."""
+
+_FILE_MEMBER = MemberId("service:file")
+# A file may hold what a live cart may not: the guard rails protect a shared store, and there is none here.
+_FILE_LIMITS = Limits(
+    lines_max=10_000, lines_per_request_max=10_000, quantity_max=10_000_000, codes_max=1_000, fees_max=1_000
+)
+
+
+def _read_number(value: Any) -> Any:
+    """Take numbers as they were written: 0.1 is a tenth, and true is no number."""
+    if isinstance(value, bool):
+        raise ValueError("not_a_number: true and false are no numbers; help: write a number")  # noqa: TRY004 - pydantic reads these
+    return str(value) if isinstance(value, int | float | Decimal) else value
+
+
+def _read_moment(value: Any) -> datetime:
+    try:
+        return datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(
+            f"invalid_instant: `{value}` is not a date and time; help: write it like 2026-10-01T20:00+02:00"
+        ) from None
+
+
+Number = Annotated[
+    Decimal,
+    BeforeValidator(_read_number),
+    Field(max_digits=24),
+    WithJsonSchema({"type": ["number", "string"], "description": "A number, or a decimal in quotes."}),
+]
+Moment = Annotated[datetime, BeforeValidator(_read_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+"""A date and time; without an offset it is the time of the cart's store."""
+
+
+class ProductDocument(Written):
+    """A product that stands in no catalogue."""
+
+    sku: str = Field(min_length=1, max_length=200)
+    name: str = ""
+    category: str = ""
+    tax_category: str | None = None
+    unit: str = PIECE
+    tags: tuple[str, ...] = ()
+    attributes: dict[str, str] = Field(default_factory=dict)
+    never_discount: bool = False
+
+
+class DeliveryDocument(Written):
+    """A delivery choice."""
+
+    method: str
+    place: str = ""
+    slot: str = ""
+
+
+class LineDocument(Written):
+    """A line: a SKU or barcode of the shop's catalogue, or a product of its own with its price.
+
+    `price` is for one piece or one whole unit, a decimal in the currency of the cart's store; `tax_included` says
+    whether it contains tax, by default as the country states its fees. Lines that wish for the same thing are one line.
+    """
+
+    sku: str | None = None
+    barcode: str | None = None
+    product: ProductDocument | None = None
+    price: Number | None = None
+    tax_included: bool | None = None
+    quantity: Number = Decimal(1)
+    options: dict[str, str] = Field(default_factory=dict)
+    line_key: str = ""
+    delivery: DeliveryDocument | None = None
+
+
+class CustomerDocument(Written):
+    """What is known of the customer. With an `id` of the shop's records, what is left out is taken from there."""
+
+    id: str | None = None
+    tier: str | None = None
+    segments: tuple[str, ...] | None = None
+    first_order: Moment | None = None
+    points: int | None = None
+
+
+class FeeDocument(Written):
+    """A fee that the shopper chose."""
+
+    fee: str
+    quantity: int = 1
+
+
+class CartDocument(Written):
+    """One cart to price. Everything but the lines is optional."""
+
+    id: str | None = None
+    at: Moment | None = None
+    channel: str | None = None
+    store: str | None = None
+    locale: str | None = None
+    customer: CustomerDocument | None = None
+    lines: tuple[LineDocument, ...] = ()
+    codes: tuple[str, ...] = ()
+    fees: tuple[FeeDocument, ...] = ()
+    delivery: DeliveryDocument | None = None
+
+    def at_ms(self, store_zone: str) -> InstantMs | None:
+        """Return the instant to price at, None where the document leaves it open."""
+        if self.at is None:
+            return None
+        return instant_ms(self.at if self.at.tzinfo else self.at.replace(tzinfo=ZoneInfo(store_zone)))
+
+
+@dataclass(frozen=True, slots=True)
+class CartToPrice:
+    """A cart out of a file, with the products that it brought along."""
+
+    id: str
+    cart: Cart
+    explicit: Mapping[LineId, ExplicitLine] = field(default_factory=dict)
+
+
+def parse_cart_line(text: str, file: str, number: int) -> CartDocument | list[Diagnostic]:
+    """Read one line of a JSONL file; faults come back with the place of the line and the path inside it."""
+    if len(text) > LINE_BYTES_MAX:
+        return [_fault(file, number, 1, "cart_too_large", f"the cart takes more than {LINE_BYTES_MAX} characters")]
+    try:
+        value = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    except json.JSONDecodeError as fault:
+        return [_fault(file, number, fault.colno, "json_syntax", f"not readable as JSON: {fault.msg.lower()}")]
+    except (ValueError, RecursionError) as fault:
+        return [_fault(file, number, 1, "json_syntax", f"not readable as JSON: {fault}")]
+    try:
+        return CartDocument.model_validate(value)
+    except ValidationError as fault:
+        return [_explained(file, number, error) for error in fault.errors(include_url=False)]
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number")
+
+
+def _explained(file: str, number: int, error: Any) -> Diagnostic:
+    path = ".".join(map(str, error["loc"]))
+    message = error["msg"].removeprefix("Value error, ")
+    code, _, rest = message.partition(": ") if message.split(": ")[0].isidentifier() else ("invalid_value", "", message)
+    text, _, repair = rest.partition("; help: ")
+    if error["type"] == "extra_forbidden":
+        code, text = "unknown_field", "this is not a field of a cart"
+    return _fault(file, number, 1, code, f"{path}: {text[:1].lower() + text[1:]}" if path else text, repair)
+
+
+def _fault(file: str, line: int, column: int, code: str, message: str, repair: str = "") -> Diagnostic:
+    return Diagnostic(code, message, Span(file, line, column), repair)
+
+
+def read_cart(document: CartDocument, shop: Shop, default_codes: Sequence[str] = ()) -> CartToPrice:
+    """Check a document against the shop and build its cart.
+
+    Raises `RefusedError` with every fault: unknown product, wrong quantity, unknown channel, … as for a live cart.
+    """
+    reader = _Reader(document, shop)
+    cart = reader.cart(document.codes or tuple(default_codes))
+    if reader.errors:
+        raise RefusedError(tuple(reader.errors))
+    return CartToPrice(document.id or "", cart, reader.explicit)
+
+
+class _Reader:
+    """Reads the parts of one document; faults gather in `errors`."""
+
+    def __init__(self, document: CartDocument, shop: Shop) -> None:
+        self.document = document
+        self.shop = shop
+        self.errors: list[UserError] = []
+        self.explicit: dict[LineId, ExplicitLine] = {}
+        self.channel = ChannelId(document.channel or shop.default_channel)
+        self.store = StoreId(document.store) if document.store else None
+
+    def cart(self, codes: Sequence[str]) -> Cart:
+        document = self.document
+        known = self._context()
+        return Cart(
+            id=CartId(document.id or "file"),
+            version=1,
+            members=(Member(_FILE_MEMBER, Role.OWNER),),
+            channel=self.channel,
+            store=self.store,
+            locale=document.locale or self.shop.locales[0],
+            lines=self._lines() if known else (),
+            codes=self._codes(codes),
+            fees=self._fees(),
+            delivery=_choice(document.delivery),
+            facts=self._facts(),
+        )
+
+    def _context(self) -> bool:
+        document = self.document
+        try:
+            # A document that names nothing takes the shop's defaults, which are in order.
+            request = ContextRequest(
+                self.channel, document.store, locale=document.locale, delivery=_choice(document.delivery)
+            )
+            admit_context(request, self.shop)
+        except RefusedError as refused:
+            self.errors += refused.errors
+            return False
+        return True
+
+    def _lines(self) -> tuple[LineItem, ...]:
+        wishes: dict[LineId, NewLine] = {}
+        for place, written in enumerate(self.document.lines):
+            try:
+                own = written.product
+                for line in self._explicit(written, own, place) if own else self._of_catalogue(written, place):
+                    known = wishes.get(line.id)
+                    wishes[line.id] = _more(line, known) if known else line
+            except RefusedError as refused:
+                self.errors += [
+                    UserError(error.code, error.message, ("lines", str(place), *error.field[2:]))
+                    for error in refused.errors
+                ]
+        return tuple(_line_item(wish) for wish in wishes.values())
+
+    def _of_catalogue(self, written: LineDocument, place: int) -> tuple[NewLine, ...]:
+        if written.price is not None or written.tax_included is not None:
+            raise RefusedError.because(
+                UserErrorCode.UNKNOWN_SKU,
+                "`price` and `tax_included` go with a `product`",
+                "lines",
+                str(place),
+                "price",
+            )
+        request = LineRequest(
+            sku=written.sku,
+            barcode=written.barcode,
+            quantity=written.quantity,
+            options=written.options,
+            line_key=written.line_key,
+            delivery=_choice(written.delivery),
+        )
+        admitted = admit_lines([request], self.shop, _FILE_LIMITS, OperationId(f"file-{place}"))
+        return admitted.lines
+
+    def _explicit(self, written: LineDocument, own: ProductDocument, place: int) -> tuple[NewLine, ...]:
+        """Check a line that brings its product as if the catalogue had it."""
+        store = self.shop.store_of(self.channel, self.store)
+        product = self._own_product(own, store, place)
+        price_minor = self._own_price(written, store, place)
+        request = LineRequest(
+            sku=product.sku,
+            quantity=written.quantity,
+            # Its own price is part of what is wished: the same SKU at two prices is two lines.
+            line_key=f"{written.line_key}@{price_minor}",
+            delivery=_choice(written.delivery),
+        )
+        catalogue = replace(self.shop, products={product.sku: product})
+        admitted = admit_lines([request], catalogue, _FILE_LIMITS, OperationId(f"file-{place}"))
+        included = self.shop.taxes[store.country].included if written.tax_included is None else written.tax_included
+        for line in admitted.lines:
+            self.explicit[line.id] = ExplicitLine(product, price_minor, included)
+        return admitted.lines
+
+    def _own_product(self, own: ProductDocument, store: Store, place: int) -> Product:
+        rates = self.shop.taxes[store.country].rates_ppm
+        tax_category = own.tax_category or next(iter(rates), "standard")
+        if tax_category not in rates:
+            message = f"the tax category `{tax_category}` has no rate in {store.country}"
+            path = ("lines", str(place), "product", "tax_category")
+            raise RefusedError.because(UserErrorCode.INVALID_PRODUCT, message, *path)
+        return Product(
+            sku=Sku(own.sku),
+            name=own.name,
+            category=own.category,
+            tax_category=tax_category,
+            unit=own.unit,
+            tags=frozenset(own.tags),
+            attributes=own.attributes,
+            never_discount=own.never_discount,
+        )
+
+    def _own_price(self, written: LineDocument, store: Store, place: int) -> int:
+        path = ("lines", str(place), "price")
+        if written.price is None:
+            raise RefusedError.because(UserErrorCode.INVALID_PRODUCT, "a `product` needs a `price`", *path)
+        try:
+            price_minor = parse_amount(f"{written.price:f}", store.currency)
+        except ValueError as fault:
+            raise RefusedError.because(UserErrorCode.INVALID_PRODUCT, str(fault), *path) from None
+        if price_minor < 0:
+            raise RefusedError.because(UserErrorCode.INVALID_PRODUCT, "a price is not negative", *path)
+        return price_minor
+
+    def _codes(self, codes: Sequence[str]) -> tuple[CodeEntry, ...]:
+        if not codes:
+            return ()
+        try:
+            admitted = admit_codes(codes, _FILE_LIMITS).codes
+        except RefusedError as refused:
+            self.errors += refused.errors
+            return ()
+        return tuple(CodeEntry(canonical, entered) for canonical, entered in admitted)
+
+    def _fees(self) -> tuple[FeeChoice, ...]:
+        if not self.document.fees:
+            return ()
+        requests = [FeeRequest(fee.fee, fee.quantity) for fee in self.document.fees]
+        try:
+            admitted = admit_fees(requests, self.shop, _FILE_LIMITS)
+        except RefusedError as refused:
+            self.errors += refused.errors
+            return ()
+        return tuple(FeeChoice(fee, quantity) for fee, quantity in admitted.fees)
+
+    def _facts(self) -> Facts | None:
+        written = self.document.customer
+        if written is None:
+            return None
+        customer = CustomerId(written.id or "file")
+        known = (self.shop.customers.get(customer) if written.id else None) or Facts(customer)
+        first_order_ms = known.first_order_ms
+        if written.first_order is not None:
+            moment = written.first_order
+            zone = ZoneInfo(self.shop.stores[self.shop.default_store].timezone)
+            first_order_ms = instant_ms(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+        return Facts(
+            customer=customer,
+            version=known.version,
+            tier=known.tier if written.tier is None else written.tier,
+            segments=known.segments if written.segments is None else frozenset(written.segments),
+            points=known.points if written.points is None else written.points,
+            first_order_ms=first_order_ms,
+        )
+
+
+def _choice(written: DeliveryDocument | None) -> DeliveryChoice | None:
+    return DeliveryChoice(written.method, written.place, written.slot) if written else None
+
+
+def _more(line: NewLine, known: NewLine) -> NewLine:
+    """Return the line with both quantities, as two adds to a live cart would."""
+    return replace(known, quantity=known.quantity + line.quantity)
+
+
+def _line_item(wish: NewLine) -> LineItem:
+    return LineItem(
+        id=wish.id,
+        sku=wish.sku,
+        shares=((_FILE_MEMBER, wish.quantity),),
+        options=wish.options,
+        line_key=wish.line_key,
+        measured=wish.measured,
+        delivery=wish.delivery,
+        label_price_minor=wish.label_price_minor,
+        label_currency=wish.label_currency,
+    )

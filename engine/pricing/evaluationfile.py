@@ -1,0 +1,172 @@
+"""Evaluations as `panier price` writes them: one JSON document a line.
+
+docs/cart-file.md describes the format and docs/schemas/evaluation.schema.json pins it. The keys are written out here,
+so that renaming something in the engine cannot change what other programs read.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from engine.pricing.basket import Basket
+from engine.pricing.evaluation import (
+    Allocation,
+    CodeVerdict,
+    Discount,
+    EvaluatedDelivery,
+    EvaluatedFee,
+    EvaluatedLine,
+    Evaluation,
+    Outcome,
+    TaxAmount,
+    Totals,
+)
+from engine.pricing.shop import PIECE
+from engine.types import LineId
+
+
+def evaluation_document(cart: str, basket: Basket, evaluation: Evaluation, *, outcomes: bool = True) -> dict[str, Any]:
+    """Return the evaluation of a basket as plain values, ready for JSON. `cart` is the id that its file gave it."""
+    units = {line.id: line.product.unit for line in basket.lines}
+    units |= {line.id: line.product.unit for line in basket.unavailable}
+    made_from = evaluation.computed_from
+    document = {
+        "id": cart,
+        "channel": basket.channel,
+        "store": basket.store.id,
+        "currency": evaluation.currency,
+        "lines": [_line(line, units) for line in evaluation.lines],
+        "deliveries": [_delivery(delivery) for delivery in evaluation.deliveries],
+        "fees": [_fee(fee) for fee in evaluation.fees],
+        "discounts": [_discount(discount) for discount in evaluation.discounts],
+        "taxes": [_tax(tax) for tax in evaluation.taxes],
+        "totals": _totals(evaluation.totals),
+        "codes": [_code(verdict) for verdict in evaluation.codes],
+        "computed_from": {
+            "ruleset_hash": made_from.ruleset_hash,
+            "price_book_version": made_from.price_book_version,
+            "as_of_ms": made_from.as_of_ms,
+            "pricing_version": made_from.pricing_version,
+            "facts_version": made_from.facts_version,
+        },
+    }
+    if outcomes:
+        document["outcomes"] = {outcome.promotion: _outcome(outcome) for outcome in evaluation.outcomes.values()}
+    return document
+
+
+def _line(line: EvaluatedLine, units: dict[LineId, str]) -> dict[str, Any]:
+    return {
+        "line": line.line,
+        "sku": line.sku,
+        "quantity": line.quantity,
+        "unit": units.get(line.line, PIECE),
+        "unavailable": line.unavailable,
+        "unit_list_minor": line.unit_list_minor,
+        "list_minor": line.list_minor,
+        "discount_minor": line.discount_minor,
+        "order_discount_minor": line.order_discount_minor,
+        "total_minor": line.total_minor,
+        "tax_minor": line.tax_minor,
+        "tax_rate_ppm": line.tax_rate_ppm,
+        "tax_category": line.tax_category,
+        "tax_included": line.tax_included,
+        "price_list": line.price_list,
+        "allocations": _allocations(line.allocations),
+        "alternatives": [{"sku": other.sku, "kind": other.kind, "units": other.units} for other in line.alternatives],
+    }
+
+
+def _allocations(allocations: Iterable[Allocation]) -> list[dict[str, Any]]:
+    return [{"promotion": share.promotion, "amount_minor": share.amount_minor} for share in allocations]
+
+
+def _delivery(delivery: EvaluatedDelivery) -> dict[str, Any]:
+    return {
+        "method": delivery.method,
+        "place": delivery.place,
+        "slot": delivery.slot,
+        "available": delivery.available,
+        "lines": list(delivery.lines),
+        "list_minor": delivery.list_minor,
+        "discount_minor": delivery.discount_minor,
+        "total_minor": delivery.total_minor,
+        "tax_minor": delivery.tax_minor,
+        "tax_included": delivery.tax_included,
+        "allocations": _allocations(delivery.allocations),
+    }
+
+
+def _fee(fee: EvaluatedFee) -> dict[str, Any]:
+    return {
+        "fee": fee.fee,
+        "quantity": fee.quantity,
+        "available": fee.available,
+        "unit_minor": fee.unit_minor,
+        "total_minor": fee.total_minor,
+        "tax_minor": fee.tax_minor,
+        "tax_included": fee.tax_included,
+    }
+
+
+def _discount(discount: Discount) -> dict[str, Any]:
+    return {
+        "promotion": discount.promotion,
+        "lane": discount.lane,
+        "target": discount.target,
+        "wanted_minor": discount.wanted_minor,
+        "amount_minor": discount.amount_minor,
+    }
+
+
+def _tax(tax: TaxAmount) -> dict[str, Any]:
+    return {
+        "category": tax.category,
+        "rate_ppm": tax.rate_ppm,
+        "base_minor": tax.base_minor,
+        "tax_minor": tax.tax_minor,
+    }
+
+
+def _totals(totals: Totals) -> dict[str, int]:
+    return {
+        "goods_minor": totals.goods_minor,
+        "item_discounts_minor": totals.item_discounts_minor,
+        "order_discounts_minor": totals.order_discounts_minor,
+        "subtotal_minor": totals.subtotal_minor,
+        "fees_minor": totals.fees_minor,
+        "delivery_minor": totals.delivery_minor,
+        "delivery_discounts_minor": totals.delivery_discounts_minor,
+        "discounts_minor": totals.discounts_minor,
+        "tax_included_minor": totals.tax_included_minor,
+        "tax_added_minor": totals.tax_added_minor,
+        "total_minor": totals.total_minor,
+    }
+
+
+def _code(verdict: CodeVerdict) -> dict[str, Any]:
+    return {
+        "code": verdict.canonical,
+        "state": verdict.state,
+        "promotions": [outcome.promotion for outcome in verdict.outcomes],
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    """Write the verdict and those measures that belong to it."""
+    document: dict[str, Any] = {"code": outcome.code}
+    if outcome.wanted_minor:
+        document |= {"granted_minor": outcome.granted_minor, "wanted_minor": outcome.wanted_minor}
+    if outcome.condition:
+        document["condition"] = outcome.condition
+    if outcome.measure:
+        document |= {
+            "measure": outcome.measure,
+            "wanted": outcome.wanted,
+            "measured": outcome.measured,
+            "distance": outcome.distance,
+        }
+    if outcome.opens_ms is not None:
+        document["opens_ms"] = outcome.opens_ms
+    if outcome.detail:
+        document["detail"] = outcome.detail
+    return document

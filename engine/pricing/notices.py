@@ -1,0 +1,141 @@
+"""What changed under a shopper: told, never silently corrected.
+
+Nothing about prices is stored, and nothing has to be: the price book is dated, so what a line cost when it was last
+changed can be worked out again and compared with what it costs now.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.cart.model import Cart
+from engine.money import format_minor
+from engine.pricing.basket import Basket, BasketLine, build_basket
+from engine.pricing.evaluation import CodeState, Evaluation, Unavailable
+from engine.pricing.shop import Shop
+from engine.types import InstantMs, LineId
+
+
+class NoticeCode(StrEnum):
+    """Stable codes of warnings."""
+
+    PRICE_CHANGED = "PRICE_CHANGED"
+    PRICE_LIST_ENDED = "PRICE_LIST_ENDED"
+    NOT_SOLD_HERE = "NOT_SOLD_HERE"
+    NO_PRICE = "NO_PRICE"
+    UNKNOWN_PRODUCT = "UNKNOWN_PRODUCT"
+    OTHER_CURRENCY = "OTHER_CURRENCY"
+    DELIVERY_UNAVAILABLE = "DELIVERY_UNAVAILABLE"
+    FEE_UNAVAILABLE = "FEE_UNAVAILABLE"
+    CODE_UNKNOWN = "CODE_UNKNOWN"
+    CODE_NOT_APPLIED = "CODE_NOT_APPLIED"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One warning; ``line`` where it is about one."""
+
+    code: NoticeCode
+    message: str
+    line: LineId | None = None
+
+
+def notices_of(cart: Cart, basket: Basket, evaluation: Evaluation, shop: Shop) -> list[Notice]:
+    """Return everything about this priced cart that its shopper may not expect."""
+    return [
+        *_unavailable(basket),
+        *_repriced(cart, basket, shop),
+        *_undeliverable(evaluation),
+        *_codes(cart, evaluation),
+    ]
+
+
+_WHY = {
+    Unavailable.NOT_SOLD_HERE: (NoticeCode.NOT_SOLD_HERE, "is not sold in this channel or store"),
+    Unavailable.NO_PRICE: (NoticeCode.NO_PRICE, "has no price here at present"),
+    Unavailable.UNKNOWN_PRODUCT: (NoticeCode.UNKNOWN_PRODUCT, "is no longer in the catalogue"),
+    Unavailable.OTHER_CURRENCY: (NoticeCode.OTHER_CURRENCY, "carries a label price in another currency"),
+}
+
+
+def _unavailable(basket: Basket) -> list[Notice]:
+    notices = []
+    for line in basket.unavailable:
+        code, why = _WHY[line.reason]
+        instead = f"; instead there is {', '.join(a.sku for a in line.alternatives)}" if line.alternatives else ""
+        text = f"{line.product.name or line.product.sku} {why}: kept in the cart, left out of the total{instead}"
+        notices.append(Notice(code, text, line.id))
+    return notices
+
+
+def _repriced(cart: Cart, basket: Basket, shop: Shop) -> list[Notice]:
+    """Compare each line with its price at the instant when it was last changed."""
+    priced = {line.id: line for line in basket.lines}
+    then: dict[InstantMs, Basket] = {}
+    notices = []
+    for wish in cart.lines:
+        line, changed_ms = priced.get(wish.id), wish.changed_at_ms
+        if line is None or line.price_list is None or not changed_ms or not _dated(line, changed_ms, basket, shop):
+            continue
+        if changed_ms not in then:
+            then[changed_ms] = build_basket(cart, shop, changed_ms)
+        before = next((old for old in then[changed_ms].lines if old.id == wish.id), None)
+        if before is not None and before.unit_list_minor != line.unit_list_minor:
+            notices.append(_price_notice(line, before, basket, shop))
+    return notices
+
+
+def _dated(line: BasketLine, changed_ms: InstantMs, basket: Basket, shop: Shop) -> bool:
+    """Say whether a list with a price for this product began or ended since: nothing else can change its price."""
+    of_sku = shop.prices.breaks.get(line.product.sku, {})
+    return any(
+        edge is not None and changed_ms < edge <= basket.as_of_ms
+        for price_list in shop.prices.lists
+        if price_list.id in of_sku
+        for edge in (price_list.from_ms, price_list.until_ms)
+    )
+
+
+def _price_notice(line: BasketLine, before: BasketLine, basket: Basket, shop: Shop) -> Notice:
+    old, new = (format_minor(each.unit_list_minor, basket.currency) for each in (before, line))
+    name = line.product.name or line.product.sku
+    ended = any(
+        price_list.id == before.price_list
+        and price_list.until_ms is not None
+        and price_list.until_ms <= basket.as_of_ms
+        for price_list in shop.prices.lists
+    )
+    if ended:
+        text = f"{name}: the price list {before.price_list} has ended, {old} is now {new} {basket.currency}"
+        return Notice(NoticeCode.PRICE_LIST_ENDED, text, line.id)
+    text = f"{name}: the price was {old} and is now {new} {basket.currency}"
+    return Notice(NoticeCode.PRICE_CHANGED, text, line.id)
+
+
+def _undeliverable(evaluation: Evaluation) -> list[Notice]:
+    notices = [
+        Notice(
+            NoticeCode.DELIVERY_UNAVAILABLE,
+            f"delivery {' '.join(filter(None, (delivery.method, delivery.place, delivery.slot)))} is not offered here:"
+            " choose another one",
+        )
+        for delivery in evaluation.deliveries
+        if not delivery.available
+    ]
+    notices += [
+        Notice(NoticeCode.FEE_UNAVAILABLE, f"the fee {fee.fee} is not offered in {evaluation.currency}")
+        for fee in evaluation.fees
+        if not fee.available
+    ]
+    return notices
+
+
+def _codes(cart: Cart, evaluation: Evaluation) -> list[Notice]:
+    entered = {code.canonical: code.entered for code in cart.codes}
+    notices = []
+    for verdict in evaluation.codes:
+        shown = entered[verdict.canonical]
+        if verdict.state is CodeState.UNKNOWN:
+            notices.append(Notice(NoticeCode.CODE_UNKNOWN, f"the code {shown} is not known: check how it is written"))
+        elif verdict.state is CodeState.NOT_APPLIED:
+            notices.append(Notice(NoticeCode.CODE_NOT_APPLIED, f"the code {shown} gives nothing at present"))
+    return notices

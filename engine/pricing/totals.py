@@ -1,0 +1,244 @@
+"""The sums of an evaluation: what the lanes left, taxed and added up, each invariant checked on the way out."""
+
+from collections.abc import Mapping, Sequence
+
+from engine.money import allocate
+from engine.pricing.basket import Basket, BasketDelivery, BasketFee, BasketLine
+from engine.pricing.evaluation import (
+    Allocation,
+    CodeVerdict,
+    ComputedFrom,
+    Discount,
+    EvaluatedDelivery,
+    EvaluatedFee,
+    EvaluatedLine,
+    Evaluation,
+    Outcome,
+    Target,
+    Totals,
+)
+from engine.pricing.tally import Grant, Tally
+from engine.pricing.tax import Taxable, summary, taxes_of
+from engine.types import PromotionId
+
+
+def total_up(
+    tally: Tally, outcomes: Mapping[PromotionId, Outcome], codes: tuple[CodeVerdict, ...], ruleset_hash: str
+) -> Evaluation:
+    """Build the evaluation out of what the lanes left."""
+    basket = tally.basket
+    taxables, owners = _taxables(tally)
+    taxes = taxes_of(taxables, basket.tax_rounding)
+    taxes_by_owner: dict[tuple[str, int], int] = {}
+    for owner, tax_minor in zip(owners, taxes, strict=True):
+        taxes_by_owner[owner] = taxes_by_owner.get(owner, 0) + tax_minor
+    lines = [
+        _line(tally, place, line, taxes_by_owner.get(("line", place), 0)) for place, line in enumerate(basket.lines)
+    ]
+    lines += [_unavailable(basket, place) for place in range(len(basket.unavailable))]
+    lines.sort(key=lambda line: basket.order[line.line])
+    deliveries = tuple(
+        _delivery(tally, place, delivery, taxes_by_owner.get(("delivery", place), 0))
+        for place, delivery in enumerate(basket.deliveries)
+    )
+    fees = tuple(
+        _fee(fee, taxes_by_owner.get(("fee", place), 0), tax_included=basket.taxes.included)
+        for place, fee in enumerate(basket.fees)
+    )
+    evaluation = Evaluation(
+        currency=basket.currency,
+        lines=tuple(lines),
+        deliveries=deliveries,
+        fees=fees,
+        discounts=tuple(_discount(basket, grant) for grant in tally.grants),
+        taxes=summary(taxables, taxes),
+        totals=_totals(lines, deliveries, fees, taxables, taxes),
+        codes=codes,
+        outcomes=outcomes,
+        computed_from=ComputedFrom(
+            ruleset_hash=ruleset_hash,
+            price_book_version=basket.price_book_version,
+            as_of_ms=basket.as_of_ms,
+            facts_version=basket.facts.version if basket.facts else None,
+        ),
+    )
+    _check(evaluation)
+    return evaluation
+
+
+def _taxables(tally: Tally) -> tuple[list[Taxable], list[tuple[str, int]]]:
+    """Return every amount to tax beside the line, delivery or fee it belongs to."""
+    basket, rules = tally.basket, tally.basket.taxes
+    rates = rules.rates_ppm
+    taxables: list[Taxable] = []
+    owners: list[tuple[str, int]] = []
+
+    def add(owner: tuple[str, int], category: str, amount_minor: int, *, included: bool) -> None:
+        taxables.append(Taxable(category, rates.get(category, 0), included, amount_minor))
+        owners.append(owner)
+
+    for place, line in enumerate(basket.lines):
+        amount_minor = tally.lines[place].current_minor
+        add(("line", place), line.product.tax_category, amount_minor, included=line.tax_included)
+    for place, fee_minor in enumerate(tally.deliveries):
+        if rules.delivery_category is not None:
+            add(("delivery", place), rules.delivery_category, fee_minor, included=rules.included)
+        else:
+            for category, part in _over_goods(tally, basket.deliveries[place], fee_minor):
+                add(("delivery", place), category, part, included=rules.included)
+    for place, fee in enumerate(basket.fees):
+        if fee.unit_minor is not None:
+            add(("fee", place), fee.tax_category, fee.unit_minor * fee.quantity, included=rules.included)
+    return taxables, owners
+
+
+def _over_goods(tally: Tally, delivery: BasketDelivery, fee_minor: int) -> list[tuple[str, int]]:
+    """Spread a delivery fee over the tax categories of its goods, in proportion to what they cost.
+
+    Goods that are all free weigh by their list amounts, and by their number where even those are zero.
+    """
+    sent = set(delivery.lines)
+    places = [place for place, line in enumerate(tally.basket.lines) if line.id in sent]
+    lines = tally.basket.lines
+    current = {place: tally.lines[place].current_minor for place in places}
+    listed = {place: lines[place].list_minor for place in places}
+    weights = next(each for each in (current, listed, dict.fromkeys(places, 1)) if any(each.values()))
+    categories = sorted({lines[place].product.tax_category for place in places})
+    sums = [sum(weights[p] for p in places if lines[p].product.tax_category == category) for category in categories]
+    parts = allocate(fee_minor, sums)
+    return list(zip(categories, parts, strict=True))
+
+
+def _shares(tally: Tally, place: int, targets: set[Target]) -> tuple[Allocation, ...]:
+    return tuple(
+        Allocation(grant.promotion, minor)
+        for grant in tally.grants
+        if grant.target in targets
+        for share_place, minor in grant.shares
+        if share_place == place
+    )
+
+
+def _line(tally: Tally, place: int, line: BasketLine, tax_minor: int) -> EvaluatedLine:
+    items = _shares(tally, place, {Target.ITEM})
+    order = _shares(tally, place, {Target.ORDER})
+    category = line.product.tax_category
+    return EvaluatedLine(
+        line=line.id,
+        sku=line.product.sku,
+        quantity=line.quantity,
+        unit_list_minor=line.unit_list_minor,
+        list_minor=line.list_minor,
+        discount_minor=sum(share.amount_minor for share in items),
+        order_discount_minor=sum(share.amount_minor for share in order),
+        total_minor=tally.lines[place].current_minor,
+        tax_minor=tax_minor,
+        tax_rate_ppm=tally.basket.taxes.rates_ppm.get(category, 0),
+        tax_category=category,
+        tax_included=line.tax_included,
+        price_list=line.price_list,
+        allocations=items + order,
+    )
+
+
+def _unavailable(basket: Basket, place: int) -> EvaluatedLine:
+    line = basket.unavailable[place]
+    return EvaluatedLine(
+        line=line.id,
+        sku=line.product.sku,
+        quantity=line.quantity,
+        unit_list_minor=0,
+        list_minor=0,
+        discount_minor=0,
+        order_discount_minor=0,
+        total_minor=0,
+        tax_minor=0,
+        tax_rate_ppm=0,
+        tax_category=line.product.tax_category,
+        tax_included=False,
+        price_list=None,
+        unavailable=line.reason,
+        alternatives=line.alternatives,
+    )
+
+
+def _delivery(tally: Tally, place: int, delivery: BasketDelivery, tax_minor: int) -> EvaluatedDelivery:
+    list_minor = delivery.fee_minor or 0
+    return EvaluatedDelivery(
+        method=delivery.choice.method,
+        place=delivery.choice.place,
+        slot=delivery.choice.slot,
+        lines=delivery.lines,
+        list_minor=list_minor,
+        discount_minor=list_minor - tally.deliveries[place],
+        total_minor=tally.deliveries[place],
+        tax_minor=tax_minor,
+        tax_included=tally.basket.taxes.included,
+        allocations=_shares(tally, place, {Target.DELIVERY}),
+        available=delivery.fee_minor is not None,
+    )
+
+
+def _fee(fee: BasketFee, tax_minor: int, *, tax_included: bool) -> EvaluatedFee:
+    unit_minor = fee.unit_minor or 0
+    return EvaluatedFee(
+        fee.fee,
+        fee.quantity,
+        unit_minor,
+        unit_minor * fee.quantity,
+        tax_minor,
+        tax_included,
+        available=fee.unit_minor is not None,
+    )
+
+
+def _discount(basket: Basket, grant: Grant) -> Discount:
+    of_lines = grant.target is not Target.DELIVERY
+    shares = tuple((basket.lines[place].id, minor) for place, minor in grant.shares) if of_lines else ()
+    return Discount(grant.promotion, grant.lane, grant.target, grant.wanted_minor, grant.granted_minor, shares)
+
+
+def _totals(
+    lines: Sequence[EvaluatedLine],
+    deliveries: Sequence[EvaluatedDelivery],
+    fees: Sequence[EvaluatedFee],
+    taxables: Sequence[Taxable],
+    taxes: Sequence[int],
+) -> Totals:
+    goods = sum(line.list_minor for line in lines)
+    item_discounts = sum(line.discount_minor for line in lines)
+    order_discounts = sum(line.order_discount_minor for line in lines)
+    fees_minor = sum(fee.total_minor for fee in fees)
+    delivery = sum(delivery.list_minor for delivery in deliveries)
+    delivery_discounts = sum(delivery.discount_minor for delivery in deliveries)
+    included = sum(tax for taxable, tax in zip(taxables, taxes, strict=True) if taxable.included)
+    added = sum(taxes) - included
+    return Totals(
+        goods_minor=goods,
+        item_discounts_minor=item_discounts,
+        order_discounts_minor=order_discounts,
+        fees_minor=fees_minor,
+        delivery_minor=delivery,
+        delivery_discounts_minor=delivery_discounts,
+        tax_included_minor=included,
+        tax_added_minor=added,
+        total_minor=goods - item_discounts - order_discounts + fees_minor + delivery - delivery_discounts + added,
+    )
+
+
+def _check(evaluation: Evaluation) -> None:
+    """Refuse to answer a price that breaks an invariant: a wrong total must never leave quietly."""
+    totals = evaluation.totals
+    granted = sum(discount.amount_minor for discount in evaluation.discounts)
+    sound = (
+        granted == totals.discounts_minor
+        and totals.total_minor >= 0
+        and all(0 <= line.discount_minor + line.order_discount_minor <= line.list_minor for line in evaluation.lines)
+        and all(
+            line.total_minor == line.list_minor - line.discount_minor - line.order_discount_minor
+            for line in evaluation.lines
+        )
+        and all(0 <= delivery.discount_minor <= delivery.list_minor for delivery in evaluation.deliveries)
+    )
+    if not sound:
+        raise ArithmeticError(f"an evaluation broke its invariants: {evaluation.computed_from}")

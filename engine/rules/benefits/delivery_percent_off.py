@@ -1,0 +1,40 @@
+"""``delivery_percent_off``: a percentage off delivery; 100 % makes it free."""
+
+from typing import ClassVar
+
+from engine.fields import PercentBp
+from engine.money import PERCENT_BP, ratio_of
+from engine.pricing.evaluation import Target
+from engine.pricing.tally import Proposal, Tally
+from engine.rules.selectors import Key, Words
+from engine.rules.vocabulary import Benefit, CompileEnv, Propose
+
+
+class DeliveryPercentOff(Benefit):
+    """Take a percentage off each delivery fee, of all methods or of those named. It is rounded for each fee."""
+
+    word: ClassVar[str] = "delivery_percent_off"
+    lane: ClassVar[str] = "shipping"
+    example: ClassVar[str] = "delivery_percent_off: {percent: 100%, methods: [home]}"
+
+    percent: PercentBp
+    methods: Words | None = None
+
+    def keys(self) -> tuple[Key, ...] | None:
+        """Any goods may be delivered."""
+        return None
+
+    def compile(self, env: CompileEnv) -> Propose:
+        """Ask of each delivery fee."""
+        percent_bp, mode = self.percent, env.rounding
+        methods = frozenset(self.methods) if self.methods else None
+
+        def propose(tally: Tally) -> Proposal:
+            shares = [
+                (place, ratio_of(tally.deliveries[place], percent_bp, PERCENT_BP, mode))
+                for place, delivery in enumerate(tally.basket.deliveries)
+                if methods is None or delivery.choice.method in methods
+            ]
+            return Proposal(Target.DELIVERY, shares, sum(minor for _, minor in shares))
+
+        return propose

@@ -1,0 +1,45 @@
+"""``spend``: enough money on some goods."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from engine.fields import PositiveAmounts
+from engine.pricing.evaluation import Measure
+from engine.rules.selectors import Key, Selector
+from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test, keys_of
+
+
+class Spend(Condition):
+    """The chosen goods must cost at least this much; without `on`, all goods.
+
+    `threshold_on: current` (the default) measures what they cost when the lane starts, after earlier lanes;
+    `threshold_on: list` measures before any discount. Regulated goods count only with `counting: regulated`.
+    """
+
+    word: ClassVar[str] = "spend"
+    example: ClassVar[str] = "spend: {at_least: 50 EUR, on: {category: shoes}}"
+
+    at_least: PositiveAmounts
+    on: Selector | None = None
+    except_: Selector | None = Field(default=None, alias="except")
+    threshold_on: Literal["current", "list"] = "current"
+    counting: Literal["goods", "regulated"] = "goods"
+
+    def keys(self) -> tuple[Key, ...] | None:
+        """Money is spent on a chosen product or not at all."""
+        return keys_of(self.on)
+
+    def compile(self, env: CompileEnv) -> Test:
+        """Compare the sum over the chosen lines."""
+        selection = env.selections.get(self.on, self.except_, regulated=self.counting == "regulated")
+        at_least, by_list = self.at_least, self.threshold_on == "list"
+
+        def test(start: LaneStart) -> Shortfall | None:
+            basket = start.tally.basket
+            places = start.tally.selected(selection)
+            spent = sum(basket.lines[place].list_minor if by_list else start.current_minor[place] for place in places)
+            wanted = at_least[basket.currency]
+            return None if spent >= wanted else Shortfall("spend", Measure.MONEY, wanted, spent, wanted - spent)
+
+        return test

@@ -1,0 +1,168 @@
+"""`evaluate`: a basket and a rule set in, the priced cart with a verdict on every candidate out. A pure function."""
+
+from collections.abc import Callable, Sequence
+
+from engine.pricing.basket import Basket
+from engine.pricing.evaluation import CodeState, CodeVerdict, Evaluation, Outcome, OutcomeCode
+from engine.pricing.tally import Proposal, Tally
+from engine.pricing.totals import total_up
+from engine.rules.model import Lane, LaneMode
+from engine.rules.ruleset import CompiledPromotion, Ruleset
+from engine.rules.vocabulary import LaneStart
+from engine.types import PromotionId
+
+APPLIED = frozenset({OutcomeCode.APPLIED, OutcomeCode.CAPPED})
+Outcomes = dict[PromotionId, Outcome]
+
+
+def evaluate(basket: Basket, ruleset: Ruleset, *, every_outcome: bool = False) -> Evaluation:
+    """Price a basket under a rule set.
+
+    Lanes run in their order, each on what the one before left. The outcomes are those of the promotions that the index
+    finds; with `every_outcome` those of all promotions, which costs time and changes no cent.
+    """
+    places = ruleset.index.all_places if every_outcome else ruleset.index.places(basket)
+    by_lane: dict[str, list[CompiledPromotion]] = {}
+    for place in places:
+        promotion = ruleset.promotions[place]
+        by_lane.setdefault(promotion.lane, []).append(promotion)
+    tally = Tally(basket)
+    outcomes: Outcomes = {}
+    for lane in ruleset.lanes:
+        if lane.name in by_lane:
+            _run_lane(lane, by_lane[lane.name], tally, outcomes)
+    return total_up(tally, outcomes, _code_verdicts(basket, ruleset, outcomes), ruleset.hash)
+
+
+def _run_lane(lane: Lane, promotions: Sequence[CompiledPromotion], tally: Tally, outcomes: Outcomes) -> None:
+    """Let the promotions of one lane compete; conditions see the cart as the lane found it."""
+    start = LaneStart(tally, tally.current())
+    entrants = []
+    for promotion in promotions:
+        refused = _refusal(promotion, start)
+        if refused is None:
+            entrants.append(promotion)
+        else:
+            outcomes[promotion.id] = refused
+    if entrants:
+        _COMPETE[lane.mode](lane, entrants, tally, outcomes)
+
+
+def _refusal(promotion: CompiledPromotion, start: LaneStart) -> Outcome | None:
+    """Return why a promotion may not compete, None if it may. The cheapest questions come first."""
+    basket = start.tally.basket
+    if promotion.channels is not None and basket.channel not in promotion.channels:
+        return Outcome(promotion.id, OutcomeCode.WRONG_CHANNEL, detail=basket.channel)
+    if promotion.stores is not None and basket.store.id not in promotion.stores:
+        return Outcome(promotion.id, OutcomeCode.WRONG_STORE, detail=basket.store.id)
+    if promotion.codes is not None and promotion.codes.isdisjoint(basket.codes):
+        return Outcome(promotion.id, OutcomeCode.CODE_MISSING)
+    window = promotion.window(basket.store.timezone)
+    if not window.is_open(basket.as_of_ms):
+        return Outcome(promotion.id, OutcomeCode.OUTSIDE_WINDOW, opens_ms=window.opens_ms(basket.as_of_ms))
+    if promotion.currencies is not None and basket.currency not in promotion.currencies:
+        return Outcome(promotion.id, OutcomeCode.CURRENCY, detail=basket.currency)
+    return _customer_refusal(promotion, basket) or _condition_refusal(promotion, start)
+
+
+def _customer_refusal(promotion: CompiledPromotion, basket: Basket) -> Outcome | None:
+    if promotion.tiers is None and promotion.segments is None and promotion.first_order is None:
+        return None
+    facts = basket.facts
+    if facts is None:
+        return Outcome(promotion.id, OutcomeCode.SIGN_IN)
+    if promotion.tiers is not None and facts.tier not in promotion.tiers:
+        return Outcome(promotion.id, OutcomeCode.NOT_FOR_CUSTOMER, condition="tiers")
+    if promotion.segments is not None and promotion.segments.isdisjoint(facts.segments):
+        return Outcome(promotion.id, OutcomeCode.NOT_FOR_CUSTOMER, condition="segments")
+    if promotion.first_order is not None:
+        # An order placed at this very instant or later does not make this one the second.
+        is_first = facts.first_order_ms is None or facts.first_order_ms >= basket.as_of_ms
+        if is_first is not promotion.first_order:
+            return Outcome(promotion.id, OutcomeCode.NOT_FOR_CUSTOMER, condition="first_order")
+    return None
+
+
+def _condition_refusal(promotion: CompiledPromotion, start: LaneStart) -> Outcome | None:
+    for test in promotion.tests:
+        shortfall = test(start)
+        if shortfall is not None:
+            return Outcome(
+                promotion.id,
+                OutcomeCode.CONDITION_FAILED,
+                condition=shortfall.word,
+                measure=shortfall.measure,
+                wanted=shortfall.wanted,
+                measured=shortfall.measured,
+                distance=shortfall.distance,
+            )
+    return None
+
+
+def _stack(lane: Lane, entrants: Sequence[CompiledPromotion], tally: Tally, outcomes: Outcomes) -> None:
+    for promotion in entrants:
+        outcomes[promotion.id] = _grant(lane, promotion, promotion.propose(tally), tally)
+
+
+def _first(lane: Lane, entrants: Sequence[CompiledPromotion], tally: Tally, outcomes: Outcomes) -> None:
+    winner: PromotionId | None = None
+    for promotion in entrants:
+        if winner is None:
+            outcomes[promotion.id] = _grant(lane, promotion, promotion.propose(tally), tally)
+            winner = promotion.id if outcomes[promotion.id].code in APPLIED else None
+        else:
+            outcomes[promotion.id] = _lost(promotion, winner, tally)
+
+
+def _best(lane: Lane, entrants: Sequence[CompiledPromotion], tally: Tally, outcomes: Outcomes) -> None:
+    def gives_minor(promotion: CompiledPromotion) -> int:
+        shares = tally.cut(promotion.propose(tally), _cap_minor(promotion, tally))
+        return sum(minor for _, minor in shares)
+
+    best = max(entrants, key=gives_minor)  # of equals the first: the total order decides
+    losers = [promotion for promotion in entrants if promotion is not best]
+    for promotion in losers:
+        outcomes[promotion.id] = _lost(promotion, best.id, tally)
+    outcomes[best.id] = _grant(lane, best, best.propose(tally), tally)
+
+
+_COMPETE: dict[LaneMode, Callable[[Lane, Sequence[CompiledPromotion], Tally, Outcomes], None]] = {
+    LaneMode.STACK: _stack,
+    LaneMode.FIRST: _first,
+    LaneMode.BEST: _best,
+}
+
+
+def _grant(lane: Lane, promotion: CompiledPromotion, proposal: Proposal, tally: Tally) -> Outcome:
+    grant = tally.grant(promotion.id, lane.name, proposal, _cap_minor(promotion, tally))
+    if not grant.granted_minor:
+        return Outcome(promotion.id, OutcomeCode.NO_TARGET)
+    code = OutcomeCode.CAPPED if grant.granted_minor < grant.wanted_minor else OutcomeCode.APPLIED
+    return Outcome(promotion.id, code, granted_minor=grant.granted_minor, wanted_minor=grant.wanted_minor)
+
+
+def _lost(promotion: CompiledPromotion, winner: PromotionId, tally: Tally) -> Outcome:
+    """Tell a promotion that lost from one that had nothing to give anyway."""
+    proposal = promotion.propose(tally)
+    if not tally.cut(proposal, _cap_minor(promotion, tally)):
+        return Outcome(promotion.id, OutcomeCode.NO_TARGET)
+    return Outcome(promotion.id, OutcomeCode.LOST_TO, wanted_minor=proposal.wanted_minor, detail=winner)
+
+
+def _cap_minor(promotion: CompiledPromotion, tally: Tally) -> int | None:
+    return promotion.at_most[tally.basket.currency] if promotion.at_most else None
+
+
+def _code_verdicts(basket: Basket, ruleset: Ruleset, outcomes: Outcomes) -> tuple[CodeVerdict, ...]:
+    verdicts = []
+    for code in basket.codes:
+        unlocked = ruleset.by_code.get(code, ())
+        of_code = tuple(outcomes[promotion.id] for promotion in unlocked if promotion.id in outcomes)
+        if not unlocked:
+            state = CodeState.UNKNOWN
+        elif any(outcome.code in APPLIED for outcome in of_code):
+            state = CodeState.APPLIED
+        else:
+            state = CodeState.NOT_APPLIED
+        verdicts.append(CodeVerdict(code, state, of_code))
+    return tuple(verdicts)

@@ -1,0 +1,153 @@
+"""Outcomes in words: why a promotion applied or not, how far the cart is from it, and who may be told.
+
+The sentences are English; front ends that speak other languages build theirs from the stable codes and the numbers.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.fields import label_in
+from engine.money import format_minor
+from engine.pricing.basket import Basket
+from engine.pricing.evaluation import Evaluation, Measure, Outcome, OutcomeCode
+from engine.rules.evaluate import APPLIED, evaluate
+from engine.rules.ruleset import CompiledPromotion, Ruleset
+from engine.rules.window import iso
+from engine.types import PromotionId
+
+NEAR_MISSES_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The verdict on one promotion, and the sentence that says it."""
+
+    outcome: Outcome
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A promotion that one thing keeps from applying, and how much of that is missing."""
+
+    promotion: PromotionId
+    label: str
+    condition: str
+    measure: Measure
+    distance: int
+    text: str
+
+
+def may_see(promotion: CompiledPromotion, basket: Basket, *, staff: bool) -> bool:
+    """Say whether a viewer may be told of a promotion's outcome.
+
+    Shoppers see what is open to everybody, and what a code in the cart unlocks; staff by scope see all.
+    """
+    entered = promotion.codes is not None and not promotion.codes.isdisjoint(basket.codes)
+    return staff or promotion.for_everybody or (entered and not promotion.written.hidden)
+
+
+def explain_all(
+    basket: Basket,
+    ruleset: Ruleset,
+    evaluation: Evaluation,
+    *,
+    staff: bool,
+    only: PromotionId | None = None,
+) -> list[Explanation]:
+    """Explain every candidate the viewer may see; or one promotion, candidate or not."""
+    outcomes = evaluation.outcomes
+    if only is not None and only in ruleset.by_id and only not in outcomes:
+        outcomes = evaluate(basket, ruleset, every_outcome=True).outcomes
+    wanted = outcomes.values() if only is None else [outcomes[only]] if only in outcomes else []
+    return [
+        Explanation(outcome, label_of(promotion, basket.locale), sentence(outcome, promotion, basket))
+        for outcome in _in_order(wanted, ruleset)
+        if may_see(promotion := ruleset.by_id[outcome.promotion], basket, staff=staff)
+    ]
+
+
+def near_misses(basket: Basket, ruleset: Ruleset, evaluation: Evaluation, *, staff: bool) -> list[NearMiss]:
+    """Return the promotions that more money or more units would unlock, nearest first, those in money before others."""
+    found = [
+        NearMiss(
+            outcome.promotion,
+            label_of(promotion, basket.locale),
+            outcome.condition,
+            outcome.measure,
+            outcome.distance,
+            sentence(outcome, promotion, basket),
+        )
+        for outcome in evaluation.outcomes.values()
+        if outcome.code is OutcomeCode.CONDITION_FAILED
+        and outcome.measure is not None
+        and outcome.distance > 0
+        and may_see(promotion := ruleset.by_id[outcome.promotion], basket, staff=staff)
+    ]
+    found.sort(key=lambda miss: (miss.measure is not Measure.MONEY, miss.distance, miss.promotion))
+    return found[:NEAR_MISSES_MAX]
+
+
+def label_of(promotion: CompiledPromotion, locale: str) -> str:
+    """Return what shoppers call it: the label, else the id."""
+    return label_in(promotion.written.label, locale) or promotion.id
+
+
+def sentence(outcome: Outcome, promotion: CompiledPromotion, basket: Basket) -> str:  # noqa: PLR0911 - one a verdict
+    """Say one outcome as a sentence."""
+    name = label_of(promotion, basket.locale)
+    match outcome.code:
+        case OutcomeCode.APPLIED:
+            return f"{name}: applied, {_money(outcome.granted_minor, basket)} off."
+        case OutcomeCode.CAPPED:
+            wanted = _money(outcome.wanted_minor, basket)
+            return f"{name}: applied, {_money(outcome.granted_minor, basket)} off, cut from {wanted}."
+        case OutcomeCode.CONDITION_FAILED:
+            return f"{name}: {_failure(outcome, basket)}."
+        case OutcomeCode.OUTSIDE_WINDOW if outcome.opens_ms is None:
+            return f"{name}: it has ended."
+        case OutcomeCode.OUTSIDE_WINDOW if outcome.opens_ms is not None:
+            return f"{name}: not active now, opens {iso(outcome.opens_ms, basket.store.timezone)}."
+        case OutcomeCode.LOST_TO:
+            return f"{name}: another offer is better or goes first ({outcome.detail})."
+        case OutcomeCode.WRONG_CHANNEL:
+            return f"{name}: not offered in the channel {outcome.detail}, only in {_list(promotion.channels)}."
+        case OutcomeCode.WRONG_STORE:
+            return f"{name}: not offered in the store {outcome.detail}."
+        case OutcomeCode.CURRENCY:
+            return f"{name}: it states no amount in {outcome.detail}."
+        case _:
+            return f"{name}: {_PLAIN[outcome.code]}."
+
+
+_PLAIN = {
+    OutcomeCode.NO_TARGET: "nothing in the cart can take this discount",
+    OutcomeCode.CODE_MISSING: "it needs a code",
+    OutcomeCode.SIGN_IN: "sign in to see whether it is for you",
+    OutcomeCode.NOT_FOR_CUSTOMER: "it is for other customers",
+}
+
+
+def _failure(outcome: Outcome, basket: Basket) -> str:
+    """Say what is missing, in money or units."""
+    if outcome.distance == 0:
+        return "the cart holds something that excludes it"
+    if outcome.measure is Measure.MONEY:
+        missing, wanted, has = (_money(n, basket) for n in (outcome.distance, outcome.wanted, outcome.measured))
+        return f"{missing} more is needed ({has} of {wanted})"
+    verb = "is" if outcome.distance == 1 else "are"
+    return f"{outcome.distance} more {verb} needed ({outcome.measured} of {outcome.wanted})"
+
+
+def _money(amount_minor: int, basket: Basket) -> str:
+    return f"{format_minor(amount_minor, basket.currency)} {basket.currency}"
+
+
+def _list(words: frozenset[str] | None) -> str:
+    return ", ".join(sorted(words or ()))
+
+
+def _in_order(outcomes: Iterable[Outcome], ruleset: Ruleset) -> list[Outcome]:
+    """Sort: what applied first, then by the total order."""
+    return sorted(outcomes, key=lambda o: (o.code not in APPLIED, ruleset.by_id[o.promotion].place))

@@ -1,0 +1,191 @@
+"""The compiled rule set: immutable, named by the hash of its canonical form, found through an index."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.money import Rounding
+from engine.pricing.basket import Basket
+from engine.pricing.shop import Product
+from engine.rules.model import DEFAULT_LANES, Lane, Promotion
+from engine.rules.selectors import Key, Selections, keys_cost
+from engine.rules.vocabulary import CompileEnv, Propose, Test
+from engine.rules.window import Window, window_in
+from engine.types import Currency, PromotionId
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPromotion:
+    """A promotion ready to run. ``place`` is its rank in the total order: lane, priority, id."""
+
+    id: PromotionId
+    place: int
+    lane: str
+    written: Promotion
+    channels: frozenset[str] | None
+    stores: frozenset[str] | None
+    tiers: frozenset[str] | None
+    segments: frozenset[str] | None
+    first_order: bool | None
+    codes: frozenset[str] | None
+    currencies: frozenset[Currency] | None
+    tests: tuple[Test, ...]
+    propose: Propose
+    at_most: Mapping[Currency, int] | None
+    windows: dict[str, Window] = field(default_factory=dict, compare=False)
+    """Resolved windows by the store's time zone: filled when first asked, always the same."""
+
+    @property
+    def for_everybody(self) -> bool:
+        """Whether any shopper may be told about it: no code, no segment, not hidden."""
+        return self.codes is None and self.segments is None and not self.written.hidden
+
+    def window(self, store_zone: str) -> Window:
+        """Return when it is active for a store in that zone."""
+        known = self.windows.get(store_zone)
+        if known is None:
+            known = self.windows[store_zone] = window_in(self.written.active, store_zone)
+        return known
+
+
+class Index:
+    """Finds the promotions that can do something for a cart, so that the others cost nothing.
+
+    Each promotion is filed under the keys that let least through: a cart without any of them cannot be given anything
+    by it. `all_places` keeps the un-indexed answer at hand for explanations and for the tests that compare the two.
+    """
+
+    __slots__ = ("_always", "_filed", "all_places")
+
+    def __init__(self, promotions: Iterable[CompiledPromotion]) -> None:
+        self._always: list[int] = []
+        self._filed: dict[Key, list[int]] = {}
+        self.all_places: list[int] = []
+        for promotion in promotions:
+            self.all_places.append(promotion.place)
+            keys = index_keys(promotion.written)
+            if keys is None:
+                self._always.append(promotion.place)
+            for key in dict.fromkeys(keys or ()):
+                self._filed.setdefault(key, []).append(promotion.place)
+
+    def places(self, basket: Basket) -> list[int]:
+        """Return the places of the candidates, in the total order."""
+        found = set(self._always)
+        for key in _keys_of_basket(basket):
+            found.update(self._filed.get(key, ()))
+        return sorted(found)
+
+
+def index_keys(promotion: Promotion) -> tuple[Key, ...] | None:
+    """Return the keys to file a promotion under: of everything that it needs, what a cart has least often."""
+    options: list[tuple[Key, ...]] = []
+    if promotion.codes:
+        options.append(tuple(("code", code) for code in promotion.codes))
+    customers = promotion.customers
+    if customers and customers.segments:
+        options.append(tuple(("segment", segment) for segment in customers.segments))
+    if customers and customers.tiers:
+        options.append(tuple(("tier", tier) for tier in customers.tiers))
+    if promotion.channels:
+        options.append(tuple(("channel", channel) for channel in promotion.channels))
+    needs = [promotion.benefit().keys(), *(condition.keys() for condition in promotion.conditions())]
+    options += [keys for keys in needs if keys is not None]
+    return min(options, key=keys_cost, default=None)
+
+
+def keys_of_product(product: Product) -> list[Key]:
+    """Return every key that a selector can name a product by."""
+    return [
+        ("sku", product.sku),
+        *(("category", path) for path in product.categories()),
+        *(("tag", tag) for tag in product.tags),
+        *(("attribute", name, value) for name, value in product.attributes.items()),
+    ]
+
+
+def _keys_of_basket(basket: Basket) -> set[Key]:
+    keys: set[Key] = {("channel", basket.channel)}
+    keys.update(("code", code) for code in basket.codes)
+    if basket.facts:
+        keys.add(("tier", basket.facts.tier))
+        keys.update(("segment", segment) for segment in basket.facts.segments)
+    for line in basket.lines:
+        keys.update(keys_of_product(line.product))
+    return keys
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """All promotions of a shop, compiled. ``promotions`` stand in the total order."""
+
+    hash: str
+    lanes: tuple[Lane, ...]
+    rounding: Rounding
+    promotions: tuple[CompiledPromotion, ...]
+    by_id: Mapping[PromotionId, CompiledPromotion]
+    by_code: Mapping[str, tuple[CompiledPromotion, ...]]
+    index: Index
+
+
+def compile_ruleset(
+    promotions: Iterable[Promotion],
+    lanes: tuple[Lane, ...] = DEFAULT_LANES,
+    rounding: Rounding = Rounding.HALF_UP,
+) -> Ruleset:
+    """Compile checked promotions. Their order does not matter: the result is ordered by lane, priority and id."""
+    rank = {lane.name: position for position, lane in enumerate(lanes)}
+    ordered = sorted(promotions, key=lambda p: (rank[p.lane_name()], -p.priority, p.id))
+    env = CompileEnv(Selections(), rounding)
+    compiled = tuple(_compile(promotion, place, env) for place, promotion in enumerate(ordered))
+    by_code: dict[str, list[CompiledPromotion]] = {}
+    for promotion in compiled:
+        for code in promotion.codes or ():
+            by_code.setdefault(code, []).append(promotion)
+    return Ruleset(
+        hash=_hash(ordered, lanes, rounding),
+        lanes=lanes,
+        rounding=rounding,
+        promotions=compiled,
+        by_id={promotion.id: promotion for promotion in compiled},
+        by_code={code: tuple(unlocked) for code, unlocked in by_code.items()},
+        index=Index(compiled),
+    )
+
+
+def _compile(written: Promotion, place: int, env: CompileEnv) -> CompiledPromotion:
+    benefit, conditions, customers = written.benefit(), written.conditions(), written.customers
+    stated = [currencies for word in (benefit, *conditions) if (currencies := word.currencies()) is not None]
+    return CompiledPromotion(
+        id=PromotionId(written.id),
+        place=place,
+        lane=written.lane_name(),
+        written=written,
+        channels=_set(written.channels),
+        stores=_set(written.stores),
+        tiers=_set(customers.tiers) if customers else None,
+        segments=_set(customers.segments) if customers else None,
+        first_order=customers.first_order if customers else None,
+        codes=_set(written.codes),
+        currencies=frozenset.intersection(*stated) if stated else None,
+        tests=tuple(condition.compile(env) for condition in conditions),
+        propose=benefit.compile(env),
+        at_most=benefit.at_most,
+    )
+
+
+def _set(words: tuple[str, ...] | None) -> frozenset[str] | None:
+    return frozenset(words) if words is not None else None
+
+
+def _hash(ordered: Iterable[Promotion], lanes: tuple[Lane, ...], rounding: Rounding) -> str:
+    """Name a rule set by what it means: file names, order, comments and examples do not matter."""
+    canonical: dict[str, Any] = {
+        "lanes": [lane.model_dump(mode="json") for lane in lanes],
+        "rounding": rounding,
+        "promotions": [promotion.model_dump(mode="json", exclude={"examples"}) for promotion in ordered],
+    }
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,176 @@
+"""Which lines a rule speaks of: the closed vocabulary of selectors, and their compiled form."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from engine.fields import Amounts, Written
+from engine.pricing.basket import BasketLine
+from engine.types import Currency
+
+Matcher = Callable[[BasketLine, Currency], bool]
+Key = tuple[str, ...]
+"""What the index finds a promotion by, such as ``("sku", "4711")`` or ``("category", "grocery/bakery")``."""
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_listed), Field(min_length=1)]
+"""One word or a list of words."""
+
+
+class PriceRange(Written):
+    """Unit list prices from `at_least` up to, and not including, `below`."""
+
+    at_least: Amounts | None = None
+    below: Amounts | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> "PriceRange":
+        if self.at_least is None and self.below is None:
+            raise ValueError("empty_price_range: a price range needs a bound; help: add `at_least:` or `below:`")
+        return self
+
+    def compile(self) -> Matcher:
+        """Return the test of one line."""
+        at_least, below = self.at_least, self.below
+
+        def in_range(line: BasketLine, currency: Currency) -> bool:
+            price = line.unit_list_minor
+            # A range that states no amount in the cart's currency selects nothing: a guess could give money away.
+            low = 0 if at_least is None else at_least.get(currency)
+            high = price + 1 if below is None else below.get(currency)
+            return low is not None and high is not None and low <= price < high
+
+        return in_range
+
+
+class Selector(Written):
+    """Selects lines by product. All keys given must match; of a list of values, any one."""
+
+    sku: Words | None = None
+    category: Words | None = None
+    tag: Words | None = None
+    attribute: dict[str, Words] | None = Field(default=None, min_length=1)
+    price: PriceRange | None = None
+    all_of: tuple["Selector", ...] | None = Field(default=None, alias="and", min_length=1)
+    any_of: tuple["Selector", ...] | None = Field(default=None, alias="or", min_length=1)
+    none_of: "Selector | None" = Field(default=None, alias="not")
+
+    @model_validator(mode="after")
+    def _one_key(self) -> "Selector":
+        if not self.model_fields_set:
+            raise ValueError("empty_selector: a selector needs a key; help: such as `category: grocery/bakery`")
+        return self
+
+    def compile(self) -> Matcher:
+        """Return the test of one line: every part must agree."""
+        parts = self._parts()
+        if len(parts) == 1:
+            return parts[0]
+        return lambda line, currency: all(part(line, currency) for part in parts)
+
+    def _parts(self) -> list[Matcher]:
+        parts: list[Matcher] = []
+        if self.sku is not None:
+            parts.append(_by_sku(frozenset(self.sku)))
+        if self.category is not None:
+            parts.append(_by_category(frozenset(self.category)))
+        if self.tag is not None:
+            parts.append(_by_tag(frozenset(self.tag)))
+        for name, values in (self.attribute or {}).items():
+            parts.append(_by_attribute(name, frozenset(values)))
+        if self.price is not None:
+            parts.append(self.price.compile())
+        parts += [selector.compile() for selector in self.all_of or ()]
+        if self.any_of is not None:
+            parts.append(_any([selector.compile() for selector in self.any_of]))
+        if self.none_of is not None:
+            parts.append(_not(self.none_of.compile()))
+        return parts
+
+    def keys(self) -> tuple[Key, ...] | None:
+        """Return keys of which a product must have one to be selected; None where no such list can be given."""
+        options = [
+            *([tuple(("sku", sku) for sku in self.sku)] if self.sku else []),
+            *([tuple(("category", path) for path in self.category)] if self.category else []),
+            *([tuple(("tag", tag) for tag in self.tag)] if self.tag else []),
+            *(tuple(("attribute", name, value) for value in values) for name, values in (self.attribute or {}).items()),
+            *(keys for selector in self.all_of or () if (keys := selector.keys()) is not None),
+        ]
+        if self.any_of is not None:
+            branches = [selector.keys() for selector in self.any_of]
+            if all(keys is not None for keys in branches):
+                options.append(tuple(key for keys in branches if keys is not None for key in keys))
+        return min(options, key=keys_cost, default=None)
+
+
+def keys_cost(keys: tuple[Key, ...]) -> tuple[int, int]:
+    """Rank lists of keys by how much they let through: the kind that selects least first, then the shorter list."""
+    kinds = {"code": 0, "sku": 1, "segment": 2, "attribute": 3, "tag": 3, "category": 4, "tier": 5, "channel": 6}
+    return max((kinds[key[0]] for key in keys), default=0), len(keys)
+
+
+def _by_sku(skus: frozenset[str]) -> Matcher:
+    return lambda line, _: line.product.sku in skus
+
+
+def _by_category(paths: frozenset[str]) -> Matcher:
+    return lambda line, _: not paths.isdisjoint(line.product.categories())
+
+
+def _by_tag(tags: frozenset[str]) -> Matcher:
+    return lambda line, _: not tags.isdisjoint(line.product.tags)
+
+
+def _by_attribute(name: str, values: frozenset[str]) -> Matcher:
+    return lambda line, _: line.product.attributes.get(name) in values
+
+
+def _any(parts: list[Matcher]) -> Matcher:
+    return lambda line, currency: any(part(line, currency) for part in parts)
+
+
+def _not(part: Matcher) -> Matcher:
+    return lambda line, currency: not part(line, currency)
+
+
+class Selection:
+    """A compiled choice of lines: those that `on` selects and `except_` does not, regulated goods left out.
+
+    Two rules that write the same choice share one selection, so that an evaluation works it out once.
+    """
+
+    __slots__ = ("_except", "_on", "key", "regulated")
+
+    def __init__(self, key: str, on: Selector | None, except_: Selector | None, *, regulated: bool) -> None:
+        self.key = key
+        self.regulated = regulated
+        self._on = on.compile() if on else None
+        self._except = except_.compile() if except_ else None
+
+    def matches(self, line: BasketLine, currency: Currency) -> bool:
+        """Say whether the line is chosen."""
+        return (
+            (self.regulated or not line.product.never_discount)
+            and (self._on is None or self._on(line, currency))
+            and (self._except is None or not self._except(line, currency))
+        )
+
+
+class Selections:
+    """Builds selections, once for each that is written differently."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Selection] = {}
+
+    def get(self, on: Selector | None = None, except_: Selector | None = None, *, regulated: bool = False) -> Selection:
+        """Return the selection of these lines."""
+        written = [s.model_dump_json(exclude_none=True) if s else "" for s in (on, except_)]
+        key = "\n".join([*written, str(regulated)])
+        if key not in self._known:
+            self._known[key] = Selection(key, on, except_, regulated=regulated)
+        return self._known[key]

@@ -1,0 +1,117 @@
+"""What a word of the language is: the two contracts that every file in `conditions/` and `benefits/` fulfils.
+
+A word is one pydantic model in one file. Its fields are what a merchandiser writes, its docstring and ``example`` go
+into the reference, `compile` makes the function that evaluates it. Nothing else knows the word.
+"""
+
+import importlib
+import pkgutil
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import ClassVar, TypeVar
+
+from engine.fields import PositiveAmounts, Written
+from engine.money import Rounding
+from engine.pricing.evaluation import Measure
+from engine.pricing.tally import Proposal, Tally
+from engine.rules.selectors import Key, Selections, Selector, keys_cost
+from engine.types import Currency
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """How a condition failed: what was wanted, what the cart has, and what is missing (0: more of it cannot help)."""
+
+    word: str
+    measure: Measure
+    wanted: int
+    measured: int
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStart:
+    """What conditions look at: the cart as the lane found it, so that the order of promotions never matters to them."""
+
+    tally: Tally
+    current_minor: list[int]
+
+
+Test = Callable[[LaneStart], Shortfall | None]
+"""A compiled condition: None where it holds."""
+Propose = Callable[[Tally], Proposal]
+"""A compiled benefit: what it asks of what is left now."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompileEnv:
+    """What words need to compile: shared selections, and the rounding mode of the rule set."""
+
+    selections: Selections
+    rounding: Rounding
+
+
+class Word(Written):
+    """A word of the language."""
+
+    word: ClassVar[str]
+    example: ClassVar[str]
+    """A fragment of YAML that shows it, run by the tests of the reference."""
+
+    def currencies(self) -> frozenset[Currency] | None:
+        """Return the currencies in which all its amounts are stated; None where it has no amount."""
+        amounts = [
+            frozenset(value) for name in type(self).model_fields if isinstance(value := getattr(self, name), dict)
+        ]
+        return frozenset.intersection(*amounts) if amounts else None
+
+    @abstractmethod
+    def keys(self) -> tuple[Key, ...] | None:
+        """Return index keys of which a cart must have one for this word to do anything; None where it may always."""
+
+
+W = TypeVar("W", bound=Word)
+
+
+class Condition(Word):
+    """What must hold for a promotion to apply."""
+
+    @abstractmethod
+    def compile(self, env: CompileEnv) -> Test:
+        """Return the test."""
+
+
+class Benefit(Word):
+    """What a promotion gives."""
+
+    lane: ClassVar[str]
+    """Where it competes unless the promotion says otherwise."""
+
+    at_most: PositiveAmounts | None = None
+
+    @abstractmethod
+    def compile(self, env: CompileEnv) -> Propose:
+        """Return the function that makes the proposal."""
+
+
+def keys_of(on: Selector | None) -> tuple[Key, ...] | None:
+    """Return the index keys of an optional selector."""
+    return on.keys() if on else None
+
+
+def best_keys(options: Iterator[tuple[Key, ...] | None]) -> tuple[Key, ...] | None:
+    """Return the list of keys that lets least through."""
+    return min((keys for keys in options if keys is not None), key=keys_cost, default=None)
+
+
+def words_in(package: ModuleType, kind: type[W]) -> dict[str, type[W]]:
+    """Import every file of a package and return the words it defines: a new file is all that a new word takes."""
+    found: dict[str, type[W]] = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        loaded = importlib.import_module(f"{package.__name__}.{module.name}")
+        for value in vars(loaded).values():
+            if isinstance(value, type) and issubclass(value, kind) and "word" in vars(value):
+                found[value.word] = value
+    return dict(sorted(found.items()))

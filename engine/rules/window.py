@@ -1,0 +1,165 @@
+"""When a promotion is active: dates and recurring hours, by the clock on the wall of one time zone."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+
+from engine.errors import did_you_mean
+from engine.fields import TimeZone, When, Written, instant_ms
+from engine.types import InstantMs
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY_MINUTES = 24 * 60
+
+
+def _read_day(value: Any) -> str:
+    text = str(value).lower()[:3]
+    if text not in DAYS:
+        help_ = did_you_mean(str(value), DAYS, "write mon, tue, wed, thu, fri, sat or sun")
+        raise ValueError(f"unknown_day: `{value}` is not a day of the week; help: {help_}")
+    return text
+
+
+def _read_clock(value: Any) -> int:
+    hours, colon, minutes = str(value).partition(":")
+    if colon and hours.isdigit() and minutes.isdigit() and len(minutes) == 2 and int(minutes) < 60:
+        total = int(hours) * 60 + int(minutes)
+        if total <= DAY_MINUTES:
+            return total
+    raise ValueError(f"invalid_time: `{value}` is not a time of day; help: write it like 17:30, at most 24:00")
+
+
+Day = Annotated[str, BeforeValidator(_read_day), WithJsonSchema({"enum": list(DAYS)})]
+Clock = Annotated[
+    int,
+    BeforeValidator(_read_clock),
+    PlainSerializer(lambda minutes: f"{minutes // 60:02}:{minutes % 60:02}"),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}$"}),
+]
+"""Minutes since midnight."""
+
+
+class Hours(Written):
+    """Recurring hours: on these days, from one time of day until another.
+
+    `until` at or before `from` runs into the next morning. Without times, the whole day.
+    """
+
+    days: tuple[Day, ...] = Field(default=DAYS, min_length=1)
+    from_: Clock = Field(default=0, alias="from")
+    until: Clock = DAY_MINUTES
+
+    def cover(self, weekday: int, minute: int) -> bool:
+        """Say whether that minute of that day of the week is inside."""
+        today = DAYS[weekday] in self.days
+        if self.from_ < self.until:
+            return today and self.from_ <= minute < self.until
+        yesterday = DAYS[weekday - 1] in self.days
+        return (today and minute >= self.from_) or (yesterday and minute < self.until)
+
+
+class Active(Written):
+    """When a promotion is active: every key is optional.
+
+    A date-only `until` includes that day; with a time it is exclusive. Without `timezone` it is the time of the cart's
+    store that counts.
+    """
+
+    from_: When | None = Field(default=None, alias="from")
+    until: When | None = None
+    timezone: TimeZone | None = None
+    weekly: tuple[Hours, ...] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Active":
+        zone = ZoneInfo(self.timezone or "UTC")
+        if self.from_ and self.until and self.from_.starts_ms(zone) >= self.until.ends_ms(zone):
+            raise ValueError(
+                f"empty_window: it ends ({self.until}) before it begins ({self.from_}); help: swap the two"
+            )
+        return self
+
+
+ALWAYS = Active()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """An `Active` in a known zone."""
+
+    zone: ZoneInfo
+    from_ms: InstantMs | None
+    until_ms: InstantMs | None
+    weekly: tuple[Hours, ...] | None
+
+    def is_open(self, as_of_ms: InstantMs) -> bool:
+        """Say whether the promotion is active at that instant."""
+        if self.from_ms is not None and as_of_ms < self.from_ms:
+            return False
+        if self.until_ms is not None and as_of_ms >= self.until_ms:
+            return False
+        if self.weekly is None:
+            return True
+        local = datetime.fromtimestamp(as_of_ms / 1000, self.zone)
+        minute = local.hour * 60 + local.minute
+        return any(hours.cover(local.weekday(), minute) for hours in self.weekly)
+
+    def opens_ms(self, as_of_ms: InstantMs) -> InstantMs | None:
+        """Return the first instant at or after `as_of_ms` when it is active; None when there is none."""
+        earliest = max(as_of_ms, self.from_ms) if self.from_ms is not None else as_of_ms
+        if self.is_open(earliest):
+            return earliest
+        return next((start for start in self._starts(earliest) if start >= earliest and self.is_open(start)), None)
+
+    def _starts(self, after_ms: InstantMs) -> list[InstantMs]:
+        """Return the beginnings of recurring hours around and after an instant, in order.
+
+        Sixteen days hold each weekly hour twice: once is not enough, because the clocks may skip it.
+        """
+        first = datetime.fromtimestamp(after_ms / 1000, self.zone).date()
+        return sorted(
+            start
+            for day in (first + timedelta(days=offset) for offset in range(-1, 16))
+            for hours in self.weekly or ()
+            if DAYS[day.weekday()] in hours.days and hours.from_ < DAY_MINUTES
+            for start in _instants_of(datetime.combine(day, time(hours.from_ // 60, hours.from_ % 60), self.zone))
+        )
+
+
+def _instants_of(wall: datetime) -> set[InstantMs]:
+    """Return when a clock on the wall shows a time, or first shows a later one on a day that skips it.
+
+    A time that the clocks repeat has two instants. Where they skip it, that of the jump is between the two that the
+    offsets before and after it would give.
+    """
+    shown = {instant_ms(wall.replace(fold=0)), instant_ms(wall.replace(fold=1))}
+    before, after = min(shown), max(shown)
+    start, end = (datetime.fromtimestamp(ms / 1000, wall.tzinfo).replace(tzinfo=None) for ms in (before, after))
+    if before == after or start == end == wall.replace(tzinfo=None, fold=0):
+        return shown
+    offset = datetime.fromtimestamp(before / 1000, wall.tzinfo).utcoffset()
+    while before + 1 < after:
+        middle = InstantMs((before + after) // 2)
+        same = datetime.fromtimestamp(middle / 1000, wall.tzinfo).utcoffset() == offset
+        before, after = (middle, after) if same else (before, middle)
+    return {after}
+
+
+def window_in(active: Active, store_zone: str) -> Window:
+    """Resolve dates and hours in the promotion's own zone, else in that of the store."""
+    zone = ZoneInfo(active.timezone or store_zone)
+    return Window(
+        zone,
+        active.from_.starts_ms(zone) if active.from_ else None,
+        active.until.ends_ms(zone) if active.until else None,
+        active.weekly,
+    )
+
+
+def iso(instant: InstantMs, zone: str = "UTC") -> str:
+    """Write an instant for people."""
+    moment = datetime.fromtimestamp(instant / 1000, UTC if zone == "UTC" else ZoneInfo(zone))
+    return moment.isoformat(timespec="seconds")

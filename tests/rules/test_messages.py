@@ -1,0 +1,210 @@
+"""Each fault in a rule file: its code, the text it points at, and the repair it offers."""
+
+import pytest
+
+from engine.errors import Diagnostic, FilesRefusedError
+from tests.rules.conftest import Load
+
+GIVE = "give: {percent_off: {percent: 5%}}"
+
+
+def marked(text: str) -> tuple[str, int, int]:
+    """Return the text without its mark ``«…»``, and the line and column where the mark was."""
+    before = text[: text.index("«")]
+    return text.replace("«", "").replace("»", ""), before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def refused(load: Load, text: str) -> tuple[Diagnostic, ...]:
+    with pytest.raises(FilesRefusedError) as refusal:
+        load(text)
+    return refusal.value.diagnostics
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "repair"),
+    [
+        (f"promotions:\n  - id: a\n    «giv»: x\n    {GIVE}\n", "unknown_field", "did you mean `give`?"),
+        ("promotions:\n  - «id»: a\n", "missing_field", "add `give:`"),
+        (f"promotions:\n  - «{GIVE}»\n", "missing_field", "add `id:`"),
+        (
+            "promotions:\n  - id: a\n    give: {«percnt_off»: {percent: 5%}}\n",
+            "unknown_field",
+            "did you mean `percent_off`?",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {percent_off: {percent: «10»}}\n",
+            "invalid_percent",
+            "write it like 12.5%",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {percent_off: {percent: «110%»}}\n",
+            "invalid_percent",
+            "write it like 12.5%",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {percent_off: {percent: «0%»}}\n",
+            "zero_percent",
+            "write a percentage above zero",
+        ),
+        ("promotions:\n  - id: a\n    give: «x»\n", "invalid_value", ""),
+        (
+            "promotions:\n  - id: a\n    give: {amount_off: {amount: «5», per: unit}}\n",
+            "invalid_amount",
+            "write a number and a currency, such as 4.90 EUR",
+        ),
+        ("promotions:\n  - id: a\n    give: {amount_off: {amount: «5.001 EUR», per: unit}}\n", "invalid_amount", ""),
+        ("promotions:\n  - id: a\n    give: {amount_off: «{amount: 5 EUR}»}\n", "missing_field", "add `per:`"),
+        (
+            "promotions:\n  - id: a\n    give: {amount_off: {amount: 5 EUR, per: «each»}}\n",
+            "invalid_value",
+            "expected one of `line`, `selection`, `unit`",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: «{order_percent_off: {percent: 5%}, percent_off: {percent: 5%}}»\n",
+            "two_benefits",
+            "make one promotion of each",
+        ),
+        (f"promotions:\n  - id: a\n    lane: «items»\n    {GIVE}\n", "unknown_lane", "did you mean `item`?"),
+        (f"promotions:\n  - id: a\n    channels: [web, «wbe»]\n    {GIVE}\n", "unknown_channel", "did you mean `web`?"),
+        (f"promotions:\n  - id: a\n    stores: [«nort»]\n    {GIVE}\n", "unknown_store", "did you mean `north`?"),
+        (
+            "promotions:\n  - id: a\n    give: {delivery_amount_off: {amount: 5 EUR, methods: [«hme»]}}\n",
+            "unknown_method",
+            "did you mean `home`?",
+        ),
+        (
+            f"promotions:\n  - id: a\n    {GIVE}\n  - id: «a»\n    {GIVE}\n",
+            "duplicate_promotion",
+            "give each promotion its own id",
+        ),
+        (
+            f"promotions:\n  - id: a\n    active: {{from: «2026-13-01»}}\n    {GIVE}\n",
+            "invalid_date",
+            "write 2026-10-01 or 2026-10-01T20:00",
+        ),
+        (
+            f"promotions:\n  - id: a\n    active: {{timezone: «Europe/Pari»}}\n    {GIVE}\n",
+            "unknown_timezone",
+            "did you mean `Europe/Paris`?",
+        ),
+        (
+            f"promotions:\n  - id: a\n    active: «{{from: 2026-12-01, until: 2026-01-01}}»\n    {GIVE}\n",
+            "empty_window",
+            "swap the two",
+        ),
+        (
+            f"promotions:\n  - id: a\n    active: {{weekly: [{{days: [«fry»]}}]}}\n    {GIVE}\n",
+            "unknown_day",
+            "did you mean `fri`?",
+        ),
+        (
+            f"promotions:\n  - id: a\n    active: {{weekly: [{{from: «25:00»}}]}}\n    {GIVE}\n",
+            "invalid_time",
+            "write it like 17:30, at most 24:00",
+        ),
+        (
+            f"promotions:\n  - id: a\n    customers: «{{}}»\n    {GIVE}\n",
+            "empty_customers",
+            "write `tiers:`, `segments:` or `first_order:`",
+        ),
+        (
+            f"promotions:\n  - id: a\n    codes: «['!!']»\n    {GIVE}\n",
+            "invalid_code",
+            "use letters and digits, at most 64 of them",
+        ),
+        (
+            f"promotions:\n  - id: a\n    when: {{contains: «{{}}»}}\n    {GIVE}\n",
+            "empty_contains",
+            "write `any:`, `all:` or `none:`",
+        ),
+        (
+            f"promotions:\n  - id: a\n    when: {{spend: {{at_least: «0 EUR»}}}}\n    {GIVE}\n",
+            "zero_amount",
+            "write an amount above zero",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {percent_off: {percent: 5%, on: «{}»}}\n",
+            "empty_selector",
+            "such as `category: grocery/bakery`",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {percent_off: {percent: 5%, on: {price: «{}»}}}\n",
+            "empty_price_range",
+            "add `at_least:` or `below:`",
+        ),
+        ("lanes: «[{name: item}, {name: item}]»\n", "duplicate_lane", "keep one of the two"),
+        ("lanes: [{name: item, mode: «beste»}]\n", "invalid_value", "did you mean `best`?"),
+        ("rounding: «up»\n", "invalid_value", "expected one of `half_down`, `half_even`, `half_up`"),
+        (f"promotions:\n  - id: a\n    «id»: b\n    {GIVE}\n", "duplicate_key", "keep one of the two"),
+        (
+            f"promotions:\n  - id: «&x a»\n    {GIVE}\n",
+            "alias",
+            "write the value out where it is used; put a text that starts with `&` or `*` in quotes",
+        ),
+        (
+            "promotions:\n  - id: a\n   «give»: x\n",
+            "yaml_syntax",
+            "check the indentation and the quotes of this line and the one before",
+        ),
+        (
+            f"promotions:\n  - id: a\n    {GIVE}\n    examples:\n"
+            "      - {cart: [{sku: milk, quantity: 2}], expect: {discount: «0.48 EUR»}}\n",
+            "example_failed",
+            "a: applied, 0.12 EUR off.",
+        ),
+        (
+            f"promotions:\n  - id: a\n    {GIVE}\n    examples:\n"
+            "      - {cart: [{sku: milk}], expect: {outcome: «no_target»}}\n",
+            "example_failed",
+            "a: applied, 0.06 EUR off.",
+        ),
+        (
+            f"promotions:\n  - id: a\n    {GIVE}\n    examples:\n"
+            "      - {cart: [{sku: milk, quantity: «-1»}], expect: {discount: 1 EUR}}\n",
+            "example_refused",
+            "",
+        ),
+    ],
+)
+def test_a_fault_is_named_where_it_is(load: Load, written: str, code: str, repair: str) -> None:
+    text, line, column = marked(written)
+    faults = refused(load, text)
+    assert [(fault.code, fault.span.line, fault.span.column, fault.help) for fault in faults] == [
+        (code, line, column, repair)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("selector", "code"),
+    [
+        ("{sku: «mlik»}", "unknown_sku"),
+        ("{category: «grocery/dary»}", "unknown_category"),
+        ("{tag: [fresh, «frsh»]}", "unknown_tag"),
+        ("{attribute: {«brnd»: Farm}}", "unknown_attribute"),
+        ("{or: [{sku: milk}, {not: {sku: «mlik»}}]}", "unknown_sku"),
+    ],
+)
+def test_a_product_that_the_shop_does_not_have_is_a_warning(load: Load, selector: str, code: str) -> None:
+    """It may come tomorrow; a wrong channel never does."""
+    text, line, _ = marked(f"promotions:\n  - id: a\n    give: {{percent_off: {{percent: 5%, on: {selector}}}}}\n")
+    warnings = load(text).warnings
+    assert [(warning.code, warning.severity, warning.span.line) for warning in warnings] == [(code, "warning", line)]
+
+
+def test_all_faults_of_all_promotions_come_at_once(load: Load) -> None:
+    faults = refused(
+        load,
+        "promotions:\n  - id: a\n    give: {percent_off: {percent: 5}}\n  - id: b\n    giv: x\n    give: {x_off: {}}\n",
+    )
+    assert [fault.code for fault in faults] == ["invalid_percent", "unknown_field", "unknown_field"]
+
+
+def test_a_message_shows_the_line_with_a_caret_under_the_fault(load: Load) -> None:
+    (fault,) = refused(load, "promotions:\n  - id: a\n    give: {percent_off: {percent: 10}}\n")
+    assert str(fault).splitlines() == [
+        "rules.yaml:3:35: error invalid_percent: `10` is not a percentage: expected a number and a % sign,"
+        " with at most 2 decimals",
+        "    3 |     give: {percent_off: {percent: 10}}",
+        "      |                                   ^^",
+        "  help: write it like 12.5%",
+    ]

@@ -1,0 +1,126 @@
+"""Windows: dates, recurring hours, nights, and the days on which the clocks change."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.fields import instant_ms
+from engine.rules.window import DAYS, Active, Window, window_in
+from engine.types import InstantMs
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+def at(text: str, fold: int = 0) -> InstantMs:
+    return instant_ms(datetime.fromisoformat(text).replace(tzinfo=PARIS, fold=fold))
+
+
+def window(**written: object) -> Window:
+    return window_in(Active.model_validate(written), "Europe/Paris")
+
+
+def test_a_date_only_until_includes_that_day() -> None:
+    """The offer holds until midnight of the place, not of Greenwich."""
+    offer = window(**{"from": "2026-10-01", "until": "2026-11-30"})
+    assert not offer.is_open(at("2026-09-30T23:59:59.999"))
+    assert offer.is_open(at("2026-10-01T00:00"))
+    assert offer.is_open(at("2026-11-30T23:59:59.999"))
+    assert not offer.is_open(at("2026-12-01T00:00"))
+
+
+def test_an_until_with_a_time_is_exclusive() -> None:
+    offer = window(until="2026-11-30T20:00")
+    assert offer.is_open(at("2026-11-30T19:59:59.999"))
+    assert not offer.is_open(at("2026-11-30T20:00"))
+
+
+def test_its_own_zone_goes_before_that_of_the_store() -> None:
+    offer = window(**{"from": "2026-10-01", "timezone": "America/New_York"})
+    assert not offer.is_open(at("2026-10-01T05:59"))
+    assert offer.is_open(at("2026-10-01T06:00"))
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_open"),
+    [
+        ("2026-10-02T16:59", False),  # a Friday
+        ("2026-10-02T17:00", True),
+        ("2026-10-02T20:59", True),
+        ("2026-10-02T21:00", False),
+        ("2026-10-04T18:00", False),  # a Sunday
+    ],
+)
+def test_weekly_hours(moment: str, *, is_open: bool) -> None:
+    offer = window(weekly=[{"days": ["fri", "sat"], "from": "17:00", "until": "21:00"}])
+    assert offer.is_open(at(moment)) is is_open
+
+
+def test_hours_over_midnight_belong_to_the_day_on_which_they_begin() -> None:
+    """Friday from 22:00 until 02:00 ends on Saturday morning, and does not begin on Thursday night."""
+    offer = window(weekly=[{"days": ["fri"], "from": "22:00", "until": "02:00"}])
+    assert not offer.is_open(at("2026-10-02T01:00"))
+    assert offer.is_open(at("2026-10-02T22:00"))
+    assert offer.is_open(at("2026-10-03T01:59"))
+    assert not offer.is_open(at("2026-10-03T02:00"))
+
+
+def test_it_says_when_it_opens_next() -> None:
+    offer = window(
+        **{
+            "from": "2026-10-01",
+            "until": "2026-10-10",
+            "weekly": [{"days": ["fri"], "from": "17:00", "until": "21:00"}],
+        }
+    )
+    assert offer.opens_ms(at("2026-09-01T00:00")) == at("2026-10-02T17:00")
+    assert offer.opens_ms(at("2026-10-02T18:00")) == at("2026-10-02T18:00"), "an open window opens now"
+    assert offer.opens_ms(at("2026-10-02T21:00")) == at("2026-10-09T17:00")
+    assert offer.opens_ms(at("2026-10-09T21:00")) is None, "it ends before the next Friday"
+
+
+def test_an_hour_that_the_clocks_skip_opens_when_they_have_jumped() -> None:
+    """On 2026-03-29 Paris goes from 02:00 to 03:00: an offer from 02:30 begins at 03:00."""
+    offer = window(weekly=[{"days": ["sun"], "from": "02:30", "until": "04:00"}])
+    assert offer.opens_ms(at("2026-03-29T00:00")) == at("2026-03-29T03:00")
+    assert at("2026-03-29T03:00") - at("2026-03-29T01:00") == 60 * 60 * 1000
+
+
+def test_a_window_inside_the_skipped_hour_waits_for_the_next_week() -> None:
+    offer = window(weekly=[{"days": ["sun"], "from": "02:15", "until": "02:45"}])
+    assert offer.opens_ms(at("2026-03-29T00:00")) == at("2026-04-05T02:15")
+
+
+def test_an_hour_that_the_clocks_repeat_is_open_twice() -> None:
+    """On 2026-10-25 Paris shows 02:30 twice; a clock on the wall cannot tell them apart."""
+    offer = window(weekly=[{"days": ["sun"], "from": "02:30", "until": "02:45"}])
+    assert offer.opens_ms(at("2026-10-25T00:00")) == at("2026-10-25T02:30")
+    assert offer.opens_ms(at("2026-10-25T02:45")) == at("2026-10-25T02:30", fold=1)
+
+
+HOURS = st.fixed_dictionaries(
+    {
+        "days": st.lists(st.sampled_from(DAYS), min_size=1, max_size=3, unique=True),
+        "from": st.integers(0, 95).map(lambda quarter: f"{quarter // 4:02}:{quarter % 4 * 15:02}"),
+        "until": st.integers(1, 96).map(lambda quarter: f"{quarter // 4:02}:{quarter % 4 * 15:02}"),
+    }
+)
+
+
+@given(
+    st.lists(HOURS, min_size=1, max_size=3),
+    st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)).map(lambda d: d.replace(microsecond=0)),
+)
+def test_the_next_opening_is_open_and_nothing_before_it_is(weekly: list[dict[str, object]], moment: datetime) -> None:
+    """Checked against a walk in steps of five minutes, over both changes of the clocks."""
+    offer = window(weekly=weekly)
+    now = instant_ms(moment.replace(tzinfo=PARIS))
+    opens = offer.opens_ms(now)
+    assert opens is not None
+    assert offer.is_open(opens)
+    assert opens == now or not offer.is_open(InstantMs(opens - 1))
+    step = 5 * 60 * 1000
+    walked = range(now - now % step + step, min(opens, now + 3 * 24 * 3600 * 1000), step)
+    assert opens == now or not any(offer.is_open(InstantMs(instant)) for instant in walked)
