@@ -1,0 +1,190 @@
+"""The bytes of a cart: the one Python file that knows them. The other side is `storage/lua/commit.lua`.
+
+A cart is one msgpack map with short keys:
+
+    z layout number     i cart id          v version         c channel     s store        l locale
+    m people            n lines            k codes           f fees        d delivery     t note
+    u customer          a owner's facts    b created, ms     e updated, ms x expires, ms  w field -> version
+
+People are pairs of member id and role: ``o`` owner, ``e`` editor, ``-`` no member, but somebody who did something,
+such as staff. They are named by their place among the people, counted from 1, so that signing in renames one of them
+and touches no line and no log entry; the list never shrinks.
+
+A line is a map as well: ``i`` id, ``q`` shares, a flat list of place and quantity, ``a`` added and ``c`` changed
+version, ``t`` changed, in ms since the cart was made; and the attributes that `engine.cart.commands.NewLine.op` writes.
+A log entry is a list: version, operation id, ms since the cart was made, place, channel, store, device, changes.
+
+Absent values are absent keys: Lua cannot keep a nil in a list, and would give back an empty map as an empty list.
+Texts and bytes are packed alike (``use_bin_type=False``), because Lua's library does not know the binary type.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgpack  # type: ignore[import-untyped]  # ships no types
+
+from engine.cart.commands import Op, Plain, packed_facts
+from engine.cart.model import Cart, CodeEntry, DeliveryChoice, Facts, FeeChoice, LineItem, LogEntry, Member, Role
+from engine.errors import PanierError
+from engine.types import ChannelId, InstantMs, MemberId, OperationId, StoreId
+
+LAYOUT: Final = 1
+"""Raised when the meaning of stored bytes changes; a reader refuses what it does not know."""
+
+_LETTER: Final = {Role.OWNER: "o", Role.EDITOR: "e"}
+_ROLE: Final = {letter: role for role, letter in _LETTER.items()}
+_NOBODY: Final[Mapping[str, int]] = {}
+
+
+class UnknownLayoutError(PanierError):
+    """The bytes were written by another version of Panier, and reading them as ours would guess."""
+
+
+def pack(value: object) -> bytes:
+    """Return the msgpack form that Lua reads."""
+    packed: bytes = msgpack.packb(value, use_bin_type=False)
+    return packed
+
+
+def pack_ops(ops: Sequence[Op]) -> bytes:
+    """Return the operations of a request as the script reads them."""
+    return pack(ops)
+
+
+def encode_new_cart(cart: Cart) -> bytes:
+    """Return the bytes that a creating request starts from.
+
+    Id, members, context, note, customer and facts count; lines, codes and fees come as operations, and the script
+    gives version and instants.
+    """
+    packed: dict[str, Plain] = {
+        "z": LAYOUT,
+        "i": cart.id,
+        "v": 0,
+        "m": [[member.id, _LETTER[member.role]] for member in cart.members],
+        "c": cart.channel,
+        "l": cart.locale,
+        "n": [],
+        "k": [],
+        "f": [],
+    }
+    if cart.store is not None:
+        packed["s"] = cart.store
+    if cart.delivery is not None:
+        packed["d"] = [cart.delivery.method, cart.delivery.place, cart.delivery.slot]
+    if cart.note:
+        packed["t"] = cart.note
+    if cart.customer is not None:
+        packed["u"] = cart.customer
+    if cart.facts is not None:
+        packed["a"] = packed_facts(cart.facts)
+    return pack(packed)
+
+
+def decode_cart(blob: bytes) -> Cart:
+    """Return the cart that the bytes hold.
+
+    Raises `UnknownLayoutError` where another version of Panier wrote them.
+    """
+    packed = _unpacked(blob)
+    people, created = packed["m"], packed["b"]
+    places = _places(people)
+    store, delivery, facts = packed.get("s"), packed.get("d"), packed.get("a")
+    return Cart(
+        id=packed["i"],
+        version=packed["v"],
+        members=tuple([Member(member, _ROLE[letter]) for member, letter in people if letter != "-"]),
+        channel=packed["c"],
+        store=store,
+        locale=packed["l"],
+        lines=tuple([_line(line, places, created) for line in packed["n"]]),
+        codes=tuple([CodeEntry(canonical, entered) for canonical, entered in packed["k"]]),
+        fees=tuple([FeeChoice(fee, quantity) for fee, quantity in packed["f"]]),
+        delivery=DeliveryChoice(*delivery) if delivery else None,
+        note=packed.get("t", ""),
+        customer=packed.get("u"),
+        facts=facts_of(facts) if facts else None,
+        created_ms=created,
+        updated_ms=packed["e"],
+        expires_ms=packed["x"],
+        field_versions=packed.get("w", _NOBODY),
+    )
+
+
+def decode_log(blob: bytes, entries: Iterable[bytes]) -> tuple[LogEntry, ...]:
+    """Return log entries of the cart that the bytes hold, oldest first.
+
+    A member is named as they are known now: what a guest did before they signed in is the customer's.
+    """
+    packed = _unpacked(blob)
+    places, created = _places(packed["m"]), packed["b"]
+    return tuple([_log_entry(entry, places, created) for entry in entries])
+
+
+def _unpacked(blob: bytes) -> dict[str, Any]:
+    packed: dict[str, Any] = msgpack.unpackb(blob)
+    if packed["z"] != LAYOUT:
+        raise UnknownLayoutError(f"the stored cart has layout {packed['z']}, this version of Panier reads {LAYOUT}")
+    return packed
+
+
+def _places(people: list[tuple[str, str]]) -> list[MemberId]:
+    """Return the members by their place, which counts from 1."""
+    return [MemberId(""), *[MemberId(member) for member, _ in people]]
+
+
+def _log_entry(blob: bytes, places: list[MemberId], created_ms: int) -> LogEntry:
+    version, operation, since_ms, place, channel, store, device, changes = msgpack.unpackb(blob)
+    return LogEntry(
+        version=version,
+        operation=OperationId(operation),
+        at_ms=InstantMs(created_ms + since_ms),
+        member=places[place],
+        channel=ChannelId(channel),
+        store=StoreId(store) if store else None,
+        device=device,
+        changes=tuple([tuple([str(part) for part in change]) for change in changes]),
+    )
+
+
+def _line(packed: dict[str, Any], places: list[MemberId], created_ms: int) -> LineItem:
+    shares = packed["q"]
+    options, delivery = packed.get("o"), packed.get("d")
+    return LineItem(
+        packed["i"],
+        packed["s"],
+        tuple([(places[shares[at]], shares[at + 1]) for at in range(0, len(shares), 2)]),
+        tuple([(name, value) for name, value in options]) if options else (),
+        packed.get("e", ""),
+        packed.get("k", ""),
+        "m" in packed,
+        packed.get("n", ""),
+        DeliveryChoice(*delivery) if delivery else None,
+        packed.get("p"),
+        packed.get("pc", ""),
+        packed["a"],
+        packed["c"],
+        InstantMs(created_ms + packed["t"]),
+    )
+
+
+def facts_of(packed: Mapping[str, Any]) -> Facts:
+    """Return the facts that `packed_facts` packed."""
+    return Facts(
+        customer=packed["c"],
+        version=packed["v"],
+        tier=packed.get("t", ""),
+        segments=frozenset(packed.get("g", ())),
+        points=packed.get("p", 0),
+        first_order_ms=packed.get("f"),
+    )
+
+
+def encode_facts(facts: Facts) -> bytes:
+    """Return the bytes of a customer's facts."""
+    return pack(packed_facts(facts))
+
+
+def decode_facts(blob: bytes) -> Facts:
+    """Return the facts that the bytes hold."""
+    return facts_of(msgpack.unpackb(blob))

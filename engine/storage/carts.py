@@ -1,0 +1,200 @@
+"""Carts in the store: one round trip to change one, one to read one."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from engine.cart.codec import decode_cart, decode_log, pack, pack_ops
+from engine.cart.commands import Op
+from engine.cart.model import Cart, LogEntry
+from engine.errors import UserErrorCode
+from engine.storage import scripts
+from engine.storage.connection import Connection
+from engine.storage.keys import KeyNames
+from engine.types import CartId, ChannelId, InstantMs, MemberId, OperationId, StoreId
+
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class CartLimits:
+    """The guard rails that the script keeps, whoever asks.
+
+    ``quantity`` bounds the pieces of a line or fee, and a thousand times as much in thousandths of measured goods;
+    ``fees`` how many different fees. Life spans count from the last change. ``log`` is how many versions a
+    returning subscriber can catch up on. ``applied_ms`` is how long an operation is recognised when it is sent again.
+    """
+
+    lines: int = 200
+    quantity: int = 999
+    codes: int = 20
+    fees: int = 20
+    cart_bytes: int = 128 * 1024
+    guest_ms: int = 30 * _DAY_MS
+    customer_ms: int = 180 * _DAY_MS
+    log: int = 200
+    applied_ms: int = _DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who changes a cart, from where. ``by_scope`` acts by right of a token's scope instead of by membership."""
+
+    member: MemberId
+    channel: ChannelId
+    store: StoreId | None = None
+    device: str = ""
+    by_scope: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A request to change a cart: all of its operations or none, and one version however many there are.
+
+    ``operation`` is what makes sending it twice safe; it counts per member. ``content`` is a digest of what the
+    caller asked for, at most 16 bytes, to notice the same id with another request; left out, it is one of the
+    operations, which is only right where these do not depend on more than the request (the shop may be reloaded
+    between two tries). ``new_cart``, from `encode_new_cart`, makes the cart where there is none.
+    """
+
+    actor: Actor
+    operation: OperationId
+    ops: Sequence[Op]
+    content: bytes = b""
+    new_cart: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The edit is in the cart: ``version`` is the one it made, ``cart`` is the newest.
+
+    ``replayed`` says that it had been there before this call.
+    """
+
+    cart: Cart
+    version: int
+    at_ms: InstantMs
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was written. ``op_index`` is the operation at fault, None where it is the request as a whole.
+
+    ``cart`` is None where the request would have made it.
+    """
+
+    code: UserErrorCode
+    op_index: int | None
+    cart: Cart | None
+    at_ms: InstantMs
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no such cart, or the caller has no right to change it: the two look alike on purpose."""
+
+    at_ms: InstantMs
+
+
+@dataclass(frozen=True, slots=True)
+class CartRead:
+    """A cart, None where there is none, and the store's time. Whether the caller may see it is not decided yet."""
+
+    cart: Cart | None
+    at_ms: InstantMs
+
+
+@dataclass(frozen=True, slots=True)
+class LogRead:
+    """What happened after a version, oldest first; ``complete`` is False where the log no longer reaches back so far.
+
+    Whether the caller may see it is not decided yet.
+    """
+
+    cart: Cart | None
+    entries: tuple[LogEntry, ...]
+    complete: bool
+    at_ms: InstantMs
+
+
+class CartStore:
+    """Changes and reads carts. All methods raise `StoreUnavailableError`."""
+
+    def __init__(self, connection: Connection, names: KeyNames, limits: CartLimits | None = None) -> None:
+        self._connection = connection
+        self._names = names
+        self._limits = _packed_limits(limits or CartLimits())
+
+    async def commit(self, cart: CartId, edit: Edit) -> Committed | Refused | Missing:
+        """Apply an edit to a cart in one round trip."""
+        ops = pack_ops(edit.ops)
+        who = _packed_actor(edit, edit.content or _digest(ops, edit.new_cart))
+        arguments = (who, ops, self._limits, edit.new_cart)
+        return _outcome(await self._connection.run(scripts.COMMIT, self._names.commit(cart), arguments))
+
+    async def read(self, cart: CartId) -> CartRead:
+        """Read a cart in one round trip. Reading does not lengthen its life."""
+        at_ms, blob = await self._connection.run(scripts.READ, (self._names.cart(cart),), ())
+        return CartRead(_decoded(blob), at_ms)
+
+    async def read_log(self, cart: CartId, since: int) -> LogRead:
+        """Read a cart and what made the versions after ``since``, in one round trip."""
+        keys = (self._names.cart(cart), self._names.log(cart))
+        at_ms, blob, packed = await self._connection.run(scripts.READ_LOG, keys, (since,))
+        if not blob:
+            return LogRead(None, (), complete=True, at_ms=at_ms)
+        found = decode_cart(blob)
+        complete = len(packed) >= found.version - since
+        return LogRead(found, decode_log(blob, packed), complete, at_ms)
+
+    def wake_up_channel(self, cart: CartId) -> str:
+        """Return the sharded channel that carries each new version number of a cart; a message may be lost."""
+        return self._names.wake_up(cart)
+
+
+def _packed_limits(limits: CartLimits) -> bytes:
+    return pack(
+        {
+            "lines": limits.lines,
+            "quantity": limits.quantity,
+            "codes": limits.codes,
+            "fees": limits.fees,
+            "bytes": limits.cart_bytes,
+            "guest_ms": limits.guest_ms,
+            "customer_ms": limits.customer_ms,
+            "log": limits.log,
+            "ids_ms": limits.applied_ms,
+        }
+    )
+
+
+def _digest(*parts: bytes) -> bytes:
+    """Return 8 bytes that name the parts: only the caller's own operations on one cart are told apart by them."""
+    digest = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        digest.update(len(part).to_bytes(4))
+        digest.update(part)
+    return digest.digest()
+
+
+def _packed_actor(edit: Edit, content: bytes) -> bytes:
+    actor = edit.actor
+    key = _digest(actor.member.encode(), edit.operation.encode())
+    where = (actor.channel, actor.store or False, actor.device)
+    return pack((actor.member, actor.by_scope, key, content, edit.operation, *where))
+
+
+def _decoded(blob: bytes | None) -> Cart | None:
+    return decode_cart(blob) if blob else None
+
+
+def _outcome(answer: list[Any]) -> Committed | Refused | Missing:
+    status, at_ms = answer[0], answer[1]
+    if status == b"missing":
+        return Missing(at_ms)
+    if status == b"refused":
+        _, _, blob, code, index = answer
+        return Refused(UserErrorCode(code.decode()), index if index >= 0 else None, _decoded(blob), at_ms)
+    return Committed(decode_cart(answer[2]), answer[3], at_ms, replayed=status == b"replayed")

@@ -1,0 +1,103 @@
+"""Customers in the store: what is known of them, and which cart is theirs."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from engine.cart.codec import decode_facts, encode_facts
+from engine.cart.model import Facts
+from engine.storage import scripts
+from engine.storage.connection import Connection
+from engine.storage.keys import KeyNames
+from engine.types import CartId, CustomerId, InstantMs
+
+OPEN_CARTS_MOST: Final = 64
+"""How many carts of a customer are told of new facts, the newest; older ones are told when they are next used."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRecord:
+    """A customer as the store knows them; ``facts`` is None where nobody told the store about them.
+
+    ``claimed`` says that this very call made the cart the active one, so that only then a failed second step takes
+    it away again.
+    """
+
+    facts: Facts | None
+    active: CartId | None
+    superseded: CartId | None
+    at_ms: InstantMs
+    claimed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FactsWritten:
+    """The facts that hold now, and the open carts they are to be copied into, newest first."""
+
+    facts: Facts
+    open_carts: tuple[CartId, ...]
+    at_ms: InstantMs
+
+
+class CustomerStore:
+    """Keeps customers' facts and cart pointers, which have no life span.
+
+    A customer and their carts lie in different partitions, so a change of both is two steps: claim the pointer, then
+    commit to the cart, and `release` where that failed and the claim was new. Every step may be sent again. All
+    methods are one round trip and raise `StoreUnavailableError`.
+    """
+
+    def __init__(self, connection: Connection, names: KeyNames) -> None:
+        self._connection = connection
+        self._names = names
+
+    async def read(self, customer: CustomerId) -> CustomerRecord:
+        """Read a customer."""
+        keys = self._names.customer(customer)[:1]
+        return _record(await self._connection.run(scripts.CUSTOMER_READ, keys, ()))
+
+    async def claim_first(self, customer: CustomerId, cart: CartId, *, gone: CartId | None = None) -> CustomerRecord:
+        """Make a cart the active one unless there is one: of two devices that race, the loser adopts the winner's.
+
+        ``gone`` is an active cart that was found to be no more; a pointer to it counts as none.
+        """
+        return await self._open(customer, cart, "if_none", gone)
+
+    async def claim(self, customer: CustomerId, cart: CartId) -> CustomerRecord:
+        """Make a cart the active one; the one before becomes the superseded."""
+        return await self._open(customer, cart, "replace", None)
+
+    async def release(self, customer: CustomerId, cart: CartId) -> CartId | None:
+        """Take a cart away from a customer and return the active one.
+
+        For a claim whose second step failed, or a cart that is gone; the superseded cart becomes active again.
+        """
+        _, active = await self._connection.run(scripts.CUSTOMER_RELEASE, self._names.customer(customer), (cart,))
+        return _cart(active)
+
+    async def write_facts(self, facts: Facts) -> FactsWritten:
+        """Write facts as the version after the stored one; the version they carry does not count."""
+        return await self._upsert(facts, "next")
+
+    async def offer_facts(self, facts: Facts) -> FactsWritten:
+        """Write facts with the version they carry, unless the stored are as new: a shop folder may be read again."""
+        return await self._upsert(facts, "given")
+
+    async def _open(self, customer: CustomerId, cart: CartId, mode: str, gone: CartId | None) -> CustomerRecord:
+        arguments = (cart, mode, gone or "", OPEN_CARTS_MOST)
+        return _record(await self._connection.run(scripts.CUSTOMER_OPEN, self._names.customer(customer), arguments))
+
+    async def _upsert(self, facts: Facts, mode: str) -> FactsWritten:
+        arguments = (encode_facts(facts), mode)
+        keys = self._names.customer(facts.customer)
+        at_ms, blob, carts = await self._connection.run(scripts.CUSTOMER_UPSERT, keys, arguments)
+        return FactsWritten(decode_facts(blob), tuple([CartId(cart.decode()) for cart in carts]), at_ms)
+
+
+def _cart(answer: bytes | None) -> CartId | None:
+    return CartId(answer.decode()) if answer else None
+
+
+def _record(answer: list[Any]) -> CustomerRecord:
+    at_ms, facts, active, superseded, *claimed = answer
+    known = decode_facts(facts) if facts else None
+    return CustomerRecord(known, _cart(active), _cart(superseded), at_ms, claimed=claimed == [1])

@@ -1,0 +1,84 @@
+"""The names of the store's keys, and the partitions they lie in."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from engine.errors import PanierError
+from engine.storage.connection import Connection
+from engine.types import CartId, CustomerId
+
+PARTITIONS: Final = 256
+"""How many partitions a new store gets."""
+
+_META: Final = "panier:partitions"
+
+
+class PartitionsChangedError(PanierError):
+    """The store was made with another number of partitions: its carts would be looked for in the wrong places."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNames:
+    """Names every key of the store.
+
+    All keys of a cart carry one hash tag, its partition, so that they lie in one slot of a cluster. The partition is
+    a hash of the id, the same on every machine and for as long as the store lives. ``shop`` keeps the customers of
+    several shops in one store apart.
+    """
+
+    partitions: int = PARTITIONS
+    shop: str = "shop"
+
+    def __post_init__(self) -> None:
+        """Refuse what would make two names equal."""
+        if ":" in self.shop or not self.shop:
+            raise ValueError(f"a shop's name is not empty and has no colon, unlike `{self.shop}`")
+        if not 1 <= self.partitions <= 4096:
+            raise ValueError(f"the number of partitions is between 1 and 4096, unlike {self.partitions}")
+
+    def partition(self, text: str) -> str:
+        """Return the hash tag, with its braces, of a cart's or customer's id."""
+        digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+        return f"{{p{int.from_bytes(digest) % self.partitions:03x}}}"
+
+    def cart(self, cart: CartId) -> str:
+        """Return the key of a cart."""
+        return f"{self.partition(cart)}:c:{cart}"
+
+    def log(self, cart: CartId) -> str:
+        """Return the key of a cart's log."""
+        return f"{self.partition(cart)}:l:{cart}"
+
+    def applied(self, cart: CartId) -> str:
+        """Return the key of the operations applied to a cart."""
+        return f"{self.partition(cart)}:i:{cart}"
+
+    def wake_up(self, cart: CartId) -> str:
+        """Return the sharded channel on which a cart's new versions are announced."""
+        return f"{self.partition(cart)}:n:{cart}"
+
+    def commit(self, cart: CartId) -> tuple[str, str, str, str]:
+        """Return cart, log, applied operations and channel, hashing the id once."""
+        tag = self.partition(cart)
+        return f"{tag}:c:{cart}", f"{tag}:l:{cart}", f"{tag}:i:{cart}", f"{tag}:n:{cart}"
+
+    def customer(self, customer: CustomerId) -> tuple[str, str]:
+        """Return the keys of a customer's record and of their open carts."""
+        name = f"{self.shop}:{customer}"
+        tag = self.partition(name)
+        return f"{tag}:u:{name}", f"{tag}:o:{name}"
+
+
+async def agree_on_partitions(connection: Connection, names: KeyNames) -> None:
+    """Fix the number of partitions at the first start of a store, and compare it at every later one.
+
+    Raises `PartitionsChangedError` where they differ.
+    """
+    await connection.command("SET", _META, names.partitions, "NX")
+    known = int(await connection.command("GET", _META))
+    if known != names.partitions:
+        raise PartitionsChangedError(
+            f"the store was made with {known} partitions and cannot be used with {names.partitions}:"
+            f" set the number back to {known}"
+        )

@@ -1,0 +1,392 @@
+#!lua
+-- Applies one request of operations to one cart: all of it or nothing, in one round trip.
+--
+-- KEYS  1 cart (string, msgpack map)        2 its log (list of msgpack entries, one for each version)
+--       3 applied operations (hash)         4 its wake-up channel (sharded pub/sub)
+--
+-- ARGV  1 who asks: msgpack list {member id, acts by scope, operation key, content digest, operation id,
+--         channel, store or false, device}; the operation key is a digest of member and operation id
+--       2 operations: msgpack list of {verb, argument...}, see engine/cart/commands.py
+--       3 guard rails: msgpack map {lines, quantity, codes, fees, bytes, guest_ms, customer_ms, log, ids_ms}
+--       4 the cart to start from where there is none: msgpack map, or '' where the cart must exist
+--
+-- Answer  {'applied',  now ms, cart, version}             written; the request made that version
+--         {'replayed', now ms, cart, version}             had been applied before and made that version
+--         {'refused',  now ms, cart or nil, code, index}  nothing written, nothing remembered; the index of the
+--                                                         operation counts from 0, -1 is the request as a whole
+--         {'missing',  now ms}                            no such cart, or not one the caller may know of
+--
+-- The bytes of the cart are described in engine/cart/codec.py. An empty Lua table is packed as an empty list, so a
+-- map that may be empty is left out instead. All numbers are integers far below 2^53; there is no money here.
+
+local SCALE = 1000       -- measured goods are counted in thousandths
+local PRUNE_EVERY = 64   -- versions between two clean-ups of old operation ids
+
+local who = cmsgpack.unpack(ARGV[1])
+local actor, by_scope, operation_key, content, operation_id = unpack(who, 1, 5)
+local limits = cmsgpack.unpack(ARGV[3])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local stored = redis.call('GET', KEYS[1])
+local cart, version
+
+-- People: cart.m lists {id, role}; shares and log entries name a member by the place in that list, so it never
+-- shrinks. Whoever acts by scope has a place with role '-', and so has a guest who turned out to be a known member.
+
+local function place_of(member)
+  for place, known in ipairs(cart.m) do
+    if known[1] == member then return place end
+  end
+end
+
+local function place_made(member)
+  local place = place_of(member)
+  if not place then
+    cart.m[#cart.m + 1] = {member, '-'}
+    place = #cart.m
+  end
+  return place
+end
+
+local function may_edit()
+  if by_scope then return true end
+  local place = place_of(actor)
+  return place and cart.m[place][2] ~= '-'
+end
+
+-- Lines: line.q is a flat list {place, quantity, place, quantity, ...}, oldest share first.
+
+local function line_of(id)
+  for index, line in ipairs(cart.n) do
+    if line.i == id then return line, index end
+  end
+end
+
+local function touch(line)
+  line.c = version
+  line.t = now - cart.b
+end
+
+local function total_of(line)
+  local total = 0
+  for index = 2, #line.q, 2 do total = total + line.q[index] end
+  return total
+end
+
+local function most_of(line)
+  return line.m and limits.quantity * SCALE or limits.quantity
+end
+
+local function give(line, place, quantity)
+  local shares = line.q
+  for index = 1, #shares, 2 do
+    if shares[index] == place then
+      shares[index + 1] = shares[index + 1] + quantity
+      return
+    end
+  end
+  shares[#shares + 1] = place
+  shares[#shares + 1] = quantity
+end
+
+-- Takes up to `quantity` from the share at `index` and returns what is still to be taken.
+local function take_at(shares, index, quantity)
+  local taken = math.min(shares[index + 1], quantity)
+  shares[index + 1] = shares[index + 1] - taken
+  return quantity - taken
+end
+
+-- Takes from the actor's own share first, then from the newest of the others.
+local function take(line, own, quantity)
+  local shares, kept = line.q, {}
+  for index = 1, #shares, 2 do
+    if shares[index] == own then quantity = take_at(shares, index, quantity) end
+  end
+  for index = #shares - 1, 1, -2 do quantity = take_at(shares, index, quantity) end
+  for index = 1, #shares, 2 do
+    if shares[index + 1] > 0 then
+      kept[#kept + 1] = shares[index]
+      kept[#kept + 1] = shares[index + 1]
+    end
+  end
+  line.q = kept
+end
+
+local function stale(changed, seen)
+  return seen and changed > seen
+end
+
+local function same(one, other)
+  return cmsgpack.pack(one) == cmsgpack.pack(other)
+end
+
+local function holds(list, wanted)
+  for _, item in ipairs(list) do
+    if item == wanted then return true end
+  end
+  return false
+end
+
+-- The guard of an add: {channels or false, stores or false, channels for carts without a store}; false is anywhere.
+local function sold_here(guard)
+  if not guard then return true end
+  local channels, stores, storeless = guard[1], guard[2], guard[3]
+  if channels and not holds(channels, cart.c) then return false end
+  if not stores then return true end
+  if cart.s then return holds(stores, cart.s) end
+  return holds(storeless, cart.c)
+end
+
+-- Codes and fees are lists of {name, value}.
+local function named(list, name)
+  for index, item in ipairs(list) do
+    if item[1] == name then return item, index end
+  end
+end
+
+-- Ownership.
+
+-- Gives all shares of one place to another.
+local function move_shares(from, into)
+  for _, line in ipairs(cart.n) do
+    local old = line.q
+    line.q = {}
+    for index = 1, #old, 2 do give(line, old[index] == from and into or old[index], old[index + 1]) end
+  end
+end
+
+-- Makes a guest the member they signed in as. Where that one has a place already, the lower place becomes theirs and
+-- the other is left with their name and no role.
+local function rename(guest, member)
+  local from, into = place_of(guest), place_of(member)
+  if not from or guest == member then return end
+  cart.m[from][1] = member
+  if into then
+    local kept, left = math.min(from, into), math.max(from, into)
+    move_shares(left, kept)
+    cart.m[left][2] = '-'
+  end
+  if actor == guest then actor = member end
+end
+
+local function guest_owner()
+  for _, known in ipairs(cart.m) do
+    if known[2] == 'o' and string.sub(known[1], 1, 6) == 'guest:' then return known[1] end
+  end
+end
+
+local function make_owner(member)
+  for _, known in ipairs(cart.m) do
+    if known[2] == 'o' then known[2] = 'e' end
+  end
+  cart.m[place_made(member)][2] = 'o'
+end
+
+-- The operations. Each returns a refusal's code, or nil and the detail that the log keeps.
+
+local apply = {}
+
+function apply.add(id, quantity, attributes, guard)
+  if not sold_here(guard) then return 'NOT_SOLD_HERE' end
+  if quantity < 1 then return 'INVALID_QUANTITY' end
+  local line = line_of(id)
+  if not line then
+    if #cart.n >= limits.lines then return 'LINE_LIMIT' end
+    line = attributes
+    line.i, line.a, line.q = id, version, {}
+    cart.n[#cart.n + 1] = line
+  elseif line.m ~= attributes.m then
+    return 'INVALID_QUANTITY'  -- the product changed its unit since: pieces and thousandths do not add up
+  end
+  if total_of(line) + quantity > most_of(line) then return 'QUANTITY_LIMIT' end
+  give(line, place_made(actor), quantity)
+  touch(line)
+  return nil, quantity
+end
+
+function apply.set(id, thousandths, seen)
+  local line, index = line_of(id)
+  if not line then return 'LINE_NOT_FOUND' end
+  if stale(line.c, seen) then return 'STALE_VERSION' end
+  local wanted = line.m and thousandths or thousandths / SCALE
+  if wanted < 0 or wanted ~= math.floor(wanted) then return 'INVALID_QUANTITY' end
+  local total = total_of(line)
+  if wanted > total and wanted > most_of(line) then return 'QUANTITY_LIMIT' end
+  if wanted == 0 then
+    table.remove(cart.n, index)
+  elseif wanted > total then
+    give(line, place_made(actor), wanted - total)
+  elseif wanted < total then
+    take(line, place_of(actor), total - wanted)
+  end
+  if wanted ~= total then touch(line) end
+  return nil, wanted
+end
+
+function apply.del(id, seen)
+  local line, index = line_of(id)
+  if not line then return 'LINE_NOT_FOUND' end
+  if stale(line.c, seen) then return 'STALE_VERSION' end
+  table.remove(cart.n, index)
+end
+
+function apply.line_put(id, field, value, seen)
+  local line = line_of(id)
+  if not line then return 'LINE_NOT_FOUND' end
+  if stale(line.c, seen) then return 'STALE_VERSION' end
+  if not value or value == '' then value = nil end
+  if not same(line[field], value) then
+    line[field] = value
+    touch(line)
+  end
+  return nil, field
+end
+
+local FIELDS = {channel = 'c', store = 's', locale = 'l', delivery = 'd', note = 't'}
+
+local function put(field, value)
+  if not value or value == '' then value = nil end
+  if same(cart[FIELDS[field]], value) then return end
+  cart[FIELDS[field]] = value
+  cart.w = cart.w or {}
+  cart.w[field] = version
+end
+
+function apply.put(field, value, seen)
+  if stale(cart.w and cart.w[field] or 1, seen) then return 'STALE_VERSION' end
+  put(field, value)
+  local told = field == 'channel' or field == 'store' or field == 'locale'
+  return nil, told and value or ''
+end
+
+function apply.clear()
+  cart.n, cart.k, cart.f = {}, {}, {}
+  put('note', nil)
+end
+
+function apply.code(canonical, entered)
+  if named(cart.k, canonical) then return end
+  if #cart.k >= limits.codes then return 'CODE_LIMIT' end
+  cart.k[#cart.k + 1] = {canonical, entered}
+end
+
+function apply.uncode(canonical)
+  local _, index = named(cart.k, canonical)
+  if not index then return 'INVALID_CODE' end
+  table.remove(cart.k, index)
+end
+
+function apply.fee(name, quantity)
+  if quantity < 1 then return 'INVALID_QUANTITY' end
+  local fee = named(cart.f, name)
+  if not fee then
+    if #cart.f >= limits.fees then return 'CART_TOO_LARGE' end
+    fee = {name, 0}
+    cart.f[#cart.f + 1] = fee
+  end
+  if fee[2] + quantity > limits.quantity then return 'QUANTITY_LIMIT' end
+  fee[2] = fee[2] + quantity
+  return nil, quantity
+end
+
+function apply.unfee(name)
+  local _, index = named(cart.f, name)
+  if not index then return 'UNKNOWN_FEE' end
+  table.remove(cart.f, index)
+end
+
+function apply.facts(customer, facts)
+  if cart.u ~= customer then return end
+  if not cart.a or facts.v > cart.a.v then cart.a = facts end
+end
+
+function apply.attach(customer, member, guest, facts)
+  if cart.u and cart.u ~= customer then return 'CART_HAS_CUSTOMER' end
+  guest = guest or guest_owner()
+  if guest then rename(guest, member) end
+  make_owner(member)
+  cart.u = customer
+  apply.facts(customer, facts)
+end
+
+-- The request.
+
+local function refused(code, index)
+  return {'refused', now, stored, code, index}
+end
+
+-- A request applied before is recognised for its sender only, because the operation key names them. An attach takes
+-- the guest's membership away, so its replay cannot be asked for it.
+local function replay(record)
+  local known_content, made, _, attached = cmsgpack.unpack(record)
+  if not attached and not may_edit() then return {'missing', now} end
+  if known_content ~= content then return refused('OPERATION_ID_REUSED', -1) end
+  return {'replayed', now, stored, made}
+end
+
+-- Applies the operations to the decoded cart and returns what the log keeps of them, or nil, code and index.
+local function apply_all(operations, changes)
+  for index, operation in ipairs(operations) do
+    local verb, subject = operation[1], operation[2]
+    local code, detail = apply[verb](unpack(operation, 2, 5))
+    if code then return nil, code, index - 1 end
+    changes[#changes + 1] = {verb, subject, detail}
+  end
+  return changes
+end
+
+local function prune_applied()
+  local records = redis.call('HGETALL', KEYS[3])
+  for index = 1, #records, 2 do
+    local _, _, at = cmsgpack.unpack(records[index + 1])
+    if at < now - limits.ids_ms then redis.call('HDEL', KEYS[3], records[index]) end
+  end
+end
+
+local function write(blob, place, changes, attached, life_ms)
+  local entry = {version, operation_id, now - cart.b, place, who[6], who[7], who[8], changes}
+  redis.call('SET', KEYS[1], blob, 'PX', life_ms)
+  local length = redis.call('RPUSH', KEYS[2], cmsgpack.pack(entry))
+  if length > limits.log then redis.call('LTRIM', KEYS[2], -limits.log, -1) end
+  local record = {content, version, now, attached and 1 or nil}
+  redis.call('HSET', KEYS[3], operation_key, cmsgpack.pack(unpack(record)))
+  if version % PRUNE_EVERY == 0 then prune_applied() end
+  redis.call('PEXPIRE', KEYS[2], life_ms)
+  redis.call('PEXPIRE', KEYS[3], life_ms)
+  redis.call('SPUBLISH', KEYS[4], version)
+end
+
+local function commit()
+  local operations, changes, attached = cmsgpack.unpack(ARGV[2]), {}, false
+  if not stored then changes[1] = {'create'} end
+  for _, operation in ipairs(operations) do attached = attached or operation[1] == 'attach' end
+  local done, code, index = apply_all(operations, changes)
+  if not done then return refused(code, index) end
+
+  local life_ms = cart.u and limits.customer_ms or limits.guest_ms
+  local place = place_made(actor)
+  cart.v, cart.e, cart.x = version, now, now + life_ms
+  local blob = cmsgpack.pack(cart)
+  -- A cart that is over a lowered limit may still shrink.
+  if #blob > limits.bytes and #blob > #(stored or '') then return refused('CART_TOO_LARGE', -1) end
+  write(blob, place, changes, attached, life_ms)
+  return {'applied', now, blob, version}
+end
+
+if stored then
+  cart = cmsgpack.unpack(stored)
+elseif ARGV[4] ~= '' then
+  cart = cmsgpack.unpack(ARGV[4])
+  cart.b = now
+else
+  return {'missing', now}
+end
+version = cart.v + 1
+
+local record = redis.call('HGET', KEYS[3], operation_key)
+if stored and record then return replay(record) end
+if not may_edit() then return {'missing', now} end
+-- A cart's id is derived from the operation that creates it: that it is there says that it was applied.
+if stored and ARGV[4] ~= '' then return {'replayed', now, stored, 1} end
+return commit()
