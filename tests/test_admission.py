@@ -9,15 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.cart.codes import canonical_code
 from engine.cart.commands import LineChange, SetContext, SetNote, SoldWhere
 from engine.cart.model import DeliveryChoice
 from engine.errors import RefusedError, UserErrorCode
 from engine.pricing.admission import (
-    ContextRequest,
-    FeeRequest,
-    Limits,
-    LineChangeRequest,
-    LineRequest,
     admit_changes,
     admit_code_removals,
     admit_codes,
@@ -25,15 +21,15 @@ from engine.pricing.admission import (
     admit_fees,
     admit_lines,
     admit_note,
-    canonical_code,
     sold_where,
 )
 from engine.pricing.barcodes import check_digit
+from engine.pricing.requests import ContextRequest, FeeRequest, Limits, LineChangeRequest, LineRequest
 from engine.pricing.shop import Product, Shop
 from engine.types import ChannelId, Currency, LineId, OperationId, Sku, StoreId
 from tests.shops import FILES, small_shop
 
-LIMITS = Limits()
+LIMITS = Limits(quantity_max=9999)
 OPERATION = OperationId("op-1")
 HOME = DeliveryChoice("home", "75001", "day")
 

@@ -1,8 +1,8 @@
 """What a caller may do to a cart: one small class each, and the operations it turns into.
 
 A command's `ops` needs no read of the cart: a line's id is a hash of what is wished, so adding to it and creating it
-are the same operation, and adds from many devices commute. Commands are built from requests by `engine.pricing.admission`,
-which checks them against the shop first; the script `storage/lua/commit.lua` applies the operations.
+are the same operation, and adds from many devices commute. Commands are built by `engine.pricing.admission`, which
+checks requests against the shop first; the script `storage/lua/commit.lua` applies the operations.
 """
 
 import hashlib

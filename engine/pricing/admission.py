@@ -7,10 +7,11 @@ what depends on it (where it is, how much is in it already) is guarded by the co
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from engine.cart.codes import CODE_LENGTH_MAX, canonical_code
 from engine.cart.commands import (
     AddCodes,
     AddFees,
@@ -29,8 +30,9 @@ from engine.money import ratio_of
 from engine.pricing.barcodes import BarcodeError, Label, canonical_gtin, read_label
 from engine.pricing.nearest import nearest
 from engine.pricing.pricebook import PriceList
+from engine.pricing.requests import ContextRequest, FeeRequest, Limits, LineChangeRequest, LineRequest
 from engine.pricing.shop import Option, Product, Shop
-from engine.types import ChannelId, LineId, OperationId, Sku, StoreId
+from engine.types import ChannelId, OperationId, Sku, StoreId
 
 _WORD_LENGTH_MAX = 64
 """Of sellers, line keys, delivery places and canonical codes, in characters."""
@@ -38,70 +40,6 @@ _SHOWN_LENGTH_MAX = 40
 _DECIMALS_MAX = 3
 _DIGITS_MAX = 20
 _ONE: Final = Decimal(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much one cart and one request may hold. Those of a cart as a whole are enforced by the script."""
-
-    lines_max: int = 500
-    quantity_max: int = 9999
-    """Pieces, or whole units of measured goods, of one line or fee."""
-    codes_max: int = 20
-    fees_max: int = 20
-    note_length_max: int = 500
-    lines_per_request_max: int = 250
-
-
-@dataclass(frozen=True, slots=True)
-class LineRequest:
-    """Goods to add, named by `sku` or by what was scanned.
-
-    `quantity` is pieces, or units (kilograms, metres) where sold by measure; None means one piece, or what the label
-    of a pack says.
-    """
-
-    sku: str | None = None
-    barcode: str | None = None
-    quantity: Decimal | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
-    note: str = ""
-    delivery: DeliveryChoice | None = None
-    line_key: str = ""
-    seller: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LineChangeRequest:
-    """New values of a line; None leaves a value as it is, a quantity of 0 removes the line."""
-
-    line: LineId
-    quantity: Decimal | None = None
-    note: str | None = None
-    delivery: DeliveryChoice | None = None
-    clear_delivery: bool = False
-    if_version: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FeeRequest:
-    """A fee to choose, and how often."""
-
-    fee: str
-    quantity: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class ContextRequest:
-    """Where the cart is to be; None leaves a value as it is."""
-
-    channel: str | None = None
-    store: str | None = None
-    clear_store: bool = False
-    locale: str | None = None
-    delivery: DeliveryChoice | None = None
-    clear_delivery: bool = False
-    if_version: int | None = None
 
 
 class _Faults:
@@ -237,19 +175,6 @@ def quantity_of(wanted: Decimal | None, product: Product, limits: Limits) -> int
         message = f"`{_shown(str(wanted))}` is not a quantity of `{product.sku}`: expected {expected}"
         raise RefusedError.because(UserErrorCode.INVALID_QUANTITY, message, "quantity")
     return thousandths if product.measured else thousandths // QUANTITY_SCALE
-
-
-def canonical_code(entered: str) -> str | None:
-    """Return the form in which codes are compared, or None for what cannot be a code.
-
-    Capital letters and digits, 1 to 64 of them; spaces and dashes of any kind are removed, full-width characters
-    become plain ones.
-    """
-    if len(entered) > 4 * _WORD_LENGTH_MAX:
-        return None
-    plain = unicodedata.normalize("NFKC", entered).upper()
-    code = "".join(char for char in plain if not char.isspace() and unicodedata.category(char) != "Pd")
-    return code if code.isalnum() and len(code) <= _WORD_LENGTH_MAX else None
 
 
 def sold_where(product: Product, shop: Shop) -> SoldWhere | None:
@@ -488,7 +413,7 @@ def _code(entered: str, index: str, faults: _Faults) -> str:
     canonical = canonical_code(entered)
     if canonical is None:
         message = (
-            f"`{_shown(entered)}` cannot be a code: expected 1 to {_WORD_LENGTH_MAX} letters and digits "
+            f"`{_shown(entered)}` cannot be a code: expected 1 to {CODE_LENGTH_MAX} letters and digits "
             "(spaces and dashes do not count)"
         )
         faults.add(UserErrorCode.INVALID_CODE, message, "codes", index)

@@ -20,16 +20,13 @@ from engine.errors import Diagnostic, RefusedError, Span, UserError, UserErrorCo
 from engine.fields import Written, instant_ms
 from engine.money import parse_amount
 from engine.pricing.admission import (
-    ContextRequest,
-    FeeRequest,
-    Limits,
-    LineRequest,
     admit_codes,
     admit_context,
     admit_fees,
     admit_lines,
 )
 from engine.pricing.basket import ExplicitLine
+from engine.pricing.requests import ContextRequest, FeeRequest, Limits, LineRequest
 from engine.pricing.shop import PIECE, Product, Shop, Store
 from engine.types import CartId, ChannelId, CustomerId, InstantMs, LineId, MemberId, OperationId, Sku, StoreId
 

@@ -117,6 +117,16 @@ class EvaluatedLine:
     unavailable: Unavailable | None = None
     alternatives: tuple[Alternative, ...] = ()
 
+    @property
+    def unit_price_minor(self) -> int | None:
+        """What one unit costs after the discounts on items; None where that is not one exact amount."""
+        if not self.discount_minor:
+            return self.unit_list_minor
+        if self.list_minor != self.unit_list_minor * self.quantity:
+            return None  # sold by measure, or by a label's price: there is no price of one unit to lower
+        unit_minor, remainder = divmod(self.list_minor - self.discount_minor, self.quantity)
+        return unit_minor if not remainder else None
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedDelivery:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from engine.fields import LocalInstant
 from engine.money import exponent_of
 from engine.pricing.barcodes import LABEL_LENGTH, LABEL_PREFIXES
 from engine.pricing.load_files import Entry, Folder, Section

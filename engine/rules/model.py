@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, Field, StringConstraints, create_model, field_validator, model_validator
 
+from engine.cart.codes import canonical_code
 from engine.errors import one_of
 from engine.fields import Amounts, Label, Written
 from engine.money import Rounding
-from engine.pricing.admission import canonical_code
 from engine.pricing.cartfile import CartDocument, LineDocument
 from engine.pricing.evaluation import OutcomeCode
 from engine.rules import benefits, conditions

@@ -26,8 +26,8 @@ class CartLimits:
     returning subscriber can catch up on. ``applied_ms`` is how long an operation is recognised when it is sent again.
     """
 
-    lines: int = 200
-    quantity: int = 999
+    lines: int = 500
+    quantity: int = 99_999
     codes: int = 20
     fees: int = 20
     cart_bytes: int = 128 * 1024

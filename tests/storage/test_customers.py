@@ -71,6 +71,19 @@ async def test_releasing_puts_the_superseded_cart_back(customers: CustomerStore)
     assert (await customers.read(BEN)).active is None
 
 
+async def test_a_claim_that_is_released_leaves_no_trace(customers: CustomerStore) -> None:
+    """A sign-in with a cart that is not the customer's may not cost them the cart they had before the last."""
+    await customers.claim_first(BEN, ONE)
+    await customers.claim(BEN, TWO)
+    before = await customers.read(BEN)
+    await customers.claim(BEN, THREE)
+    await customers.release(BEN, THREE)
+    after = await customers.read(BEN)
+    assert (after.active, after.superseded) == (before.active, before.superseded) == (TWO, ONE)
+    await customers.release(BEN, THREE)
+    assert (await customers.read(BEN)).superseded == ONE
+
+
 async def test_releasing_the_superseded_cart_leaves_the_active_one(customers: CustomerStore) -> None:
     await customers.claim_first(BEN, ONE)
     await customers.claim(BEN, TWO)

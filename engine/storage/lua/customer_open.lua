@@ -1,7 +1,7 @@
 #!lua
 -- Claims a customer's pointer to the active cart.
 --
--- KEYS    1 customer (hash: f facts, a active cart, s superseded cart)
+-- KEYS    1 customer (hash: f facts, a active cart, s superseded cart, b the one that was superseded before that)
 --         2 open carts (sorted set: cart id, by the instant in ms at which the customer got it)
 -- ARGV    1 the cart proposed
 --         2 'if_none' keeps a pointer that is there (the loser of a race adopts it), 'replace' makes it the superseded
@@ -23,6 +23,8 @@ local record = redis.call('HMGET', KEYS[1], 'f', 'a', 's')
 local facts, active, superseded = record[1], living(record[2]), living(record[3])
 
 if active ~= proposed and (mode == 'replace' or not active) then
+  -- Kept until the next claim, so that a release can put everything back.
+  if superseded and active then redis.call('HSET', KEYS[1], 'b', superseded) else redis.call('HDEL', KEYS[1], 'b') end
   superseded = active or superseded
   active = proposed
 end

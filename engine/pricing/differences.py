@@ -1,0 +1,30 @@
+"""One cart priced in two places, compared."""
+
+from dataclasses import dataclass
+
+from engine.pricing.evaluation import EvaluatedLine, Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class LineDifference:
+    """A line here and elsewhere. ``total_minor`` is there less here, None where the two currencies differ."""
+
+    here: EvaluatedLine
+    there: EvaluatedLine
+    total_minor: int | None
+
+
+def line_differences(here: Evaluation, there: Evaluation) -> list[LineDifference]:
+    """Compare the lines of one cart in two places, in the order in which they were added."""
+    one_currency = here.currency == there.currency
+    return [
+        LineDifference(own, other, other.total_minor - own.total_minor if one_currency else None)
+        for own, other in zip(here.lines, there.lines, strict=True)
+    ]
+
+
+def total_difference_minor(here: Evaluation, there: Evaluation) -> int | None:
+    """Return what the cart costs more elsewhere, None where the two currencies differ."""
+    if here.currency != there.currency:
+        return None
+    return there.totals.total_minor - here.totals.total_minor

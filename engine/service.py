@@ -1,0 +1,442 @@
+"""The shell: the one place where the pure engine meets the store, the clock and chance.
+
+A change is one commit and then a price; a read is one read and then a price. The snapshot (shop and rule set) is one
+immutable value, swapped whole: a request in flight finishes on the one it started with.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+
+from engine.cart.codec import encode_new_cart
+from engine.cart.commands import (
+    AddCodes,
+    AddFees,
+    AddLines,
+    AttachCustomer,
+    ChangeLines,
+    Command,
+    Op,
+    RefreshFacts,
+    RemoveCodes,
+    RemoveFees,
+    RemoveLines,
+)
+from engine.cart.model import Cart, Facts, LogEntry, Member, Role
+from engine.errors import RefusedError, UserError, UserErrorCode
+from engine.pricing.basket import Basket, build_basket
+from engine.pricing.evaluation import Evaluation
+from engine.pricing.notices import Notice, notices_of
+from engine.pricing.requests import Limits
+from engine.pricing.shop import Shop
+from engine.rules.evaluate import evaluate
+from engine.rules.explain import Explanation, NearMiss, explain_all, near_misses
+from engine.rules.ruleset import Ruleset
+from engine.storage.carts import Actor, CartStore, Committed, Edit, Missing, Refused
+from engine.storage.customers import CustomerRecord, CustomerStore
+from engine.types import CartId, ChannelId, CustomerId, InstantMs, MemberId, OperationId, PromotionId, StoreId
+
+OPERATION_ID_LENGTH_MAX = 128
+
+
+class CallerKind(StrEnum):
+    """Who can call."""
+
+    GUEST = "guest"
+    CUSTOMER = "customer"
+    STAFF = "staff"
+    TERMINAL = "terminal"
+    SERVICE = "service"
+
+
+class Scope(StrEnum):
+    """What staff, terminals and services may do beyond their own carts."""
+
+    CART_READ = "cart:read"
+    CART_WRITE = "cart:write"
+    OFFERS_READ = "offers:read"
+    """See the outcome of every promotion, hidden ones and those for other segments too."""
+    SERVICE = "service"
+    """Back office: write customer records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, from where, with which rights; what a token says."""
+
+    kind: CallerKind
+    id: str
+    channel: ChannelId | None = None
+    store: StoreId | None = None
+    device: str = ""
+    scopes: frozenset[str] = frozenset()
+
+    @property
+    def member(self) -> MemberId:
+        """The id under which this caller takes part in carts."""
+        return MemberId(f"{self.kind}:{self.id}")
+
+    @property
+    def customer(self) -> CustomerId | None:
+        """The customer that calls, None for everybody else."""
+        return CustomerId(self.id) if self.kind is CallerKind.CUSTOMER else None
+
+    def may(self, scope: Scope) -> bool:
+        """Say whether the caller has a scope. Scopes of shoppers count for nothing."""
+        return self.kind not in {CallerKind.GUEST, CallerKind.CUSTOMER} and scope in self.scopes
+
+    def may_read(self, cart: Cart) -> bool:
+        """Say whether the caller may see a cart: its members may, and staff by scope."""
+        return cart.member(self.member) is not None or self.may(Scope.CART_READ)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What prices are computed from, swapped whole."""
+
+    shop: Shop
+    ruleset: Ruleset
+
+
+@dataclass(frozen=True)
+class PricedCart:
+    """A cart beside the snapshot and instant that price it; each part is worked out when first asked for."""
+
+    cart: Cart
+    snapshot: Snapshot
+    as_of_ms: InstantMs
+
+    @cached_property
+    def basket(self) -> Basket:
+        """The cart joined to its prices."""
+        return build_basket(self.cart, self.snapshot.shop, self.as_of_ms)
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """The cart, priced."""
+        return evaluate(self.basket, self.snapshot.ruleset)
+
+    @cached_property
+    def notices(self) -> list[Notice]:
+        """What its shopper may not expect."""
+        return notices_of(self.cart, self.basket, self.evaluation, self.snapshot.shop)
+
+    def explanations(self, *, staff: bool, only: PromotionId | None = None) -> list[Explanation]:
+        """Return the verdicts in words that the viewer may see: on all candidates, or on one promotion."""
+        return explain_all(self.basket, self.snapshot.ruleset, self.evaluation, staff=staff, only=only)
+
+    def near_misses(self, *, staff: bool) -> list[NearMiss]:
+        """Return what a little more would unlock, of what the viewer may see."""
+        return near_misses(self.basket, self.snapshot.ruleset, self.evaluation, staff=staff)
+
+    def elsewhere(self, channel: ChannelId, store: StoreId | None) -> "PricedCart":
+        """Return the same cart as another channel or store would price it; the cart itself does not move."""
+        return PricedCart(replace(self.cart, channel=channel, store=store), self.snapshot, self.as_of_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The answer to a change: the cart as it is now, and why nothing changed if it was refused.
+
+    ``version`` is the one that the operation made, now or, where ``replayed``, the first time it was sent.
+    """
+
+    priced: PricedCart | None = None
+    errors: tuple[UserError, ...] = ()
+    version: int | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewCart:
+    """What a cart starts with; None takes the caller's channel and store, else the shop's defaults."""
+
+    channel: ChannelId | None = None
+    store: StoreId | None = None
+    locale: str | None = None
+    commands: Sequence[Command] = field(default=())
+
+
+Admit = Callable[[Shop, Limits, OperationId], Command]
+"""Checks a request against the shop and builds its command, or raises `RefusedError`."""
+
+
+class Panier:
+    """Everything a front door may do. All methods may raise `StoreUnavailableError`."""
+
+    def __init__(self, snapshot: Snapshot, carts: CartStore, customers: CustomerStore, limits: Limits) -> None:
+        self.snapshot = snapshot
+        self.limits = limits
+        self._carts = carts
+        self._customers = customers
+
+    async def cart(self, caller: Caller, cart_id: CartId) -> PricedCart | None:
+        """Return a cart that the caller may see. One round trip."""
+        snapshot = self.snapshot
+        read = await self._carts.read(cart_id)
+        if read.cart is None or not caller.may_read(read.cart):
+            return None
+        return PricedCart(read.cart, snapshot, read.at_ms)
+
+    async def active_cart(self, caller: Caller) -> PricedCart | None:
+        """Return the customer's active cart, from whichever device it was filled. Two round trips.
+
+        A third one brings the cart's copy of the customer's facts up to date where it is not.
+        """
+        customer = caller.customer
+        if customer is None:
+            return None
+        record = await self._customers.read(customer)
+        # A sign-in that was cut off in the middle leaves a pointer to a cart that is not the customer's yet.
+        for cart_id in (record.active, record.superseded):
+            priced = await self.cart(caller, cart_id) if cart_id else None
+            if priced is not None:
+                return await self._with_facts(priced, self._facts(customer, record))
+        return None
+
+    async def superseded_cart(self, caller: Caller) -> PricedCart | None:
+        """Return the cart that was active before the customer signed in with another one. Two round trips."""
+        customer = caller.customer
+        record = await self._customers.read(customer) if customer else None
+        return await self.cart(caller, record.superseded) if record and record.superseded else None
+
+    async def log(self, caller: Caller, cart_id: CartId, since: int) -> tuple[LogEntry, ...] | None:
+        """Return what happened to a cart after a version, oldest first, as far back as the log reaches."""
+        read = await self._carts.read_log(cart_id, since)
+        return read.entries if read.cart is not None and caller.may_read(read.cart) else None
+
+    async def apply(self, caller: Caller, cart_id: CartId, operation_id: str | None, admit: Admit) -> Changed:
+        """Check a request, commit it and return the priced cart. One round trip."""
+        snapshot, operation = self.snapshot, _operation(operation_id)
+        if isinstance(operation, UserError):
+            return Changed(errors=(operation,))
+        try:
+            command = admit(snapshot.shop, self.limits, operation)
+        except RefusedError as refused:
+            return Changed(errors=refused.errors)
+        if not command.ops():
+            return Changed(errors=(UserError(UserErrorCode.NOTHING_TO_DO, "the request changes nothing"),))
+        edit = Edit(self._actor(caller), operation, command.ops(), content=_content(command))
+        return _changed(await self._carts.commit(cart_id, edit), snapshot, command)
+
+    async def create(self, caller: Caller, operation_id: str | None, admit: Callable[..., NewCart]) -> Changed:
+        """Make a cart, or adopt the active one that the customer already has: then what is new goes into that.
+
+        The id follows from caller and operation, so that a request sent twice makes one cart. One round trip; two for
+        a customer, whose active cart must be found first.
+        """
+        snapshot, operation = self.snapshot, _operation(operation_id)
+        if isinstance(operation, UserError):
+            return Changed(errors=(operation,))
+        try:
+            new: NewCart = admit(snapshot.shop, self.limits, operation)
+        except RefusedError as refused:
+            return Changed(errors=refused.errors)
+        cart_id = _cart_id(caller, operation)
+        if caller.customer is None:
+            return await self._commit_new(caller, cart_id, new, operation, None)
+        record = await self._customers.claim_first(caller.customer, cart_id)
+        facts = self._facts(caller.customer, record)
+        if record.active in {cart_id, None}:
+            return await self._commit_new(caller, cart_id, new, operation, facts)
+        adopted = await self._adopt(caller, record.active, new, operation) if record.active else None
+        if adopted is not None:
+            return adopted
+        # The pointer named a cart that has expired: take its place.
+        await self._customers.claim_first(caller.customer, cart_id, gone=record.active)
+        return await self._commit_new(caller, cart_id, new, operation, facts)
+
+    async def attach(
+        self, caller: Caller, cart_id: CartId, customer: CustomerId, operation_id: str | None, guest: Caller | None
+    ) -> Changed:
+        """Make a cart a customer's, and their active one. Two round trips.
+
+        `guest` is who owned it and signs in now, shown to be the same person by the guest's own token; without one the
+        caller must be the customer already or act by scope. The customer's older active cart stays readable.
+        """
+        snapshot, operation = self.snapshot, _operation(operation_id)
+        if isinstance(operation, UserError):
+            return Changed(errors=(operation,))
+        if caller.customer != customer and not caller.may(Scope.CART_WRITE):
+            message = "only the customer, or staff with the scope `cart:write`, can attach this customer"
+            return Changed(errors=(UserError(UserErrorCode.FORBIDDEN, message, ("customerId",)),))
+        record = await self._customers.claim(customer, cart_id)
+        member = MemberId(f"{CallerKind.CUSTOMER}:{customer}")
+        command = AttachCustomer(customer, member, self._facts(customer, record), guest.member if guest else None)
+        actor = replace(self._actor(caller), member=guest.member) if guest else self._actor(caller)
+        edit = Edit(actor, operation, command.ops(), content=_content((customer, command.guest)))
+        answer = await self._carts.commit(cart_id, edit)
+        if record.claimed and not isinstance(answer, Committed):
+            await self._customers.release(customer, cart_id)
+        return _changed(answer, snapshot, command)
+
+    async def upsert_customers(self, caller: Caller, records: Iterable[Facts]) -> list[Facts]:
+        """Write customer records and copy them into the customers' open carts. Needs the scope `service`."""
+        if not caller.may(Scope.SERVICE):
+            raise RefusedError.because(UserErrorCode.FORBIDDEN, "writing customers needs the scope `service`")
+        written = []
+        for record in records:
+            stored = await self._customers.write_facts(record)
+            for cart_id in stored.open_carts:
+                await self._refresh(cart_id, stored.facts)
+            written.append(stored.facts)
+        return written
+
+    async def facts_of(self, customer: CustomerId) -> Facts:
+        """Return what is known of a customer: the back office's word, else the shop folder's. One round trip."""
+        return self._facts(customer, await self._customers.read(customer))
+
+    def _facts(self, customer: CustomerId, record: CustomerRecord) -> Facts:
+        return record.facts or self.snapshot.shop.customers.get(customer) or Facts(customer)
+
+    async def _with_facts(self, priced: PricedCart, facts: Facts) -> PricedCart:
+        known = priced.cart.facts
+        if known is not None and known.version >= facts.version:
+            return priced
+        refreshed = await self._refresh(priced.cart.id, facts)
+        return PricedCart(refreshed, priced.snapshot, priced.as_of_ms) if refreshed else priced
+
+    async def _refresh(self, cart_id: CartId, facts: Facts) -> Cart | None:
+        """Copy facts into a cart. The operation is named by their version, so that it happens once."""
+        member = MemberId(f"{CallerKind.SERVICE}:facts")
+        actor = Actor(member, self.snapshot.shop.default_channel, by_scope=True)
+        operation = OperationId(f"facts-{facts.customer}-{facts.version}")
+        answer = await self._carts.commit(cart_id, Edit(actor, operation, RefreshFacts(facts).ops()))
+        return answer.cart if isinstance(answer, Committed) else None
+
+    async def _adopt(self, caller: Caller, cart_id: CartId, new: NewCart, operation: OperationId) -> Changed | None:
+        """Put what a new cart would hold into an existing one; None where that one is gone."""
+        ops = _ops(new.commands)
+        if not ops:
+            priced = await self.cart(caller, cart_id)
+            return Changed(priced, version=priced.cart.version) if priced else None
+        edit = Edit(self._actor(caller), operation, ops, content=_content(new))
+        answer = await self._carts.commit(cart_id, edit)
+        return None if isinstance(answer, Missing) else _changed(answer, self.snapshot, *new.commands)
+
+    async def _commit_new(
+        self, caller: Caller, cart_id: CartId, new: NewCart, operation: OperationId, facts: Facts | None
+    ) -> Changed:
+        shop = self.snapshot.shop
+        cart = Cart(
+            id=cart_id,
+            version=0,
+            members=(Member(caller.member, Role.OWNER),),
+            channel=new.channel or caller.channel or shop.default_channel,
+            store=new.store or caller.store,
+            locale=new.locale or shop.locales[0],
+            customer=caller.customer,
+            facts=facts,
+        )
+        edit = Edit(self._actor(caller), operation, _ops(new.commands), _content(new), encode_new_cart(cart))
+        return _changed(await self._carts.commit(cart_id, edit), self.snapshot, *new.commands)
+
+    def _actor(self, caller: Caller) -> Actor:
+        return Actor(
+            caller.member,
+            caller.channel or self.snapshot.shop.default_channel,
+            caller.store,
+            caller.device,
+            by_scope=caller.may(Scope.CART_WRITE),
+        )
+
+
+def _operation(given: str | None) -> OperationId | UserError:
+    """Return the caller's operation id, or one of our own: the client library sends again on a lost connection."""
+    if given is None:
+        return OperationId(uuid.uuid4().hex)
+    if not given or len(given) > OPERATION_ID_LENGTH_MAX or not given.isprintable():
+        message = f"an operation id has 1 to {OPERATION_ID_LENGTH_MAX} printable characters"
+        return UserError(UserErrorCode.INVALID_OPERATION_ID, message, ("operationId",))
+    return OperationId(given)
+
+
+def _cart_id(caller: Caller, operation: OperationId) -> CartId:
+    member = caller.member
+    digest = hashlib.blake2b(f"{len(member)}:{member}{operation}".encode(), digest_size=16)
+    return CartId(digest.hexdigest())
+
+
+def _content(request: object) -> bytes:
+    """Return a digest of what was asked for, to tell the same request sent again from another one under its id.
+
+    What the shop adds to a request (where goods are sold, what the price on a label buys) may be another a moment
+    later, and is left out.
+    """
+    asked = request
+    if isinstance(request, NewCart):
+        asked = (request.channel, request.store, request.locale, [_asked(command) for command in request.commands])
+    elif isinstance(request, AddLines):
+        asked = _asked(request)
+    return hashlib.blake2b(repr(asked).encode(), digest_size=8).digest()
+
+
+def _asked(command: Command) -> Command:
+    if not isinstance(command, AddLines):
+        return command
+    return AddLines(
+        tuple(
+            replace(line, sold_where=None, quantity=line.quantity if line.label_price_minor is None else 0)
+            for line in command.lines
+        )
+    )
+
+
+def _ops(commands: Iterable[Command]) -> list[Op]:
+    return [op for command in commands for op in command.ops()]
+
+
+def _changed(answer: Committed | Refused | Missing, snapshot: Snapshot, *commands: Command) -> Changed:
+    match answer:
+        case Committed():
+            return Changed(PricedCart(answer.cart, snapshot, answer.at_ms), (), answer.version, answer.replayed)
+        case Missing():
+            return Changed(errors=(UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",)),))
+        case Refused():
+            priced = PricedCart(answer.cart, snapshot, answer.at_ms) if answer.cart else None
+            path = _argument(commands, answer.op_index) if answer.op_index is not None else ()
+            return Changed(priced, (UserError(answer.code, _REFUSALS[answer.code], path),))
+
+
+def _argument(commands: Sequence[Command], op_index: int) -> tuple[str, ...]:
+    """Return the path of the argument that made an operation."""
+    arguments = [path for command in commands for path in _arguments(command)]
+    return arguments[op_index] if op_index < len(arguments) else ()
+
+
+def _arguments(command: Command) -> list[tuple[str, ...]]:
+    """Return the path of the argument of each operation of a command, in their order."""
+    match command:
+        case ChangeLines():
+            return [
+                ("lines", str(place))
+                for place, change in enumerate(command.changes)
+                for _ in ChangeLines((change,)).ops()
+            ]
+        case AddLines() | RemoveLines():
+            return [("lines", str(place)) for place in range(len(command.lines))]
+        case AddCodes() | RemoveCodes():
+            return [("codes", str(place)) for place in range(len(command.codes))]
+        case AddFees() | RemoveFees():
+            return [("fees", str(place)) for place in range(len(command.fees))]
+        case _:
+            return [() for _ in command.ops()]
+
+
+_REFUSALS = {
+    UserErrorCode.STALE_VERSION: "it was changed since the version you named: see the cart as it is now, then decide",
+    UserErrorCode.OPERATION_ID_REUSED: "this operation id was used for another request: make a new one for each",
+    UserErrorCode.LINE_NOT_FOUND: "there is no such line in the cart",
+    UserErrorCode.NOT_SOLD_HERE: "this product is not sold in the cart's channel or store",
+    UserErrorCode.INVALID_QUANTITY: "this product is sold by the piece: the quantity must be a whole number",
+    UserErrorCode.QUANTITY_LIMIT: "the quantity would exceed what one line may hold",
+    UserErrorCode.LINE_LIMIT: "the cart would have more lines than a cart may hold",
+    UserErrorCode.CODE_LIMIT: "the cart would have more codes than a cart may hold",
+    UserErrorCode.CART_TOO_LARGE: "the cart would be larger than a cart may be",
+    UserErrorCode.CART_HAS_CUSTOMER: "this cart belongs to another customer",
+    UserErrorCode.INVALID_CODE: "there is no such code in the cart",
+    UserErrorCode.UNKNOWN_FEE: "there is no such fee in the cart",
+}
