@@ -1,0 +1,31 @@
+"""The front door: GraphQL over HTTP. Views of what the engine answers, and verbs; no arithmetic and no rules."""
+
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+
+from schema.mutations import Mutation
+from schema.queries import Query
+from schema.scalars import SCALARS
+from schema.types.catalogue import ChannelView, ProductView, StoreView
+from schema.types.offers import PromotionView
+
+
+def build_schema() -> strawberry.Schema:
+    """Build the schema. `schema.graphql` is what it prints; a test compares the two."""
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        types=[ChannelView, ProductView, PromotionView, StoreView],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
+    """Return the schema in the form that graphql-core parses, validates and executes against."""
+    return schema._schema  # noqa: SLF001  # strawberry has no public name for it; its version is pinned
+
+
+def printed_schema() -> str:
+    """Return the schema as text."""
+    return build_schema().as_str() + "\n"

@@ -1,0 +1,272 @@
+"""The ASGI application: where GraphQL, GraphiQL and the health check are served."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from graphql import ExecutionResult, GraphQLError, OperationType
+from graphql.execution import execute
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from engine.errors import RefusedError, StoreUnavailableError
+from engine.service import Caller, Panier, Snapshot
+from engine.types import InstantMs
+from schema import build_schema, core_schema
+from schema.auth import TokenAuthority, TokenError
+from schema.context import RequestContext
+from schema.documents import DocumentLimits, Documents
+from schema.errors import ErrorCode, RequestRefusedError, fault, presented
+from schema.http import GRAPHQL_JSON, JSON, GraphQLRequest, answer, media_type, read_request, refusal
+
+GRAPHQL_PATH: Final = "/graphql"
+GRAPHIQL_PATH: Final = "/graphiql"
+HEALTH_PATH: Final = "/health"
+
+_GRAPHIQL_FOLDER: Final = Path(__file__).parent / "graphiql"
+_GRAPHIQL_TYPES: Final = {
+    "graphiql.js": "text/javascript",
+    "graphiql.css": "text/css",
+    "LICENSES.txt": "text/plain",
+}
+_CSP: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""GraphiQL loads from here only. Its editor writes styles into the page, hence ``unsafe-inline`` for those."""
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+Ping = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpConfig:
+    """How the service behaves over HTTP.
+
+    ``development`` serves GraphiQL and introspection, with ``graphiql_token`` in its headers and ``graphiql_query`` in
+    its editor. ``cors_origins`` are the sites whose pages may call. ``session_life_s`` is how long a guest's token is
+    good. ``ping`` asks the store whether it is there, for the health check; it raises `StoreUnavailableError`.
+    """
+
+    development: bool = False
+    cors_origins: tuple[str, ...] = ()
+    body_bytes_max: int = 256 * 1024
+    documents: DocumentLimits = field(default_factory=DocumentLimits)
+    session_life_s: int = 12 * 60 * 60
+    graphiql_token: str = ""
+    graphiql_query: str = ""
+    ping: Ping | None = None
+
+
+def build_app(
+    engine: Panier, tokens: TokenAuthority, config: HttpConfig | None = None, lifespan: Lifespan | None = None
+) -> Starlette:
+    """Build the application. Nothing is shared between two of them but the classes of the schema."""
+    chosen = config or HttpConfig()
+    endpoint = _Endpoint(engine, tokens, chosen)
+    routes: list[BaseRoute] = [
+        Route(GRAPHQL_PATH, endpoint.graphql, methods=["GET", "POST"]),
+        Route(HEALTH_PATH, _health(chosen.ping), methods=["GET"]),
+    ]
+    if chosen.development:
+        routes += _graphiql_routes(chosen)
+    return Starlette(routes=routes, middleware=_middleware(chosen), lifespan=lifespan)
+
+
+class _Endpoint:
+    """Answers GraphQL requests."""
+
+    def __init__(self, engine: Panier, tokens: TokenAuthority, config: HttpConfig) -> None:
+        self._engine = engine
+        self._tokens = tokens
+        self._config = config
+        self._schema = core_schema(build_schema())
+        self._documents = Documents(self._schema, config.documents, introspection=config.development)
+
+    async def graphql(self, request: Request) -> Response:
+        """Answer one request: a result, or errors only."""
+        accept = request.headers.get("accept")
+        if self._config.development and request.method == "GET" and "text/html" in (accept or ""):
+            return RedirectResponse(GRAPHIQL_PATH)
+        media = GRAPHQL_JSON
+        try:
+            media = media_type(accept)
+            return await self._answered(request, media)
+        except RequestRefusedError as refused:
+            return refusal(refused, media)
+        except ClientDisconnect:
+            return Response(status_code=499)  # nobody is there to read it
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client gets a masked error, not a bare 500
+            return refusal(RequestRefusedError(500, [GraphQLError("fault", original_error=error)]), media)
+
+    async def _answered(self, request: Request, media: str) -> Response:
+        snapshot = self._engine.snapshot
+        caller = self._caller(request.headers.get("authorization"), snapshot)
+        asked = await read_request(request, self._config.body_bytes_max)
+        context = RequestContext(
+            self._engine,
+            snapshot,
+            self._tokens,
+            self._config.session_life_s,
+            caller,
+            InstantMs(time.time_ns() // 10**6),
+        )
+        result = await self._executed(asked, context, mutations=request.method == "POST")
+        if result.errors is None:
+            return answer({"data": result.data}, 200, media)
+        return answer(
+            {"data": result.data, "errors": [presented(error) for error in result.errors]},
+            _status(result, media),
+            media,
+        )
+
+    async def _executed(self, asked: GraphQLRequest, context: RequestContext, *, mutations: bool) -> ExecutionResult:
+        document = self._documents.ready(asked.query)
+        operation = document.operation(asked.operation_name)
+        if operation.operation is not OperationType.QUERY and not mutations:
+            message = "a GET request runs queries only: send this by POST"
+            raise RequestRefusedError.because(405, ErrorCode.METHOD_NOT_ALLOWED, message)
+        # What strawberry's own view would do, less its hooks: this is where an answer that was compiled for the
+        # document will be looked up first.
+        result = execute(
+            self._schema,
+            document.node,
+            context_value=context,
+            variable_values=asked.variables,
+            operation_name=asked.operation_name,
+            hide_suggestions=not self._config.development,
+            executor_class=StrawberryGraphQLCoreExecutionContext,
+            operation_extensions=None,
+        )
+        finished = result if isinstance(result, ExecutionResult) else await result
+        _refuse_variables(finished)
+        return finished
+
+    def _caller(self, authorization: str | None, snapshot: Snapshot) -> Caller | None:
+        """Return who sends a request, None where it does not say. Raises `RequestRefusedError`."""
+        if authorization is None:
+            return None
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            message = "the header `Authorization` is not `Bearer` and a token"
+            raise RequestRefusedError.because(401, ErrorCode.TOKEN_INVALID, message)
+        try:
+            caller = self._tokens.caller(token.strip())
+        except TokenError as error:
+            raise RequestRefusedError.because(401, ErrorCode(error.code.value), str(error)) from error
+        _check_place(caller, snapshot)
+        return caller
+
+
+def _check_place(caller: Caller, snapshot: Snapshot) -> None:
+    """Refuse a token that speaks of a channel or store which the shop does not have."""
+    shop = snapshot.shop
+    if caller.channel is not None and caller.channel not in shop.channels:
+        message = f"the token names the channel `{caller.channel[:40]}`, which this shop does not have"
+        raise RequestRefusedError.because(403, ErrorCode.UNKNOWN_CHANNEL, message)
+    if caller.store is not None and caller.store not in shop.stores:
+        message = f"the token names the store `{caller.store[:40]}`, which this shop does not have"
+        raise RequestRefusedError.because(403, ErrorCode.UNKNOWN_STORE, message)
+
+
+def _refuse_variables(result: ExecutionResult) -> None:
+    """Refuse variables that do not fit: such errors come before any field is run, and so have no path."""
+    errors = result.errors or []
+    if result.data is None and errors and all(error.path is None for error in errors):
+        coded = [_invalid_variable(error) for error in errors]
+        raise RequestRefusedError(400, coded)
+
+
+def _invalid_variable(error: GraphQLError) -> GraphQLError:
+    cause = error.original_error
+    reason = cause.message if isinstance(cause, GraphQLError) and cause.message not in error.message else ""
+    message = f"{error.message} {reason}".strip()
+    return GraphQLError(message, error.nodes, extensions={"code": ErrorCode.INVALID_VARIABLES.value})
+
+
+def _status(result: ExecutionResult, media: str) -> int:
+    """Return why there is no data at all, for clients and proxies that read statuses; 200 where there is some."""
+    if media == JSON or result.data is not None:
+        return 200
+    return max(_status_of(error) for error in result.errors or ())
+
+
+def _status_of(error: GraphQLError) -> int:
+    match error.original_error:
+        case StoreUnavailableError():
+            return 503
+        case None | GraphQLError() | RefusedError():
+            return 401 if (error.extensions or {}).get("code") == ErrorCode.TOKEN_MISSING else 200
+        case _:
+            return 500
+
+
+def _health(ping: Ping | None) -> Callable[[Request], Awaitable[Response]]:
+    async def health(_: Request) -> Response:
+        """Say whether requests can be served: 200, or 503 where the store does not answer."""
+        try:
+            if ping is not None:
+                await ping()
+        except StoreUnavailableError:
+            down = {"status": "unavailable", "errors": [presented(fault(ErrorCode.STORE_UNAVAILABLE, "no store"))]}
+            return answer(down, 503, JSON)
+        return answer({"status": "ok"}, 200, JSON)
+
+    return health
+
+
+def _middleware(config: HttpConfig) -> list[Middleware]:
+    if not config.cors_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(config.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            max_age=600,
+        )
+    ]
+
+
+def _graphiql_routes(config: HttpConfig) -> list[BaseRoute]:
+    """Return the routes of GraphiQL's page, its parts, and what it starts with."""
+    start = _script(
+        {
+            "url": GRAPHQL_PATH,
+            "headers": _headers_text(config.graphiql_token),
+            "query": config.graphiql_query,
+        }
+    )
+
+    async def page(_: Request) -> Response:
+        return FileResponse(_GRAPHIQL_FOLDER / "index.html", headers={"Content-Security-Policy": _CSP})
+
+    async def part(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name == "config.js":
+            return Response(start, media_type="text/javascript", headers={"Cache-Control": "no-store"})
+        if name not in _GRAPHIQL_TYPES:
+            return Response("not found", 404, media_type="text/plain")
+        return FileResponse(_GRAPHIQL_FOLDER / name, media_type=_GRAPHIQL_TYPES[name])
+
+    return [Route(GRAPHIQL_PATH, page), Route(f"{GRAPHIQL_PATH}/{{name}}", part)]
+
+
+def _headers_text(token: str) -> str:
+    """Return what GraphiQL's header tab holds: JSON that a person edits."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return orjson.dumps(headers, option=orjson.OPT_INDENT_2).decode()
+
+
+def _script(config: Mapping[str, Any]) -> bytes:
+    return b"window.__PANIER__ = " + orjson.dumps(config) + b";\n"

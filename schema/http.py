@@ -1,0 +1,129 @@
+"""GraphQL over HTTP: what a request must look like, and how its answer is written.
+
+The specification is https://graphql.github.io/graphql-over-http/draft/ (media types, methods, status codes).
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from schema.errors import ErrorCode, RequestRefusedError, presented
+
+JSON: Final = "application/json"
+GRAPHQL_JSON: Final = "application/graphql-response+json"
+_ANY: Final = ("*/*", "application/*")
+_HEADERS: Final[dict[int, dict[str, str]]] = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "POST"}}
+"""What HTTP asks for beside a status (RFC 9110, sections 11.6.1 and 10.2.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """What a client asks to run."""
+
+    query: str
+    variables: dict[str, Any]
+    operation_name: str | None
+
+
+async def read_request(request: Request, body_bytes_max: int) -> GraphQLRequest:
+    """Read a GET or POST request. Raises `RequestRefusedError`."""
+    if request.method == "GET":
+        return _from_query_string(request)
+    _check_content_type(request.headers.get("content-type", ""))
+    return _from_mapping(_parsed(await _body(request, body_bytes_max), "the body"))
+
+
+def media_type(accept: str | None) -> str:
+    """Choose the media type of the answer. Raises `RequestRefusedError` where none that is offered is accepted."""
+    if not accept:
+        return GRAPHQL_JSON
+    wanted = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+    for offered in (GRAPHQL_JSON, JSON):
+        if offered in wanted:
+            return offered
+    if any(part in _ANY for part in wanted):
+        return GRAPHQL_JSON
+    message = f"answers are `{GRAPHQL_JSON}` or `{JSON}`: accept one of them"
+    raise RequestRefusedError.because(406, ErrorCode.NOT_ACCEPTABLE, message)
+
+
+def answer(result: dict[str, Any], status: int, media: str) -> Response:
+    """Write an answer."""
+    return Response(orjson.dumps(result), status, _HEADERS.get(status), media_type=f"{media}; charset=utf-8")
+
+
+def refusal(refused: RequestRefusedError, media: str) -> Response:
+    """Write a refusal. Old clients, who take plain JSON, expect 200 for all that is about the document."""
+    about_document = refused.status == 400 and not any(
+        (error.extensions or {}).get("code") == ErrorCode.MALFORMED_REQUEST for error in refused.errors
+    )
+    status = 200 if media == JSON and about_document else refused.status
+    return answer({"errors": [presented(error) for error in refused.errors]}, status, media)
+
+
+def _check_content_type(content_type: str) -> None:
+    """Take JSON only: a page of another site cannot send that without the browser asking us first (CSRF)."""
+    essence = content_type.partition(";")[0].strip().lower()
+    charset = content_type.lower().partition("charset=")[2].strip('" ')
+    if essence != JSON or charset not in {"", "utf-8", "utf8"}:
+        message = f"the content type is `{content_type[:80]}`: expected `{JSON}`"
+        raise RequestRefusedError.because(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, message)
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """Read the body, whether its length is announced or it comes in chunks, and never more than allowed."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > most:
+        raise _too_large(most)
+    return b"".join([chunk async for chunk in _limited(request.stream(), most)])
+
+
+async def _limited(chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
+    read = 0
+    async for chunk in chunks:
+        read += len(chunk)
+        if read > most:
+            raise _too_large(most)
+        yield chunk
+
+
+def _too_large(most: int) -> RequestRefusedError:
+    return RequestRefusedError.because(413, ErrorCode.BODY_TOO_LARGE, f"the body has more than {most} bytes")
+
+
+def _from_query_string(request: Request) -> GraphQLRequest:
+    given = request.query_params
+    read: dict[str, Any] = {"query": given.get("query"), "operationName": given.get("operationName")}
+    if variables := given.get("variables"):
+        read["variables"] = _parsed(variables.encode(), "`variables`")
+    return _from_mapping(read)
+
+
+def _parsed(raw: bytes, what: str) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise _malformed(f"{what} is not JSON: {error}") from error
+
+
+def _from_mapping(read: Any) -> GraphQLRequest:
+    if isinstance(read, list):
+        raise _malformed("batches are not served: send each request by itself")
+    if not isinstance(read, dict):
+        raise _malformed("a request is a JSON object with `query`, `variables` and `operationName`")
+    query, variables, name = read.get("query"), read.get("variables"), read.get("operationName")
+    if not isinstance(query, str) or not query.strip():
+        raise _malformed("`query` is not a text with a GraphQL document")
+    if variables is not None and not isinstance(variables, dict):
+        raise _malformed("`variables` is not a JSON object")
+    if name is not None and not isinstance(name, str):
+        raise _malformed("`operationName` is not a text")
+    return GraphQLRequest(query, variables or {}, name or None)
+
+
+def _malformed(message: str) -> RequestRefusedError:
+    return RequestRefusedError.because(400, ErrorCode.MALFORMED_REQUEST, message)

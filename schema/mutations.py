@@ -1,0 +1,404 @@
+"""What clients may do. Each change of a cart is one round trip to the store, and answers the whole priced cart."""
+
+import uuid
+
+import strawberry
+from strawberry import ID
+
+from engine.cart.model import Facts
+from engine.errors import RefusedError, UserError, UserErrorCode
+from engine.service import Admit, Caller, CallerKind, Changed, Scope
+from engine.types import CartId, ChannelId, CustomerId, InstantMs, StoreId
+from schema.auth import KeysError, TokenError
+from schema.context import Info
+from schema.ids import key_of
+from schema.inputs import (
+    CartContextInput,
+    CartCreateInput,
+    CartFeeInput,
+    CartLineInput,
+    CartLineUpdateInput,
+    CustomerInput,
+    admits_changes,
+    admits_clear,
+    admits_code_removals,
+    admits_codes,
+    admits_context,
+    admits_fee_removals,
+    admits_fees,
+    admits_lines,
+    admits_note,
+    admits_removals,
+    customer_facts,
+    new_cart,
+)
+from schema.scalars import Long
+from schema.types.amounts import CartWarningView
+from schema.types.cart import CartView
+from schema.views import field, object_type
+
+strawberry.enum(UserErrorCode, name="UserErrorCode", description="Stable codes of refused requests.")
+
+_DEVICE_LENGTH_MAX = 128
+
+
+@object_type("UserError")
+class UserErrorView:
+    """Why a request was refused. Nothing was written."""
+
+    __slots__ = ("_error",)
+
+    def __init__(self, error: UserError) -> None:
+        self._error = error
+
+    @property
+    def code(self) -> UserErrorCode:
+        """For programs."""
+        return self._error.code
+
+    @property
+    def field(self) -> list[str]:
+        """The path of the argument at fault, such as ["lines", "0", "quantity"]; empty where it is the request."""
+        return list(self._error.field)
+
+    @property
+    def message(self) -> str:
+        """For people: an English sentence."""
+        return self._error.message
+
+
+@object_type("CartPayload")
+class CartPayloadView:
+    """The answer to a change of a cart."""
+
+    def __init__(self, changed: Changed, caller: Caller) -> None:
+        self._changed = changed
+        self._caller = caller
+
+    @property
+    def cart(self) -> CartView | None:
+        """The cart as it is now; null where there is none that the caller may see."""
+        priced = self._changed.priced
+        return CartView(priced, self._caller) if priced else None
+
+    @property
+    def user_errors(self) -> list[UserErrorView]:
+        """Why nothing was changed; empty where it was."""
+        return [UserErrorView(error) for error in self._changed.errors]
+
+    @property
+    def warnings(self) -> list[CartWarningView]:
+        """What changed under the shopper, and what else they may not expect."""
+        priced = self._changed.priced
+        return [CartWarningView(notice) for notice in priced.notices] if priced else []
+
+    @property
+    def replayed(self) -> bool:
+        """Whether this operation had been done before: it was not done again."""
+        return self._changed.replayed
+
+    @property
+    def version(self) -> int | None:
+        """The version that the operation made, now or the first time; null where it was refused."""
+        return self._changed.version
+
+
+@object_type("SessionPayload")
+class SessionPayloadView:
+    """A guest's session."""
+
+    __slots__ = ("_errors", "_expires_ms", "_token")
+
+    def __init__(self, token: str | None, expires_ms: InstantMs | None, errors: tuple[UserError, ...] = ()) -> None:
+        self._token = token
+        self._expires_ms = expires_ms
+        self._errors = errors
+
+    @property
+    def token(self) -> str | None:
+        """Send it as `Authorization: Bearer …`, and keep it: it is what owns the guest's cart."""
+        return self._token
+
+    @property
+    def expires_at(self) -> InstantMs | None:
+        """When the token stops being good."""
+        return self._expires_ms
+
+    @property
+    def user_errors(self) -> list[UserErrorView]:
+        """Why there is no session."""
+        return [UserErrorView(error) for error in self._errors]
+
+
+@object_type("Customer")
+class CustomerView:
+    """What is known of a customer."""
+
+    __slots__ = ("_facts",)
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    @property
+    def id(self) -> ID:
+        """The customer: what `sub` is in their tokens."""
+        return ID(self._facts.customer)
+
+    @property
+    def version(self) -> int:
+        """Goes up with every write."""
+        return self._facts.version
+
+    @property
+    def tier(self) -> str | None:
+        """Such as "gold"."""
+        return self._facts.tier or None
+
+    @property
+    def segments(self) -> list[str]:
+        """Groups they belong to."""
+        return sorted(self._facts.segments)
+
+    @property
+    def points(self) -> Long:
+        """The balance of their points."""
+        return Long(self._facts.points)
+
+    @property
+    def first_order_at(self) -> InstantMs | None:
+        """When they first ordered, null before."""
+        return self._facts.first_order_ms
+
+
+@object_type("CustomersPayload")
+class CustomersPayloadView:
+    """The answer to a write of customer records."""
+
+    __slots__ = ("_customers", "_errors")
+
+    def __init__(self, customers: list[Facts], errors: tuple[UserError, ...] = ()) -> None:
+        self._customers = customers
+        self._errors = errors
+
+    @property
+    def customers(self) -> list[CustomerView]:
+        """The records as they are now."""
+        return [CustomerView(facts) for facts in self._customers]
+
+    @property
+    def user_errors(self) -> list[UserErrorView]:
+        """Why nothing was written; empty where it was."""
+        return [UserErrorView(error) for error in self._errors]
+
+
+@strawberry.type(
+    description=(
+        "What can be done. An `operationId` makes it safe to send a change again: it is done once. Adds commute; "
+        "a set with `ifVersion` is refused with STALE_VERSION, and answered with the current cart, if what it sets "
+        "changed after that version."
+    )
+)
+class Mutation:
+    """The root of mutations."""
+
+    @field("Start as a guest. Needs no token.")
+    def session_create(
+        self, info: Info, channel: str | None = None, store: str | None = None, device: str = ""
+    ) -> SessionPayloadView:
+        """Mint a token for a new guest. No round trip to the store."""
+        context = info.context
+        errors = _place_errors(info, channel, store)
+        if len(device) > _DEVICE_LENGTH_MAX or not device.isprintable():
+            message = f"a device is named by at most {_DEVICE_LENGTH_MAX} printable characters"
+            errors = (*errors, UserError(UserErrorCode.FORBIDDEN, message, ("device",)))
+        if errors:
+            return SessionPayloadView(None, None, errors)
+        guest = Caller(
+            CallerKind.GUEST,
+            uuid.uuid4().hex,
+            channel=ChannelId(channel) if channel is not None else None,
+            store=StoreId(store) if store is not None else None,
+            device=device,
+        )
+        try:
+            token = context.tokens.mint(guest, context.session_life_s)
+        except KeysError:
+            message = "this service issues no tokens: get one where the shop's tokens are made"
+            return SessionPayloadView(None, None, (UserError(UserErrorCode.FORBIDDEN, message),))
+        return SessionPayloadView(token, InstantMs(context.now_ms + context.session_life_s * 1000))
+
+    @field("Make a cart. A customer who has an active cart gets that one, with what is new in it.")
+    async def cart_create(
+        self, info: Info, input: CartCreateInput | None = None, operation_id: ID | None = None
+    ) -> CartPayloadView:
+        """One round trip to the store, two for a customer."""
+        caller, given = info.context.known_caller(), input or CartCreateInput()
+        changed = await info.context.engine.create(
+            caller, operation_id, lambda shop, limits, operation: new_cart(given, shop, limits, operation)
+        )
+        return CartPayloadView(changed, caller)
+
+    @field("Add goods. Adding what is there already adds up.")
+    async def cart_lines_add(
+        self, info: Info, cart_id: ID, lines: list[CartLineInput], operation_id: ID | None = None
+    ) -> CartPayloadView:
+        """One round trip to the store."""
+        return await _apply(info, cart_id, operation_id, admits_lines(lines))
+
+    @field("Set quantities, notes and delivery choices of lines.")
+    async def cart_lines_update(
+        self,
+        info: Info,
+        cart_id: ID,
+        lines: list[CartLineUpdateInput],
+        if_version: int | None = None,
+        operation_id: ID | None = None,
+    ) -> CartPayloadView:
+        """One round trip to the store."""
+        return await _apply(info, cart_id, operation_id, admits_changes(lines, if_version))
+
+    @field("Remove lines.")
+    async def cart_lines_remove(
+        self,
+        info: Info,
+        cart_id: ID,
+        line_ids: list[ID],
+        if_version: int | None = None,
+        operation_id: ID | None = None,
+    ) -> CartPayloadView:
+        """One round trip to the store."""
+        return await _apply(info, cart_id, operation_id, admits_removals(line_ids, if_version))
+
+    @field("Remove all lines, codes and fees, and the note.")
+    async def cart_clear(self, info: Info, cart_id: ID, operation_id: ID | None = None) -> CartPayloadView:
+        """One round trip to the store."""
+        return await _apply(info, cart_id, operation_id, admits_clear())
+
+    @field("Add codes. One that gives nothing stays, and says why.")
+    async def cart_codes_add(
+        self, info: Info, cart_id: ID, codes: list[str], operation_id: ID | None = None
+    ) -> CartPayloadView:
+        """One round trip to the store."""
+        return await _apply(info, cart_id, operation_id, admits_codes(codes))
+
+    @field("Remove codes, written in any form.")
+    async def cart_codes_remove(
+        self, info: Info, cart_id: ID, codes: list[str], operation_id: ID | None = None
+    ) -> CartPayloadView:
+        """One round trip to the store."""
+        return await _apply(info, cart_id, operation_id, admits_code_removals(codes))
+
+    @field("Choose fees, such as gift wrap. Choosing what is there already adds up.")
+    async def cart_fees_add(
+        self, info: Info, cart_id: ID, fees: list[CartFeeInput], operation_id: ID | None = None
+    ) -> CartPayloadView:
+        """One round trip to the store."""
+        return await _apply(info, cart_id, operation_id, admits_fees(fees))
+
+    @field("Take fees out, by their codes.")
+    async def cart_fees_remove(
+        self, info: Info, cart_id: ID, fees: list[str], operation_id: ID | None = None
+    ) -> CartPayloadView:
+        """One round trip to the store."""
+        return await _apply(info, cart_id, operation_id, admits_fee_removals(fees))
+
+    @field("Move the cart to another channel, store, language or delivery choice.")
+    async def cart_context_update(
+        self,
+        info: Info,
+        cart_id: ID,
+        context: CartContextInput,
+        if_version: int | None = None,
+        operation_id: ID | None = None,
+    ) -> CartPayloadView:
+        """One round trip to the store."""
+        return await _apply(info, cart_id, operation_id, admits_context(context, if_version))
+
+    @field("Set the cart's note; an empty one takes it away.")
+    async def cart_note_update(
+        self, info: Info, cart_id: ID, note: str, if_version: int | None = None, operation_id: ID | None = None
+    ) -> CartPayloadView:
+        """One round trip to the store."""
+        return await _apply(info, cart_id, operation_id, admits_note(note, if_version))
+
+    @field(
+        "Make a cart a customer's, and their active one; the one before stays readable as `supersededCart`. A customer "
+        "who signs in sends the guest's token with it; staff with scope `cart:write` name the customer."
+    )
+    async def cart_customer_attach(
+        self,
+        info: Info,
+        cart_id: ID,
+        guest_token: str | None = None,
+        customer_id: ID | None = None,
+        operation_id: ID | None = None,
+    ) -> CartPayloadView:
+        """Two round trips to the store."""
+        caller = info.context.known_caller()
+        try:
+            guest = _guest(info, guest_token)
+            customer = _customer(caller, customer_id)
+        except RefusedError as refused:
+            return CartPayloadView(Changed(errors=refused.errors), caller)
+        cart = CartId(key_of(cart_id, "Cart"))
+        if not cart:
+            return CartPayloadView(_NO_CART, caller)
+        changed = await info.context.engine.attach(caller, cart, customer, operation_id, guest)
+        return CartPayloadView(changed, caller)
+
+    @field("Write customer records, and copy them into the customers' open carts. Needs the scope `service`.")
+    async def customers_upsert(self, info: Info, customers: list[CustomerInput]) -> CustomersPayloadView:
+        """One round trip to the store for each customer, and one for each of their open carts."""
+        caller = info.context.known_caller()
+        try:
+            return CustomersPayloadView(await info.context.engine.upsert_customers(caller, customer_facts(customers)))
+        except RefusedError as refused:
+            return CustomersPayloadView([], refused.errors)
+
+
+_NO_CART = Changed(errors=(UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",)),))
+
+
+async def _apply(info: Info, cart_id: ID, operation_id: ID | None, admit: Admit) -> CartPayloadView:
+    caller, cart = info.context.known_caller(), CartId(key_of(cart_id, "Cart"))
+    changed = await info.context.engine.apply(caller, cart, operation_id, admit) if cart else _NO_CART
+    return CartPayloadView(changed, caller)
+
+
+def _place_errors(info: Info, channel: str | None, store: str | None) -> tuple[UserError, ...]:
+    shop = info.context.snapshot.shop
+    errors = []
+    if channel is not None and channel not in shop.channels:
+        message = f"`{channel[:40]}` is not a channel of this shop"
+        errors.append(UserError(UserErrorCode.UNKNOWN_CHANNEL, message, ("channel",)))
+    if store is not None and store not in shop.stores:
+        message = f"`{store[:40]}` is not a store of this shop"
+        errors.append(UserError(UserErrorCode.UNKNOWN_STORE, message, ("store",)))
+    return tuple(errors)
+
+
+def _guest(info: Info, token: str | None) -> Caller | None:
+    """Return the guest whose token was sent along. Raises `RefusedError`."""
+    if token is None:
+        return None
+    try:
+        guest = info.context.tokens.caller(token)
+    except TokenError as error:
+        message = f"the guest's token is not taken: {error}"
+        raise RefusedError.because(UserErrorCode.FORBIDDEN, message, "guestToken") from error
+    if guest.kind is not CallerKind.GUEST:
+        raise RefusedError.because(UserErrorCode.FORBIDDEN, "this is not a guest's token", "guestToken")
+    return guest
+
+
+def _customer(caller: Caller, named: ID | None) -> CustomerId:
+    """Return whose the cart is to be: the customer that calls, or whom staff name. Raises `RefusedError`."""
+    own = caller.customer
+    if own is not None and (named is None or str(named) == own):
+        return own
+    if not caller.may(Scope.CART_WRITE):
+        message = "only a customer can do this for themselves, and staff with the scope `cart:write` for others"
+        raise RefusedError.because(UserErrorCode.FORBIDDEN, message, "customerId")
+    if not named:
+        raise RefusedError.because(UserErrorCode.UNKNOWN_CUSTOMER, "say which customer", "customerId")
+    return CustomerId(named)

@@ -1,0 +1,413 @@
+"""The cart as clients see it."""
+
+from functools import cached_property
+
+import strawberry
+from strawberry import ID
+
+from engine.cart.model import LogEntry, Member, Role
+from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
+from engine.pricing.evaluation import EvaluatedLine
+from engine.service import Caller, PricedCart, Scope
+from engine.types import ChannelId, InstantMs, PromotionId, StoreId
+from schema.context import Info
+from schema.ids import encode_id, key_of
+from schema.types.amounts import (
+    CartCodeView,
+    CartFeeView,
+    CartWarningView,
+    ComputedFromView,
+    DeliveryView,
+    DiscountView,
+    TaxAmountView,
+    TotalsView,
+)
+from schema.types.line import DeliveryChoiceView, LineItemConnectionView, PricedLine, priced_lines
+from schema.types.money import MoneyView
+from schema.types.node import Node
+from schema.types.offers import ExplanationView, NearMissView
+from schema.types.paging import Page, PageInfoView, page_of
+from schema.views import field, object_type
+
+strawberry.enum(Role, name="MemberRole", description="What a member may do.")
+
+
+@object_type("Member")
+class MemberView:
+    """A participant of a cart."""
+
+    __slots__ = ("_member",)
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+
+    @property
+    def id(self) -> ID:
+        """Who: the kind of caller and their id."""
+        return ID(self._member.id)
+
+    @property
+    def role(self) -> Role:
+        """What they may do."""
+        return self._member.role
+
+
+class _Priced:
+    """What a cart shows wherever it is priced."""
+
+    __slots__ = ()
+
+    _priced: PricedCart
+
+    @property
+    def currency(self) -> str:
+        """What its amounts are in (ISO 4217)."""
+        return self._priced.evaluation.currency
+
+    @property
+    def totals(self) -> TotalsView:
+        """What it comes to."""
+        return TotalsView(self._priced.evaluation.totals, self._priced.evaluation.currency)
+
+    @property
+    def taxes(self) -> list[TaxAmountView]:
+        """The tax by category and rate."""
+        evaluation = self._priced.evaluation
+        return [TaxAmountView(tax, evaluation.currency) for tax in evaluation.taxes]
+
+    @property
+    def discounts(self) -> list[DiscountView]:
+        """What each promotion gives, in the order in which they were applied."""
+        return [DiscountView(discount, self._priced) for discount in self._priced.evaluation.discounts]
+
+    @property
+    def deliveries(self) -> list[DeliveryView]:
+        """The goods that go together, and what that costs: one for each method, place and slot."""
+        return [DeliveryView(delivery, self._priced) for delivery in self._priced.evaluation.deliveries]
+
+    @property
+    def fees(self) -> list[CartFeeView]:
+        """The chosen fees."""
+        return [CartFeeView(fee, self._priced) for fee in self._priced.evaluation.fees]
+
+    @property
+    def warnings(self) -> list[CartWarningView]:
+        """What its shopper may not expect."""
+        return [CartWarningView(notice) for notice in self._priced.notices]
+
+    @property
+    def computed_from(self) -> ComputedFromView:
+        """Everything the price depends on."""
+        return ComputedFromView(self._priced)
+
+
+@object_type("LinePriceSide")
+class LineSideView:
+    """A line as one of two places prices it."""
+
+    __slots__ = ("_line", "_owner")
+
+    def __init__(self, line: EvaluatedLine, owner: PricedCart) -> None:
+        self._line = line
+        self._owner = owner
+
+    @property
+    def available(self) -> bool:
+        """Whether it is sold there."""
+        return self._line.unavailable is None
+
+    @property
+    def unit_list_price(self) -> MoneyView | None:
+        """What one unit costs before discounts, null where it is not available."""
+        return MoneyView(self._line.unit_list_minor, self._owner.evaluation.currency) if self.available else None
+
+    @property
+    def total(self) -> MoneyView:
+        """What is left after all discounts."""
+        return MoneyView(self._line.total_minor, self._owner.evaluation.currency)
+
+    @property
+    def price_list(self) -> str | None:
+        """The price list it comes from."""
+        return self._line.price_list
+
+
+@object_type("LineDifference")
+class LineDifferenceView:
+    """A line where the cart is, and in another place."""
+
+    __slots__ = ("_difference", "_here", "_there")
+
+    def __init__(self, difference: LineDifference, here: PricedCart, there: PricedCart) -> None:
+        self._difference = difference
+        self._here = here
+        self._there = there
+
+    @property
+    def line_id(self) -> ID:
+        """The line."""
+        return ID(self._difference.here.line)
+
+    @property
+    def here(self) -> LineSideView:
+        """Where the cart is."""
+        return LineSideView(self._difference.here, self._here)
+
+    @property
+    def there(self) -> LineSideView:
+        """In the other place."""
+        return LineSideView(self._difference.there, self._there)
+
+    @property
+    def total_difference(self) -> MoneyView | None:
+        """What it costs more there, negative where less; null where the currencies differ."""
+        minor = self._difference.total_minor
+        return MoneyView(minor, self._here.evaluation.currency) if minor is not None else None
+
+
+@object_type("CartPricedElsewhere")
+class CartElsewhereView(_Priced):
+    """A cart as another channel or store would price it; the cart itself does not move."""
+
+    __slots__ = ("_here", "_priced")
+
+    def __init__(self, priced: PricedCart, here: PricedCart) -> None:
+        self._priced = priced
+        self._here = here
+
+    @property
+    def channel(self) -> str:
+        """The code of the other channel."""
+        return self._priced.cart.channel
+
+    @property
+    def store(self) -> str:
+        """The code of the store that decides prices there."""
+        return self._priced.basket.store.id
+
+    @property
+    def total_difference(self) -> MoneyView | None:
+        """What there is to pay more there, negative where less; null where the currencies differ."""
+        minor = total_difference_minor(self._here.evaluation, self._priced.evaluation)
+        return MoneyView(minor, self._here.evaluation.currency) if minor is not None else None
+
+    @field("The lines, priced there.")
+    def lines(self, first: int | None = None, after: str | None = None) -> LineItemConnectionView:
+        """Return a page of the lines."""
+        return LineItemConnectionView(page_of(priced_lines(self._priced), first, after))
+
+    @property
+    def differences(self) -> list[LineDifferenceView]:
+        """Each line here and there."""
+        return [
+            LineDifferenceView(difference, self._here, self._priced)
+            for difference in line_differences(self._here.evaluation, self._priced.evaluation)
+        ]
+
+
+@object_type("Cart", interfaces=(Node,))
+class CartView(_Priced):
+    """What shoppers want, priced where the cart is, with its owner's offers, for every viewer alike."""
+
+    def __init__(self, priced: PricedCart, viewer: Caller) -> None:
+        self._priced = priced
+        self._staff = viewer.may(Scope.OFFERS_READ)
+
+    @cached_property
+    def _lines(self) -> list[PricedLine]:
+        return priced_lines(self._priced)
+
+    @property
+    def id(self) -> ID:
+        """Opaque; what `cart`, `node` and every mutation mean it by."""
+        return encode_id("Cart", self._priced.cart.id)
+
+    @property
+    def version(self) -> int:
+        """Goes up by one with every change."""
+        return self._priced.cart.version
+
+    @property
+    def channel(self) -> str:
+        """The code of the channel that the cart is priced in."""
+        return self._priced.cart.channel
+
+    @property
+    def store(self) -> str | None:
+        """The code of the store that it was put in, null where the channel decides."""
+        return self._priced.cart.store
+
+    @property
+    def locale(self) -> str:
+        """The language of its labels."""
+        return self._priced.cart.locale
+
+    @property
+    def customer_id(self) -> ID | None:
+        """The customer whose cart it is, null for a guest's."""
+        customer = self._priced.cart.customer
+        return ID(customer) if customer else None
+
+    @property
+    def note(self) -> str | None:
+        """The shopper's note."""
+        return self._priced.cart.note or None
+
+    @property
+    def delivery(self) -> DeliveryChoiceView | None:
+        """How the goods are to reach the shopper, where a line does not say otherwise."""
+        choice = self._priced.cart.delivery
+        return DeliveryChoiceView(choice) if choice else None
+
+    @property
+    def created_at(self) -> InstantMs:
+        """When it was made."""
+        return self._priced.cart.created_ms
+
+    @property
+    def updated_at(self) -> InstantMs:
+        """When it was last changed."""
+        return self._priced.cart.updated_ms
+
+    @property
+    def expires_at(self) -> InstantMs:
+        """When it is gone if nobody changes it."""
+        return self._priced.cart.expires_ms
+
+    @property
+    def members(self) -> list[MemberView]:
+        """Who takes part in it."""
+        return [MemberView(member) for member in self._priced.cart.members]
+
+    @field("The lines, in the order in which they were added.")
+    def lines(self, first: int | None = None, after: str | None = None) -> LineItemConnectionView:
+        """Return a page of the lines."""
+        return LineItemConnectionView(page_of(self._lines, first, after))
+
+    @property
+    def codes(self) -> list[CartCodeView]:
+        """The codes that were entered, and what became of them."""
+        verdicts = {verdict.canonical: verdict for verdict in self._priced.evaluation.codes}
+        return [
+            CartCodeView(entry, verdicts[entry.canonical], self._priced, staff=self._staff)
+            for entry in self._priced.cart.codes
+        ]
+
+    @field(
+        "The verdict in words on each promotion that has to do with this cart, or on one. Shoppers are told of "
+        "those open to everybody and those whose code they entered, staff with scope `offers:read` of all."
+    )
+    def explanations(self, promotion_id: ID | None = None) -> list[ExplanationView]:
+        """Explain what the viewer may see."""
+        only = PromotionId(key_of(promotion_id, "Promotion") or promotion_id) if promotion_id is not None else None
+        currency = self._priced.evaluation.currency
+        found = self._priced.explanations(staff=self._staff, only=only)
+        return [ExplanationView(explanation, currency) for explanation in found]
+
+    @property
+    def near_misses(self) -> list[NearMissView]:
+        """What a little more money or a few more units would unlock, nearest first."""
+        currency = self._priced.evaluation.currency
+        return [NearMissView(miss, currency) for miss in self._priced.near_misses(staff=self._staff)]
+
+    @field("The same cart as another channel or store would price it, without moving it.")
+    def price_on(self, info: Info, channel: str, store: str | None = None) -> CartElsewhereView:
+        """Price the cart in another place; its own store does not come along to another channel."""
+        info.context.place(channel, store)
+        there = self._priced.elsewhere(ChannelId(channel), StoreId(store) if store is not None else None)
+        return CartElsewhereView(there, self._priced)
+
+
+@object_type("LogChange")
+class LogChangeView:
+    """One thing that an operation did."""
+
+    __slots__ = ("_change",)
+
+    def __init__(self, change: tuple[str, ...]) -> None:
+        self._change = change
+
+    @property
+    def verb(self) -> str:
+        """What it did, such as "add" or "set"."""
+        return self._change[0]
+
+    @property
+    def details(self) -> list[str]:
+        """To what, and how: a line id and a quantity, the name of a field."""
+        return list(self._change[1:])
+
+
+@object_type("LogEntry")
+class LogEntryView:
+    """One operation: the version it made, who sent it, from where and when, and what it did."""
+
+    __slots__ = ("_entry",)
+
+    def __init__(self, entry: LogEntry) -> None:
+        self._entry = entry
+
+    @property
+    def version(self) -> int:
+        """The version of the cart that it made."""
+        return self._entry.version
+
+    @property
+    def operation_id(self) -> ID:
+        """The id that it was sent with."""
+        return ID(self._entry.operation)
+
+    @property
+    def at(self) -> InstantMs:
+        """When, by the clock of the store."""
+        return self._entry.at_ms
+
+    @property
+    def member(self) -> ID:
+        """Who: the kind of caller and their id."""
+        return ID(self._entry.member)
+
+    @property
+    def channel(self) -> str:
+        """The channel it was sent from."""
+        return self._entry.channel
+
+    @property
+    def store(self) -> str | None:
+        """The store it was sent from."""
+        return self._entry.store
+
+    @property
+    def device(self) -> str | None:
+        """The device it was sent from."""
+        return self._entry.device or None
+
+    @property
+    def changes(self) -> list[LogChangeView]:
+        """What it did."""
+        return [LogChangeView(change) for change in self._entry.changes]
+
+
+@object_type("LogEntryConnection")
+class LogEntryConnectionView:
+    """What happened to a cart, oldest first."""
+
+    __slots__ = ("_page",)
+
+    def __init__(self, page: Page[LogEntry]) -> None:
+        self._page = page
+
+    @property
+    def nodes(self) -> list[LogEntryView]:
+        """The operations."""
+        return [LogEntryView(entry) for entry in self._page.items]
+
+    @property
+    def page_info(self) -> PageInfoView:
+        """Where this page lies; to go on, ask for what comes after the last version."""
+        return PageInfoView(self._page)
+
+    @property
+    def total_count(self) -> int:
+        """How many operations there are after the version that was asked for, as far back as the log reaches."""
+        return self._page.count

@@ -1,0 +1,320 @@
+"""The lines of a cart as clients see them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from strawberry import ID
+
+from engine.cart.model import DeliveryChoice, LineItem
+from engine.fields import label_in
+from engine.pricing.evaluation import Allocation, EvaluatedLine, Unavailable
+from engine.pricing.shop import Product
+from engine.service import PricedCart
+from engine.types import Currency, LineId, PromotionId
+from schema.scalars import DecimalText, QuantityOut, quantity_out
+from schema.types.catalogue import AlternativeView, AttributeView, ProductView
+from schema.types.money import MoneyView
+from schema.types.paging import Page, PageInfoView
+from schema.views import object_type
+
+_PERCENT_DECIMALS: Final = 4
+
+
+def percent_text(rate_ppm: int) -> DecimalText:
+    """Write a rate in percent: 88750 parts per million are "8.875"."""
+    whole, fraction = divmod(rate_ppm, 10**_PERCENT_DECIMALS)
+    return DecimalText(f"{whole}.{fraction:0{_PERCENT_DECIMALS}}".rstrip("0").rstrip("."))
+
+
+def label_of(promotion: PromotionId, priced: PricedCart) -> str:
+    """Return what shoppers call a promotion, in the cart's language."""
+    known = priced.snapshot.ruleset.by_id.get(promotion)
+    return (label_in(known.written.label, priced.cart.locale) if known else "") or promotion
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """A line of a cart beside its price."""
+
+    wish: LineItem
+    price: EvaluatedLine
+    product: Product
+    owner: PricedCart
+
+    @property
+    def currency(self) -> Currency:
+        """What its amounts are in."""
+        return self.owner.evaluation.currency
+
+
+def priced_lines(priced: PricedCart) -> list[PricedLine]:
+    """Return the lines of a cart in the order in which they were added."""
+    prices: Mapping[LineId, EvaluatedLine] = {line.line: line for line in priced.evaluation.lines}
+    products = priced.snapshot.shop.products
+    return [
+        PricedLine(wish, prices[wish.id], products.get(wish.sku) or Product(wish.sku, wish.sku), priced)
+        for wish in priced.cart.lines
+    ]
+
+
+@object_type("DeliveryChoice")
+class DeliveryChoiceView:
+    """How goods are to reach the shopper."""
+
+    __slots__ = ("_choice",)
+
+    def __init__(self, choice: DeliveryChoice) -> None:
+        self._choice = choice
+
+    @property
+    def method(self) -> str:
+        """The code of the delivery method."""
+        return self._choice.method
+
+    @property
+    def place(self) -> str | None:
+        """Where to: a postal code, a zone."""
+        return self._choice.place or None
+
+    @property
+    def slot(self) -> str | None:
+        """When."""
+        return self._choice.slot or None
+
+
+@object_type("Allocation")
+class AllocationView:
+    """The share of one promotion's discount that falls here."""
+
+    __slots__ = ("_allocation", "_owner")
+
+    def __init__(self, allocation: Allocation, owner: PricedCart) -> None:
+        self._allocation = allocation
+        self._owner = owner
+
+    @property
+    def promotion_id(self) -> ID:
+        """The id in the rule file."""
+        return ID(self._allocation.promotion)
+
+    @property
+    def label(self) -> str:
+        """What shoppers call the promotion, in the cart's language."""
+        return label_of(self._allocation.promotion, self._owner)
+
+    @property
+    def amount(self) -> MoneyView:
+        """What it takes off, not negative."""
+        return MoneyView(self._allocation.amount_minor, self._owner.evaluation.currency)
+
+
+@object_type("LineTax")
+class LineTaxView:
+    """The tax on a line, after its discounts."""
+
+    __slots__ = ("_line",)
+
+    def __init__(self, line: PricedLine) -> None:
+        self._line = line
+
+    @property
+    def amount(self) -> MoneyView:
+        """How much."""
+        return MoneyView(self._line.price.tax_minor, self._line.currency)
+
+    @property
+    def rate(self) -> DecimalText:
+        """In percent: "8.875"."""
+        return percent_text(self._line.price.tax_rate_ppm)
+
+    @property
+    def included(self) -> bool:
+        """Whether the line's total contains it; else it comes on top."""
+        return self._line.price.tax_included
+
+    @property
+    def category(self) -> str:
+        """The tax category of the product."""
+        return self._line.price.tax_category
+
+
+@object_type("LineItem")
+class LineItemView:
+    """A wish for some of a product, priced where the cart is."""
+
+    __slots__ = ("_line",)
+
+    def __init__(self, line: PricedLine) -> None:
+        self._line = line
+
+    @property
+    def id(self) -> ID:
+        """Means this line within its cart: the same product with the same options is the same line."""
+        return ID(self._line.wish.id)
+
+    @property
+    def sku(self) -> str:
+        """The product's SKU."""
+        return self._line.wish.sku
+
+    @property
+    def product(self) -> ProductView | None:
+        """The product, null where it has left the catalogue."""
+        known = self._line.owner.snapshot.shop.products.get(self._line.wish.sku)
+        return ProductView(known) if known else None
+
+    @property
+    def quantity(self) -> QuantityOut:
+        """How much of it."""
+        return quantity_out(self._line.wish.quantity, measured=self._line.wish.measured)
+
+    @property
+    def unit(self) -> str:
+        """What the quantity counts: "piece", or a measure such as "kg"."""
+        return self._line.product.unit
+
+    @property
+    def options(self) -> list[AttributeView]:
+        """The chosen options, such as an engraving."""
+        return [AttributeView(name, value) for name, value in self._line.wish.options]
+
+    @property
+    def seller(self) -> str | None:
+        """Who sells it, where that is not the shop itself."""
+        return self._line.wish.seller or None
+
+    @property
+    def note(self) -> str | None:
+        """The shopper's note on this line."""
+        return self._line.wish.note or None
+
+    @property
+    def delivery(self) -> DeliveryChoiceView | None:
+        """The line's own delivery choice, null where the cart's holds."""
+        choice = self._line.wish.delivery
+        return DeliveryChoiceView(choice) if choice else None
+
+    @property
+    def added_version(self) -> int:
+        """The version of the cart that put the line in."""
+        return self._line.wish.added_version
+
+    @property
+    def changed_version(self) -> int:
+        """The version of the cart that last changed the line: what `ifVersion` is compared with."""
+        return self._line.wish.changed_version
+
+    @property
+    def available(self) -> bool:
+        """Whether it is sold where the cart is; else it is kept, and left out of the total."""
+        return self._line.price.unavailable is None
+
+    @property
+    def unavailable_reason(self) -> Unavailable | None:
+        """Why it is not available, null where it is."""
+        return self._line.price.unavailable
+
+    @property
+    def alternatives(self) -> list[AlternativeView]:
+        """For a line that is not available: what the catalogue names instead."""
+        shop = self._line.owner.snapshot.shop
+        return [AlternativeView(alternative, shop) for alternative in self._line.price.alternatives]
+
+    @property
+    def unit_list_price(self) -> MoneyView | None:
+        """What one piece, or one whole unit of measured goods, costs before discounts; null where not available."""
+        return MoneyView(self._line.price.unit_list_minor, self._line.currency) if self.available else None
+
+    @property
+    def unit_price(self) -> MoneyView | None:
+        """What one unit costs after discounts on items; null where that is not one exact amount: show `total` then."""
+        minor = self._line.price.unit_price_minor if self.available else None
+        return MoneyView(minor, self._line.currency) if minor is not None else None
+
+    @property
+    def list_amount(self) -> MoneyView:
+        """The line before any discount."""
+        return MoneyView(self._line.price.list_minor, self._line.currency)
+
+    @property
+    def discount_amount(self) -> MoneyView:
+        """What promotions on items take off, not negative."""
+        return MoneyView(self._line.price.discount_minor, self._line.currency)
+
+    @property
+    def order_discount_amount(self) -> MoneyView:
+        """The line's share of discounts on the whole order, not negative."""
+        return MoneyView(self._line.price.order_discount_minor, self._line.currency)
+
+    @property
+    def total(self) -> MoneyView:
+        """What is left after all discounts; it contains tax where `tax.included`."""
+        return MoneyView(self._line.price.total_minor, self._line.currency)
+
+    @property
+    def tax(self) -> LineTaxView:
+        """The tax on it."""
+        return LineTaxView(self._line)
+
+    @property
+    def price_list(self) -> str | None:
+        """The price list that its unit price comes from."""
+        return self._line.price.price_list
+
+    @property
+    def allocations(self) -> list[AllocationView]:
+        """The shares of discounts that fall on this line; they sum to its two discount amounts."""
+        owner = self._line.owner
+        return [AllocationView(allocation, owner) for allocation in self._line.price.allocations]
+
+
+@object_type("LineItemEdge")
+class LineItemEdgeView:
+    """A line and its place in the list."""
+
+    __slots__ = ("_index", "_page")
+
+    def __init__(self, page: Page[PricedLine], index: int) -> None:
+        self._page = page
+        self._index = index
+
+    @property
+    def cursor(self) -> str:
+        """For `after`."""
+        return self._page.cursor(self._index)
+
+    @property
+    def node(self) -> LineItemView:
+        """The line."""
+        return LineItemView(self._page.items[self._index])
+
+
+@object_type("LineItemConnection")
+class LineItemConnectionView:
+    """Lines, in the order in which they were added."""
+
+    __slots__ = ("_page",)
+
+    def __init__(self, page: Page[PricedLine]) -> None:
+        self._page = page
+
+    @property
+    def edges(self) -> list[LineItemEdgeView]:
+        """The lines with their cursors."""
+        return [LineItemEdgeView(self._page, index) for index in range(len(self._page.items))]
+
+    @property
+    def nodes(self) -> list[LineItemView]:
+        """The lines themselves."""
+        return [LineItemView(line) for line in self._page.items]
+
+    @property
+    def page_info(self) -> PageInfoView:
+        """Where this page lies."""
+        return PageInfoView(self._page)
+
+    @property
+    def total_count(self) -> int:
+        """How many lines there are in the whole cart."""
+        return self._page.count

@@ -1,0 +1,36 @@
+"""Every example of docs/graphql.md runs."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.service import CallerKind
+from tests.http.service import Service
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "graphql.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```graphql\n(.*?)```\n(?:```json\n(.*?)```\n)?", GUIDE, re.DOTALL)
+
+
+def test_the_guide_has_examples() -> None:
+    assert len(EXAMPLES) == GUIDE.count("```graphql") >= 8
+
+
+@pytest.mark.parametrize(("document", "variables"), EXAMPLES)
+def test_an_example_of_the_guide_runs(service: Service, document: str, variables: str) -> None:
+    guest_token = service.token(CallerKind.GUEST, f"guide-{hash(document)}", "web")
+    guest = service.client(guest_token)
+    payload = guest.add(guest.create(lines=[{"sku": "oat"}]), "milk")
+    said = variables or "{}"
+    for word, value in {
+        "CART_ID": payload["cart"]["id"],
+        "LINE_ID": payload["cart"]["lines"]["nodes"][0]["id"],
+        "GUEST_TOKEN": guest_token,
+    }.items():
+        said = said.replace(word, value)
+    signs_in = "guestToken" in document
+    caller = service.client(service.token(CallerKind.CUSTOMER, "guide")) if signs_in else guest
+    data = caller.run(document, **json.loads(said))
+    for answer in data.values():
+        assert not (answer or {}).get("userErrors")
