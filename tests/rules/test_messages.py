@@ -147,20 +147,26 @@ def refused(load: Load, text: str) -> tuple[Diagnostic, ...]:
             "check the indentation and the quotes of this line and the one before",
         ),
         (
-            f"promotions:\n  - id: a\n    {GIVE}\n    examples:\n"
-            "      - {cart: [{sku: milk, quantity: 2}], expect: {discount: «0.48 EUR»}}\n",
+            (
+                f"promotions:\n  - id: a\n    {GIVE}\n    examples:\n"
+                "      - {cart: [{sku: milk, quantity: 2}], expect: {discount: «0.48 EUR»}}\n"
+            ),
             "example_failed",
             "a: applied, 0.12 EUR off.",
         ),
         (
-            f"promotions:\n  - id: a\n    {GIVE}\n    examples:\n"
-            "      - {cart: [{sku: milk}], expect: {outcome: «no_target»}}\n",
+            (
+                f"promotions:\n  - id: a\n    {GIVE}\n    examples:\n"
+                "      - {cart: [{sku: milk}], expect: {outcome: «no_target»}}\n"
+            ),
             "example_failed",
             "a: applied, 0.06 EUR off.",
         ),
         (
-            f"promotions:\n  - id: a\n    {GIVE}\n    examples:\n"
-            "      - {cart: [{sku: milk, quantity: «-1»}], expect: {discount: 1 EUR}}\n",
+            (
+                f"promotions:\n  - id: a\n    {GIVE}\n    examples:\n"
+                "      - {cart: [{sku: milk, quantity: «-1»}], expect: {discount: 1 EUR}}\n"
+            ),
             "example_refused",
             "",
         ),

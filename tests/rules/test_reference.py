@@ -23,8 +23,8 @@ def test_a_word_has_a_section_that_shows_its_example(word: str) -> None:
 
 @pytest.mark.parametrize("word", CONDITIONS)
 def test_the_example_of_a_condition_loads(load: Load, word: str) -> None:
-    text = f"promotions:\n  - id: x\n    when: {{{CONDITIONS[word].example}}}\n    give: {{percent_off: {{percent: 5%}}}}\n"
-    assert load(text).ruleset.promotions
+    when = f"when: {{{CONDITIONS[word].example}}}"
+    assert load(f"promotions:\n  - id: x\n    {when}\n    give: {{percent_off: {{percent: 5%}}}}\n").ruleset.promotions
 
 
 @pytest.mark.parametrize("word", BENEFITS)

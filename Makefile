@@ -1,0 +1,63 @@
+# Everything that is done with this repository. It needs python3 >= 3.11, make and a package index, nothing else:
+# each target that needs an environment makes .venv first, and only when pyproject.toml or constraints.txt changed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# What a parent environment says must not reach ours.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME CONDA_PREFIX
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-all check format schemas lock clean
+
+help: ## show this
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+run: $(VENV)/runtime.stamp ## serve the example shop on 127.0.0.1:8000 (ARGS="--port 9000" for more)
+	@exec $(BIN)/panier serve --dev --shop examples/grocer $(ARGS)
+
+test: $(VENV)/dev.stamp ## run the tests (ARGS="-k price" for some)
+	$(BIN)/python -m pytest -n 2 --benchmark-disable -m "not slow" $(ARGS)
+
+test-all: $(VENV)/dev.stamp ## run the tests and those that take minutes
+	$(BIN)/python -m pytest -n 2 --benchmark-disable $(ARGS)
+
+check: $(VENV)/dev.stamp ## format, lint and types, without changing anything
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp ## format, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schemas: $(VENV)/dev.stamp ## write docs/schemas/cart.schema.json and the table of docs/settings.md again
+	$(BIN)/python docs/schemas/write.py
+
+lock: ## write constraints.txt again: the newest versions that pyproject.toml allows
+	rm -rf $(VENV)/lock
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	$(VENV)/lock/bin/python -m pip freeze --disable-pip-version-check --exclude panier > constraints.txt
+	rm -rf $(VENV)/lock build
+
+clean: ## remove the environment and all caches, but no data (.panier stays)
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/runtime.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Panier into $(VENV) (once, it takes a minute) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Panier and its tools into $(VENV) (once, it takes a minute or two) ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/runtime.stamp
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: there is no '$(PYTHON)'; install Python 3.11 or newer, or say which: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Panier needs Python 3.11 or newer and '$(PYTHON)' is `$(PYTHON) --version 2>&1`; say which one to use: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "make: '$(PYTHON)' cannot make a virtual environment; on Debian and Ubuntu install python3-venv" >&2; exit 1; }

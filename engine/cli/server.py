@@ -1,0 +1,206 @@
+"""Serving: load the shop, open the store, answer over HTTP until told to stop.
+
+Imported only by a command that serves, because the libraries of a server take their time.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from rich.text import Text
+from starlette.types import ASGIApp
+
+from engine.cli.console import counted, fail, out
+from engine.cli.demo import curl_line, demo_query, demo_tokens
+from engine.cli.limits import cart_limits, http_config, request_limits
+from engine.cli.loading import load
+from engine.cli.secret import secret_of
+from engine.pricing.shop import Shop
+from engine.rules.ruleset import Ruleset
+from engine.service import CallerKind, Panier, Snapshot
+from engine.settings import Settings
+from engine.storage.carts import CartStore
+from engine.storage.checks import Finding, Severity, check_server, require_fit
+from engine.storage.connection import Connection
+from engine.storage.customers import CustomerStore
+from engine.storage.keys import KeyNames, agree_on_partitions
+from schema.app import GRAPHIQL_PATH, GRAPHQL_PATH, build_app
+from schema.auth import TokenAuthority
+
+_BACKLOG: Final = 2048
+_DRAIN_S: Final = 10
+"""How long requests under way and subscriptions may take to end after Ctrl-C."""
+_PASSWORD: Final = re.compile(r"(?<=://)[^/\s]*@")
+_COLOURS: Final = {Severity.OK: "green", Severity.RISK: "yellow", Severity.WRONG: "red"}
+
+
+def run(settings: Settings) -> None:
+    """Serve until a signal says stop. Raises `PanierError` or `OSError` where that cannot start."""
+    if settings.shop is None:
+        fail("no shop to serve: name its folder with --shop or PANIER_SHOP")
+    tokens = TokenAuthority(
+        secret_of(settings), settings.jwt_jwks_file, issuer=settings.jwt_issuer, audience=settings.jwt_audience
+    )
+    with _listening(settings.host, settings.port) as listener:
+        shop, rules = load(settings.shop, settings.rules)
+        promotions = counted(len(rules.ruleset.promotions), "promotion")
+        out.print(f"shop {shop.id}: {counted(len(shop.products), 'product')}, {promotions}")
+        with _store(settings) as url:
+            _in_loop(_Service(settings, shop, rules.ruleset, tokens, listener).serve(url))
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the address before anything else is done, so that a taken one is noticed at once."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as fault:
+        why = os.strerror(fault.errno).lower() if fault.errno and fault.errno > 0 else fault.strerror
+        fail(f"cannot listen on {host}:{port}: {why}; choose another address with --host and --port")
+    with listener:
+        yield listener
+
+
+@contextlib.contextmanager
+def _store(settings: Settings) -> Iterator[str]:
+    """Yield the address of the store: the user's own, else an embedded one that lives as long as the service."""
+    if settings.redis_url is not None:
+        out.print(f"store: {_PASSWORD.sub('', settings.redis_url)}")
+        yield settings.redis_url
+        return
+    from engine.storage.embedded import EmbeddedServer
+
+    with EmbeddedServer(settings.data_dir) as server:
+        how = "adopted" if server.adopted else "started"
+        out.print(f"store: embedded server {how} on {settings.data_dir} (process {server.pid})")
+        yield server.url
+
+
+def _in_loop(work: Coroutine[None, None, None]) -> None:
+    if sys.platform == "win32":
+        asyncio.run(work)
+        return
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
+
+
+class _Service:
+    """One service: its app, its connection, and what it says when it is ready."""
+
+    def __init__(
+        self, settings: Settings, shop: Shop, ruleset: Ruleset, tokens: TokenAuthority, listener: socket.socket
+    ) -> None:
+        self._settings = settings
+        self._shop = shop
+        self._ruleset = ruleset
+        self._tokens = tokens
+        self._listener = listener
+        life_s = int(settings.token_life.total_seconds())
+        self._demo_tokens = demo_tokens(shop, tokens, life_s) if settings.development else {}
+
+    async def serve(self, store_url: str) -> None:
+        """Check the store, then answer until a signal says stop."""
+        settings = self._settings
+        try:
+            connection = Connection(
+                store_url, connections=settings.store_connections, timeout_s=settings.store_timeout.total_seconds()
+            )
+        except ValueError as fault:
+            fail(f"PANIER_REDIS_URL: {fault}")
+        try:
+            await self._check(connection)
+            await connection.load()
+            await _Server(self._config(await self._app(connection)), self._announce).serve([self._listener])
+        finally:
+            await connection.close()
+
+    async def _check(self, connection: Connection) -> None:
+        findings = await check_server(connection)
+        for finding in findings:
+            out.print(_line(finding))
+        require_fit(findings)
+
+    async def _app(self, connection: Connection) -> ASGIApp:
+        settings, names = self._settings, KeyNames(shop=self._shop.id)
+        await agree_on_partitions(connection, names)
+        engine = Panier(
+            Snapshot(self._shop, self._ruleset),
+            CartStore(connection, names, cart_limits(settings)),
+            CustomerStore(connection, names),
+            request_limits(settings),
+        )
+        config = http_config(
+            settings,
+            ping=lambda: connection.command("PING"),
+            graphiql_token=self._demo_tokens.get(CallerKind.CUSTOMER, ""),
+            graphiql_query=demo_query(self._shop),
+        )
+        return build_app(engine, self._tokens, config)
+
+    def _config(self, app: ASGIApp) -> uvicorn.Config:
+        return uvicorn.Config(
+            app,
+            http="h11" if sys.platform == "win32" else "httptools",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=_DRAIN_S,
+        )
+
+    def _announce(self) -> None:
+        """Say where the service is, and in development how to call it."""
+        host, port = self._listener.getsockname()[:2]
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what every address includes
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        out.print()
+        out.print(Text.assemble(("GraphQL   ", "bold"), f"{address}{GRAPHQL_PATH}"))
+        if self._settings.development:
+            self._announce_development(address)
+        out.print()
+        out.print("Ctrl-C stops it; the carts stay.")
+
+    def _announce_development(self, address: str) -> None:
+        out.print(Text.assemble(("GraphiQL  ", "bold"), f"{address}{GRAPHIQL_PATH}"))
+        out.print()
+        if not self._demo_tokens:
+            out.print("No demo tokens: there is no secret to sign them with, only public keys.")
+            return
+        out.print(Text("Demo tokens, send one as `Authorization: Bearer TOKEN`:", "bold"))
+        for kind, token in self._demo_tokens.items():
+            out.print(Text.assemble((f"{kind:<9} ", "cyan"), token))
+        out.print()
+        out.print(Text("Try it:", "bold"))
+        token = self._demo_tokens[CallerKind.CUSTOMER]
+        out.print(Text(curl_line(f"{address}{GRAPHQL_PATH}", token, demo_query(self._shop))))
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, that says when it is ready and ends without passing the signal on: it has been obeyed."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def _line(finding: Finding) -> Text:
+    return Text.assemble((f"{finding.severity:<5} ", _COLOURS[finding.severity]), finding.text)
