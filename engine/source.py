@@ -282,11 +282,16 @@ def _explain(error: ErrorDetails, model: type[BaseModel], node: Node, source: So
         )
     if kind == "missing":
         return source.diagnostic("missing_field", f"`{name}` is missing", span, help=f"add `{name}:`")
-    if kind in {"value_error", "assertion_error"}:
-        code, message, repair = split_fault(_REMOVED_PREFIX.sub("", error["msg"], count=1))
-        return source.diagnostic(code, message, span, help=repair)
+    code, message, repair = explained(error)
+    return source.diagnostic(code, message, span, help=repair)
+
+
+def explained(error: ErrorDetails) -> tuple[str, str, str]:
+    """Return code, message and repair of a value that does not fit."""
+    if error["type"] in {"value_error", "assertion_error"}:
+        return split_fault(_REMOVED_PREFIX.sub("", error["msg"], count=1))
     message, repair = _explain_type(error)
-    return source.diagnostic("invalid_value", message, span, help=repair)
+    return "invalid_value", message, repair
 
 
 def split_fault(text: str) -> tuple[str, str, str]:

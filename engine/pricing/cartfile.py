@@ -13,10 +13,11 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema
+from pydantic_core import ErrorDetails
 
 from engine.cart.commands import NewLine
 from engine.cart.model import Cart, CodeEntry, DeliveryChoice, Facts, FeeChoice, LineItem, Member, Role
-from engine.errors import Diagnostic, RefusedError, Span, UserError, UserErrorCode
+from engine.errors import Diagnostic, RefusedError, Span, UserError, UserErrorCode, one_of
 from engine.fields import Written, instant_ms
 from engine.money import parse_amount
 from engine.pricing.admission import (
@@ -28,6 +29,7 @@ from engine.pricing.admission import (
 from engine.pricing.basket import ExplicitLine
 from engine.pricing.requests import ContextRequest, FeeRequest, Limits, LineRequest
 from engine.pricing.shop import PIECE, Product, Shop, Store
+from engine.source import explained
 from engine.types import CartId, ChannelId, CustomerId, InstantMs, LineId, MemberId, OperationId, Sku, StoreId
 
 LINE_BYTES_MAX = 4 * 1024 * 1024
@@ -72,7 +74,7 @@ class ProductDocument(Written):
     sku: str = Field(min_length=1, max_length=200)
     name: str = ""
     category: str = ""
-    tax_category: str | None = None
+    tax_category: str = "standard"
     unit: str = PIECE
     tags: tuple[str, ...] = ()
     attributes: dict[str, str] = Field(default_factory=dict)
@@ -172,14 +174,15 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number")
 
 
-def _explained(file: str, number: int, error: Any) -> Diagnostic:
+def _explained(file: str, number: int, error: ErrorDetails) -> Diagnostic:
     path = ".".join(map(str, error["loc"]))
-    message = error["msg"].removeprefix("Value error, ")
-    code, _, rest = message.partition(": ") if message.split(": ")[0].isidentifier() else ("invalid_value", "", message)
-    text, _, repair = rest.partition("; help: ")
     if error["type"] == "extra_forbidden":
-        code, text = "unknown_field", "this is not a field of a cart"
-    return _fault(file, number, 1, code, f"{path}: {text[:1].lower() + text[1:]}" if path else text, repair)
+        code, message, repair = "unknown_field", "this is not a field of a cart", ""
+    elif error["type"] == "missing":
+        code, message, repair = "missing_field", "this field is missing", ""
+    else:
+        code, message, repair = explained(error)
+    return _fault(file, number, 1, code, f"{path}: {message}" if path else message, repair)
 
 
 def _fault(file: str, line: int, column: int, code: str, message: str, repair: str = "") -> Diagnostic:
@@ -256,13 +259,8 @@ class _Reader:
 
     def _of_catalogue(self, written: LineDocument, place: int) -> tuple[NewLine, ...]:
         if written.price is not None or written.tax_included is not None:
-            raise RefusedError.because(
-                UserErrorCode.UNKNOWN_SKU,
-                "`price` and `tax_included` go with a `product`",
-                "lines",
-                str(place),
-                "price",
-            )
+            message = "`price` and `tax_included` go with a `product`"
+            raise RefusedError.because(UserErrorCode.INVALID_PRODUCT, message, "lines", str(place), "price")
         request = LineRequest(
             sku=written.sku,
             barcode=written.barcode,
@@ -289,22 +287,28 @@ class _Reader:
         catalogue = replace(self.shop, products={product.sku: product})
         admitted = admit_lines([request], catalogue, _FILE_LIMITS, OperationId(f"file-{place}"))
         included = self.shop.taxes[store.country].included if written.tax_included is None else written.tax_included
+        mine = ExplicitLine(product, price_minor, included)
         for line in admitted.lines:
-            self.explicit[line.id] = ExplicitLine(product, price_minor, included)
+            if self.explicit.setdefault(line.id, mine) != mine:
+                message = (
+                    f"`{product.sku}` is described in two ways at one price: describe it once, or give a `line_key`"
+                )
+                raise RefusedError.because(UserErrorCode.INVALID_PRODUCT, message, "lines", str(place), "product")
         return admitted.lines
 
     def _own_product(self, own: ProductDocument, store: Store, place: int) -> Product:
         rates = self.shop.taxes[store.country].rates_ppm
-        tax_category = own.tax_category or next(iter(rates), "standard")
-        if tax_category not in rates:
-            message = f"the tax category `{tax_category}` has no rate in {store.country}"
+        if own.tax_category not in rates:
+            message = (
+                f"the tax category `{own.tax_category}` has no rate in {store.country}: expected {one_of(list(rates))}"
+            )
             path = ("lines", str(place), "product", "tax_category")
             raise RefusedError.because(UserErrorCode.INVALID_PRODUCT, message, *path)
         return Product(
             sku=Sku(own.sku),
             name=own.name,
             category=own.category,
-            tax_category=tax_category,
+            tax_category=own.tax_category,
             unit=own.unit,
             tags=frozenset(own.tags),
             attributes=own.attributes,

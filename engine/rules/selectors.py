@@ -1,6 +1,6 @@
 """Which lines a rule speaks of: the closed vocabulary of selectors, and their compiled form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -40,10 +40,7 @@ class PriceRange(Written):
 
         def in_range(line: BasketLine, currency: Currency) -> bool:
             price = line.unit_list_minor
-            # A range that states no amount in the cart's currency selects nothing: a guess could give money away.
-            low = 0 if at_least is None else at_least.get(currency)
-            high = price + 1 if below is None else below.get(currency)
-            return low is not None and high is not None and low <= price < high
+            return (at_least is None or at_least[currency] <= price) and (below is None or price < below[currency])
 
         return in_range
 
@@ -66,8 +63,15 @@ class Selector(Written):
             raise ValueError("empty_selector: a selector needs a key; help: such as `category: grocery/bakery`")
         return self
 
+    def amounts(self) -> Iterator[Mapping[Currency, int]]:
+        """Yield every amount that it states, however deep."""
+        if self.price is not None:
+            yield from (bound for bound in (self.price.at_least, self.price.below) if bound is not None)
+        for part in (*(self.all_of or ()), *(self.any_of or ()), *([self.none_of] if self.none_of else [])):
+            yield from part.amounts()
+
     def compile(self) -> Matcher:
-        """Return the test of one line: every part must agree."""
+        """Return the test of one line: every part must agree. Lines come in a currency that `amounts` all state."""
         parts = self._parts()
         if len(parts) == 1:
             return parts[0]

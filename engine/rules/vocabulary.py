@@ -7,7 +7,7 @@ into the reference, `compile` makes the function that evaluates it. Nothing else
 import importlib
 import pkgutil
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import ClassVar, TypeVar
@@ -61,15 +61,24 @@ class Word(Written):
     """A fragment of YAML that shows it, run by the tests of the reference."""
 
     def currencies(self) -> frozenset[Currency] | None:
-        """Return the currencies in which all its amounts are stated; None where it has no amount."""
-        amounts = [
-            frozenset(value) for name in type(self).model_fields if isinstance(value := getattr(self, name), dict)
-        ]
-        return frozenset.intersection(*amounts) if amounts else None
+        """Return the currencies in which all amounts are stated, its selectors' too; None where it has no amount."""
+        stated = [frozenset(amounts) for name in type(self).model_fields for amounts in _amounts(getattr(self, name))]
+        return frozenset.intersection(*stated) if stated else None
 
     @abstractmethod
     def keys(self) -> tuple[Key, ...] | None:
         """Return index keys of which a cart must have one for this word to do anything; None where it may always."""
+
+
+def _amounts(value: object) -> Iterator[Mapping[Currency, int]]:
+    """Yield the amounts in the value of a field."""
+    if isinstance(value, dict):
+        yield value
+    elif isinstance(value, Selector):
+        yield from value.amounts()
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _amounts(item)
 
 
 W = TypeVar("W", bound=Word)

@@ -10,7 +10,10 @@ from engine.rules.vocabulary import Benefit, CompileEnv, Propose
 
 
 class DeliveryAmountOff(Benefit):
-    """Take an amount off each delivery fee, of all methods or of those named; no fee goes below zero."""
+    """Take an amount off each delivery fee, of all methods or of those named; no fee goes below zero.
+
+    A delivery that cannot be had here has no fee, and nothing is wanted of it.
+    """
 
     word: ClassVar[str] = "delivery_amount_off"
     lane: ClassVar[str] = "shipping"
@@ -33,7 +36,7 @@ class DeliveryAmountOff(Benefit):
             shares = [
                 (place, amount_minor)
                 for place, delivery in enumerate(tally.basket.deliveries)
-                if methods is None or delivery.choice.method in methods
+                if delivery.fee_minor is not None and (methods is None or delivery.choice.method in methods)
             ]
             return Proposal(Target.DELIVERY, shares, amount_minor * len(shares))
 
