@@ -24,12 +24,13 @@ from engine.cart.commands import (
     RemoveCodes,
     RemoveFees,
     RemoveLines,
+    content_version,
 )
 from engine.cart.model import Cart, Facts, LogEntry, Member, Role
 from engine.errors import RefusedError, UserError, UserErrorCode
 from engine.pricing.basket import Basket, build_basket
 from engine.pricing.evaluation import Evaluation
-from engine.pricing.notices import Notice, notices_of
+from engine.pricing.notices import Notice, NoticeCode, notices_of
 from engine.pricing.requests import Limits
 from engine.pricing.shop import Shop
 from engine.rules.evaluate import evaluate
@@ -40,6 +41,7 @@ from engine.storage.customers import CustomerRecord, CustomerStore
 from engine.types import CartId, ChannelId, CustomerId, InstantMs, MemberId, OperationId, PromotionId, StoreId
 
 OPERATION_ID_LENGTH_MAX = 128
+CUSTOMER_ID_LENGTH_MAX = 128
 
 
 class CallerKind(StrEnum):
@@ -133,21 +135,30 @@ class PricedCart:
         return near_misses(self.basket, self.snapshot.ruleset, self.evaluation, staff=staff)
 
     def elsewhere(self, channel: ChannelId, store: StoreId | None) -> "PricedCart":
-        """Return the same cart as another channel or store would price it; the cart itself does not move."""
-        return PricedCart(replace(self.cart, channel=channel, store=store), self.snapshot, self.as_of_ms)
+        """Return the cart as it would be priced after a move there; it does not move. None leaves its store."""
+        moved = replace(self.cart, channel=channel, store=store or self.cart.store)
+        return PricedCart(moved, self.snapshot, self.as_of_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
     """The answer to a change: the cart as it is now, and why nothing changed if it was refused.
 
-    ``version`` is the one that the operation made, now or, where ``replayed``, the first time it was sent.
+    ``version`` is the one that the operation made, now or, where ``replayed``, the first time it was sent. ``adopted``
+    says that a new cart was asked for and the customer's active one taken instead.
     """
 
     priced: PricedCart | None = None
     errors: tuple[UserError, ...] = ()
     version: int | None = None
     replayed: bool = False
+    adopted: bool = False
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What the caller may not expect of the cart."""
+        notices = self.priced.notices if self.priced else []
+        return [_ADOPTED, *notices] if self.adopted else notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,15 +250,15 @@ class Panier:
         if caller.customer is None:
             return await self._commit_new(caller, cart_id, new, operation, None)
         record = await self._customers.claim_first(caller.customer, cart_id)
-        facts = self._facts(caller.customer, record)
-        if record.active in {cart_id, None}:
-            return await self._commit_new(caller, cart_id, new, operation, facts)
-        adopted = await self._adopt(caller, record.active, new, operation) if record.active else None
-        if adopted is not None:
-            return adopted
-        # The pointer named a cart that has expired: take its place.
-        await self._customers.claim_first(caller.customer, cart_id, gone=record.active)
-        return await self._commit_new(caller, cart_id, new, operation, facts)
+        chosen, facts = record.chosen or cart_id, self._facts(caller.customer, record)
+        changed = await self._commit_new(caller, chosen, new, operation, facts)
+        if changed.priced is None and changed.errors == (_MISSING,):
+            # A sign-in that was cut off in the middle left a pointer to a cart that is not the customer's.
+            await self._customers.release(caller.customer, chosen)
+            record = await self._customers.claim_first(caller.customer, cart_id)
+            chosen = record.chosen or cart_id
+            changed = await self._commit_new(caller, chosen, new, operation, facts)
+        return replace(changed, adopted=chosen != cart_id and changed.priced is not None)
 
     async def attach(
         self, caller: Caller, cart_id: CartId, customer: CustomerId, operation_id: str | None, guest: Caller | None
@@ -263,12 +274,19 @@ class Panier:
         if caller.customer != customer and not caller.may(Scope.CART_WRITE):
             message = "only the customer, or staff with the scope `cart:write`, can attach this customer"
             return Changed(errors=(UserError(UserErrorCode.FORBIDDEN, message, ("customerId",)),))
+        refused = _customer_fault(customer)
+        if refused is not None:
+            return Changed(errors=(refused,))
         record = await self._customers.claim(customer, cart_id)
+        facts = self._facts(customer, record)
         member = MemberId(f"{CallerKind.CUSTOMER}:{customer}")
-        command = AttachCustomer(customer, member, self._facts(customer, record), guest.member if guest else None)
+        command = AttachCustomer(customer, member, facts, guest.member if guest else None)
         actor = replace(self._actor(caller), member=guest.member) if guest else self._actor(caller)
         edit = Edit(actor, operation, command.ops(), content=_content((customer, command.guest)))
         answer = await self._carts.commit(cart_id, edit)
+        if isinstance(answer, Missing) and guest is not None:
+            # The guest is no member any more where the cart is the customer's already.
+            answer = await self._carts.commit(cart_id, replace(edit, actor=self._actor(caller)))
         if record.claimed and not isinstance(answer, Committed):
             await self._customers.release(customer, cart_id)
         return _changed(answer, snapshot, command)
@@ -290,11 +308,14 @@ class Panier:
         return self._facts(customer, await self._customers.read(customer))
 
     def _facts(self, customer: CustomerId, record: CustomerRecord) -> Facts:
-        return record.facts or self.snapshot.shop.customers.get(customer) or Facts(customer)
+        if record.facts is not None:
+            return record.facts
+        facts = self.snapshot.shop.customers.get(customer) or Facts(customer)
+        return replace(facts, version=content_version(facts))
 
     async def _with_facts(self, priced: PricedCart, facts: Facts) -> PricedCart:
         known = priced.cart.facts
-        if known is not None and known.version >= facts.version:
+        if known is not None and (known.version == facts.version or known.version > max(0, facts.version)):
             return priced
         refreshed = await self._refresh(priced.cart.id, facts)
         return PricedCart(refreshed, priced.snapshot, priced.as_of_ms) if refreshed else priced
@@ -306,16 +327,6 @@ class Panier:
         operation = OperationId(f"facts-{facts.customer}-{facts.version}")
         answer = await self._carts.commit(cart_id, Edit(actor, operation, RefreshFacts(facts).ops()))
         return answer.cart if isinstance(answer, Committed) else None
-
-    async def _adopt(self, caller: Caller, cart_id: CartId, new: NewCart, operation: OperationId) -> Changed | None:
-        """Put what a new cart would hold into an existing one; None where that one is gone."""
-        ops = _ops(new.commands)
-        if not ops:
-            priced = await self.cart(caller, cart_id)
-            return Changed(priced, version=priced.cart.version) if priced else None
-        edit = Edit(self._actor(caller), operation, ops, content=_content(new))
-        answer = await self._carts.commit(cart_id, edit)
-        return None if isinstance(answer, Missing) else _changed(answer, self.snapshot, *new.commands)
 
     async def _commit_new(
         self, caller: Caller, cart_id: CartId, new: NewCart, operation: OperationId, facts: Facts | None
@@ -331,7 +342,14 @@ class Panier:
             customer=caller.customer,
             facts=facts,
         )
-        edit = Edit(self._actor(caller), operation, _ops(new.commands), _content(new), encode_new_cart(cart))
+        edit = Edit(
+            self._actor(caller),
+            operation,
+            _ops(new.commands),
+            _content(new),
+            encode_new_cart(cart),
+            adopt=caller.customer is not None,
+        )
         return _changed(await self._carts.commit(cart_id, edit), self.snapshot, *new.commands)
 
     def _actor(self, caller: Caller) -> Actor:
@@ -352,6 +370,13 @@ def _operation(given: str | None) -> OperationId | UserError:
         message = f"an operation id has 1 to {OPERATION_ID_LENGTH_MAX} printable characters"
         return UserError(UserErrorCode.INVALID_OPERATION_ID, message, ("operationId",))
     return OperationId(given)
+
+
+def _customer_fault(customer: CustomerId) -> UserError | None:
+    if customer and len(customer) <= CUSTOMER_ID_LENGTH_MAX and customer.isprintable():
+        return None
+    message = f"a customer id has 1 to {CUSTOMER_ID_LENGTH_MAX} printable characters"
+    return UserError(UserErrorCode.INVALID_CUSTOMER, message, ("customerId",))
 
 
 def _cart_id(caller: Caller, operation: OperationId) -> CartId:
@@ -394,7 +419,7 @@ def _changed(answer: Committed | Refused | Missing, snapshot: Snapshot, *command
         case Committed():
             return Changed(PricedCart(answer.cart, snapshot, answer.at_ms), (), answer.version, answer.replayed)
         case Missing():
-            return Changed(errors=(UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",)),))
+            return Changed(errors=(_MISSING,))
         case Refused():
             priced = PricedCart(answer.cart, snapshot, answer.at_ms) if answer.cart else None
             path = _argument(commands, answer.op_index) if answer.op_index is not None else ()
@@ -416,8 +441,10 @@ def _arguments(command: Command) -> list[tuple[str, ...]]:
                 for place, change in enumerate(command.changes)
                 for _ in ChangeLines((change,)).ops()
             ]
-        case AddLines() | RemoveLines():
+        case AddLines():
             return [("lines", str(place)) for place in range(len(command.lines))]
+        case RemoveLines():
+            return [("lineIds", str(place)) for place in range(len(command.lines))]
         case AddCodes() | RemoveCodes():
             return [("codes", str(place)) for place in range(len(command.codes))]
         case AddFees() | RemoveFees():
@@ -425,6 +452,12 @@ def _arguments(command: Command) -> list[tuple[str, ...]]:
         case _:
             return [() for _ in command.ops()]
 
+
+_MISSING = UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",))
+_ADOPTED = Notice(
+    NoticeCode.CART_ADOPTED,
+    "the customer has an active cart already: that one was taken, where it is, and what is new went into it",
+)
 
 _REFUSALS = {
     UserErrorCode.STALE_VERSION: "it was changed since the version you named: see the cart as it is now, then decide",

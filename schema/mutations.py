@@ -77,7 +77,7 @@ class CartPayloadView:
 
     @property
     def cart(self) -> CartView | None:
-        """The cart as it is now; null where there is none that the caller may see."""
+        """The cart as it is now; null where the caller may see none, or the request itself was refused."""
         priced = self._changed.priced
         return CartView(priced, self._caller) if priced else None
 
@@ -89,8 +89,7 @@ class CartPayloadView:
     @property
     def warnings(self) -> list[CartWarningView]:
         """What changed under the shopper, and what else they may not expect."""
-        priced = self._changed.priced
-        return [CartWarningView(notice) for notice in priced.notices] if priced else []
+        return [CartWarningView(notice) for notice in self._changed.notices]
 
     @property
     def replayed(self) -> bool:

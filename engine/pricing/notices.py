@@ -28,6 +28,10 @@ class NoticeCode(StrEnum):
     FEE_UNAVAILABLE = "FEE_UNAVAILABLE"
     CODE_UNKNOWN = "CODE_UNKNOWN"
     CODE_NOT_APPLIED = "CODE_NOT_APPLIED"
+    CART_ADOPTED = "CART_ADOPTED"
+    UNKNOWN_STORE = "UNKNOWN_STORE"
+    UNKNOWN_CHANNEL = "UNKNOWN_CHANNEL"
+    OPTION_ENDED = "OPTION_ENDED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,30 @@ class Notice:
 def notices_of(cart: Cart, basket: Basket, evaluation: Evaluation, shop: Shop) -> list[Notice]:
     """Return everything about this priced cart that its shopper may not expect."""
     return [
+        *_gone(cart, shop),
         *_unavailable(basket),
         *_repriced(cart, basket, shop),
         *_undeliverable(evaluation),
         *_codes(cart, evaluation),
     ]
+
+
+def _gone(cart: Cart, shop: Shop) -> list[Notice]:
+    """Name what the cart speaks of and the shop no longer has."""
+    notices = []
+    if cart.store is not None and cart.store not in shop.stores:
+        text = f"the store {cart.store} is no more: prices are those of {shop.store_of(cart.channel, cart.store).id}"
+        notices.append(Notice(NoticeCode.UNKNOWN_STORE, text))
+    if cart.channel not in shop.channels:
+        notices.append(Notice(NoticeCode.UNKNOWN_CHANNEL, f"the channel {cart.channel} is no more: choose another one"))
+    for line in cart.lines:
+        product = shop.products.get(line.sku)
+        for name, value in line.options if product else ():
+            option = shop.options.get(name) if product and name in product.options else None
+            if option is None or not (option.text_length_max or value in option.surcharges_minor):
+                text = f"{line.sku}: the option {name} {value} is no longer offered: choose again"
+                notices.append(Notice(NoticeCode.OPTION_ENDED, text, line.id))
+    return notices
 
 
 _WHY = {

@@ -220,9 +220,14 @@ class Shop:
     customers: Mapping[CustomerId, Facts]
 
     def store_of(self, channel: ChannelId, store: StoreId | None) -> Store:
-        """Return the store whose currency, tax and prices hold: the cart's, else the channel's, else the default."""
+        """Return the store whose currency, tax and prices hold: the cart's, else the channel's, else the default.
+
+        A store that the shop no longer has counts as none: its carts must not break.
+        """
+        if store is not None and store in self.stores:
+            return self.stores[store]
         known = self.channels.get(channel)
-        return self.stores[store or (known and known.store) or self.default_store]
+        return self.stores[(known and known.store) or self.default_store]
 
     def sold_in(self, product: Product, channel: ChannelId, store: StoreId) -> bool:
         """Say whether a product is sold in that channel and store."""

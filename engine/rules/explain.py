@@ -4,7 +4,7 @@ The sentences are English; front ends that speak other languages build theirs fr
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.fields import label_in
 from engine.money import format_minor
@@ -62,10 +62,18 @@ def explain_all(
         outcomes = evaluate(basket, ruleset, every_outcome=True).outcomes
     wanted = outcomes.values() if only is None else [outcomes[only]] if only in outcomes else []
     return [
-        Explanation(outcome, label_of(promotion, basket.locale), sentence(outcome, promotion, basket))
+        Explanation(told, label_of(promotion, basket.locale), sentence(told, promotion, basket))
         for outcome in _in_order(wanted, ruleset)
         if may_see(promotion := ruleset.by_id[outcome.promotion], basket, staff=staff)
+        for told in (_without_secrets(outcome, ruleset, basket, staff=staff),)
     ]
+
+
+def _without_secrets(outcome: Outcome, ruleset: Ruleset, basket: Basket, *, staff: bool) -> Outcome:
+    """Return the verdict without the name of a rival that the viewer may not be told of."""
+    rival = ruleset.by_id.get(PromotionId(outcome.detail)) if outcome.code is OutcomeCode.LOST_TO else None
+    hidden = rival is not None and not may_see(rival, basket, staff=staff)
+    return replace(outcome, detail="") if hidden else outcome
 
 
 def near_misses(basket: Basket, ruleset: Ruleset, evaluation: Evaluation, *, staff: bool) -> list[NearMiss]:
@@ -110,7 +118,8 @@ def sentence(outcome: Outcome, promotion: CompiledPromotion, basket: Basket) -> 
         case OutcomeCode.OUTSIDE_WINDOW if outcome.opens_ms is not None:
             return f"{name}: not active now, opens {iso(outcome.opens_ms, basket.store.timezone)}."
         case OutcomeCode.LOST_TO:
-            return f"{name}: another offer is better or goes first ({outcome.detail})."
+            rival = f" ({outcome.detail})" if outcome.detail else ""
+            return f"{name}: another offer is better or goes first{rival}."
         case OutcomeCode.WRONG_CHANNEL:
             return f"{name}: not offered in the channel {outcome.detail}, only in {_list(promotion.channels)}."
         case OutcomeCode.WRONG_STORE:

@@ -55,7 +55,8 @@ class Edit:
     ``operation`` is what makes sending it twice safe; it counts per member. ``content`` is a digest of what the
     caller asked for, at most 16 bytes, to notice the same id with another request; left out, it is one of the
     operations, which is only right where these do not depend on more than the request (the shop may be reloaded
-    between two tries). ``new_cart``, from `encode_new_cart`, makes the cart where there is none.
+    between two tries). ``new_cart``, from `encode_new_cart`, makes the cart where there is none; with ``adopt`` the
+    operations go into a cart that is there already, else such a cart says that the operation was applied.
     """
 
     actor: Actor
@@ -63,6 +64,7 @@ class Edit:
     ops: Sequence[Op]
     content: bytes = b""
     new_cart: bytes = b""
+    adopt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class CartStore:
         """Apply an edit to a cart in one round trip."""
         ops = pack_ops(edit.ops)
         who = _packed_actor(edit, edit.content or _digest(ops, edit.new_cart))
-        arguments = (who, ops, self._limits, edit.new_cart)
+        arguments = (who, ops, self._limits, edit.new_cart, 1 if edit.adopt else "")
         return _outcome(await self._connection.run(scripts.COMMIT, self._names.commit(cart), arguments))
 
     async def read(self, cart: CartId) -> CartRead:

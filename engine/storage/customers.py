@@ -19,7 +19,7 @@ class CustomerRecord:
     """A customer as the store knows them; ``facts`` is None where nobody told the store about them.
 
     ``claimed`` says that this very call made the cart the active one, so that only then a failed second step takes
-    it away again.
+    it away again. ``chosen`` is the cart that a claim came to.
     """
 
     facts: Facts | None
@@ -27,6 +27,7 @@ class CustomerRecord:
     superseded: CartId | None
     at_ms: InstantMs
     claimed: bool = False
+    chosen: CartId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,17 @@ class CustomerStore:
         keys = self._names.customer(customer)[:1]
         return _record(await self._connection.run(scripts.CUSTOMER_READ, keys, ()))
 
-    async def claim_first(self, customer: CustomerId, cart: CartId, *, gone: CartId | None = None) -> CustomerRecord:
+    async def claim_first(self, customer: CustomerId, cart: CartId) -> CustomerRecord:
         """Make a cart the active one unless there is one: of two devices that race, the loser adopts the winner's.
 
-        ``gone`` is an active cart that was found to be no more; a pointer to it counts as none.
+        ``cart`` names the request too: sent again, it goes to the same cart (``CustomerRecord.chosen``), whatever is
+        active by then. The chosen cart may not exist: not yet, because its maker is between two steps, or no more.
         """
-        return await self._open(customer, cart, "if_none", gone)
+        return await self._open(customer, cart, "if_none")
 
     async def claim(self, customer: CustomerId, cart: CartId) -> CustomerRecord:
         """Make a cart the active one; the one before becomes the superseded."""
-        return await self._open(customer, cart, "replace", None)
+        return await self._open(customer, cart, "replace")
 
     async def release(self, customer: CustomerId, cart: CartId) -> CartId | None:
         """Take a cart away from a customer and return the active one.
@@ -82,8 +84,8 @@ class CustomerStore:
         """Write facts with the version they carry, unless the stored are as new: a shop folder may be read again."""
         return await self._upsert(facts, "given")
 
-    async def _open(self, customer: CustomerId, cart: CartId, mode: str, gone: CartId | None) -> CustomerRecord:
-        arguments = (cart, mode, gone or "", OPEN_CARTS_MOST)
+    async def _open(self, customer: CustomerId, cart: CartId, mode: str) -> CustomerRecord:
+        arguments = (cart, mode, OPEN_CARTS_MOST)
         return _record(await self._connection.run(scripts.CUSTOMER_OPEN, self._names.customer(customer), arguments))
 
     async def _upsert(self, facts: Facts, mode: str) -> FactsWritten:
@@ -98,6 +100,7 @@ def _cart(answer: bytes | None) -> CartId | None:
 
 
 def _record(answer: list[Any]) -> CustomerRecord:
-    at_ms, facts, active, superseded, *claimed = answer
+    at_ms, facts, active, superseded, *claim = answer
     known = decode_facts(facts) if facts else None
-    return CustomerRecord(known, _cart(active), _cart(superseded), at_ms, claimed=claimed == [1])
+    claimed, chosen = claim or (0, None)
+    return CustomerRecord(known, _cart(active), _cart(superseded), at_ms, claimed == 1, _cart(chosen))

@@ -89,7 +89,7 @@ class Service:
         self._connection = Connection(store_url, timeout_s=2)
         names = KeyNames()
         carts = CartStore(self._connection, names, CART_LIMITS)
-        engine = Panier(shop, carts, CustomerStore(self._connection, names), LIMITS)
+        self.engine = engine = Panier(shop, carts, CustomerStore(self._connection, names), LIMITS)
         asked = replace(config or HttpConfig(), ping=lambda: self._connection.command("PING"))
         self.app = build_app(engine, self.tokens, asked, self._lifespan)
         self.url = ""
@@ -148,6 +148,7 @@ class Client:
 
     def __init__(self, url: str, token: str | None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.token = token
         self.http = httpx.Client(base_url=url, headers=headers, timeout=20)
 
     def post(self, query: str, **variables: Any) -> httpx.Response:

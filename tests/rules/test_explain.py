@@ -99,6 +99,23 @@ def test_a_shopper_is_told_of_open_promotions_and_of_the_codes_they_entered(load
     assert "secret" not in words(load, shop, staff=False)
 
 
+def test_a_rival_that_is_secret_is_not_named(load: Load, shop: Shop) -> None:
+    rules = load(
+        """
+lanes: [{name: item, mode: best}]
+promotions:
+  - {id: open, give: {percent_off: {percent: 10%}}}
+  - {id: secret, hidden: true, give: {percent_off: {percent: 20%}}}
+"""
+    ).ruleset
+    basket = basket_of(shop, lines=[{"sku": "milk"}])
+    evaluation = evaluate(basket, rules)
+    told = {staff: explain_all(basket, rules, evaluation, staff=staff)[-1] for staff in (False, True)}
+    assert told[False].text == "open: another offer is better or goes first."
+    assert told[False].outcome.detail == ""
+    assert told[True].text == "open: another offer is better or goes first (secret)."
+
+
 def test_one_promotion_is_explained_even_where_the_index_did_not_find_it(load: Load, shop: Shop) -> None:
     assert words(load, shop, "till", staff=False) == {"till": "till: not offered in the channel web, only in pos."}
     assert words(load, shop, "vip", staff=False) == {}

@@ -44,7 +44,7 @@ class PlainCart:
         line.changed = version
 
     def _set(self, name, thousandths, seen, *, actor, version, limits):  # type: ignore[no-untyped-def]
-        line = self._line(name, seen)
+        line = self._line(name, seen, version)
         if not line.measured and thousandths % 1000:
             raise Refusal("INVALID_QUANTITY")
         wanted, total = (thousandths if line.measured else thousandths // 1000), line.total()
@@ -61,17 +61,17 @@ class PlainCart:
         if not wanted:
             del self.lines[name]
 
-    def _del(self, name, seen, **_):  # type: ignore[no-untyped-def]
-        self._line(name, seen)
+    def _del(self, name, seen, *, version, **_):  # type: ignore[no-untyped-def]
+        self._line(name, seen, version)
         del self.lines[name]
 
     def _line_put(self, name, _field, value, seen, *, version, **_):  # type: ignore[no-untyped-def]
-        line = self._line(name, seen)
+        line = self._line(name, seen, version)
         if line.note != value:
             line.note, line.changed = value, version
 
     def _put(self, name, value, seen, *, version, **_):  # type: ignore[no-untyped-def]
-        if seen is not False and self.field_versions.get(name, 1) > seen:
+        if seen is not False and seen < self.field_versions.get(name, 1) < version:
             raise Refusal("STALE_VERSION")
         if self.fields[name] != (value or ""):
             self.fields[name] = value or ""
@@ -103,9 +103,10 @@ class PlainCart:
         if self.fees.pop(name, None) is None:
             raise Refusal("UNKNOWN_FEE")
 
-    def _line(self, name: str, seen: Plain) -> PlainLine:
+    def _line(self, name: str, seen: Plain, version: int) -> PlainLine:
         if name not in self.lines:
             raise Refusal("LINE_NOT_FOUND")
-        if isinstance(seen, int) and seen is not False and self.lines[name].changed > seen:
+        changed = self.lines[name].changed
+        if isinstance(seen, int) and seen is not False and seen < changed < version:
             raise Refusal("STALE_VERSION")
         return self.lines[name]

@@ -29,13 +29,31 @@ async def test_two_devices_that_race_for_a_first_cart_get_one(customers: Custome
     assert (await customers.write_facts(facts())).open_carts == (winner,)
 
 
-async def test_a_pointer_to_a_cart_that_is_gone_counts_as_none(customers: CustomerStore) -> None:
+async def test_a_creating_request_goes_to_the_same_cart_however_often_it_is_sent(customers: CustomerStore) -> None:
+    """Whatever became the active cart in between: else its goods would be added twice, to two carts."""
+    assert (await customers.claim_first(BEN, ONE)).chosen == ONE
+    assert (await customers.claim_first(BEN, TWO)).chosen == ONE, "the loser of a race adopts the winner's"
+    await customers.claim(BEN, THREE)
+    assert (await customers.claim_first(BEN, ONE)).chosen == ONE
+    assert (await customers.claim_first(BEN, TWO)).chosen == ONE
+    again = await customers.read(BEN)
+    assert (again.active, again.superseded) == (THREE, ONE)
+
+
+async def test_a_request_whose_cart_was_released_may_go_elsewhere(customers: CustomerStore) -> None:
     await customers.claim_first(BEN, ONE)
-    assert (await customers.claim_first(BEN, TWO)).active == ONE
-    record = await customers.claim_first(BEN, TWO, gone=ONE)
-    assert (record.active, record.superseded) == (TWO, None)
-    assert (await customers.claim_first(BEN, THREE, gone=ONE)).active == TWO
-    assert (await customers.write_facts(facts())).open_carts == (TWO,)
+    await customers.release(BEN, ONE)
+    assert (await customers.claim_first(BEN, TWO)).chosen == TWO
+    assert (await customers.claim_first(BEN, ONE)).chosen == TWO
+
+
+async def test_old_creating_requests_are_forgotten(customers: CustomerStore) -> None:
+    await customers.claim_first(BEN, ONE)
+    for number in range(40):
+        await customers.claim_first(BEN, CartId(f"other-{number}"))
+    await customers.claim(BEN, THREE)
+    assert (await customers.claim_first(BEN, CartId("other-39"))).chosen == ONE
+    assert (await customers.claim_first(BEN, CartId("other-2"))).chosen == THREE
 
 
 async def test_attaching_supersedes_and_a_second_time_changes_nothing(customers: CustomerStore) -> None:

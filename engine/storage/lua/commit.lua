@@ -9,6 +9,7 @@
 --       2 operations: msgpack list of {verb, argument...}, see engine/cart/commands.py
 --       3 guard rails: msgpack map {lines, quantity, codes, fees, bytes, guest_ms, customer_ms, log, ids_ms}
 --       4 the cart to start from where there is none: msgpack map, or '' where the cart must exist
+--       5 '1' where a cart that is there already is taken as it is, and the operations go into it
 --
 -- Answer  {'applied',  now ms, cart, version}             written; the request made that version
 --         {'replayed', now ms, cart, version}             had been applied before and made that version
@@ -21,6 +22,7 @@
 
 local SCALE = 1000       -- measured goods are counted in thousandths
 local PRUNE_EVERY = 64   -- versions between two clean-ups of old operation ids
+local NO_OPERATIONS = cmsgpack.pack({})
 
 local who = cmsgpack.unpack(ARGV[1])
 local actor, by_scope, operation_key, content, operation_id = unpack(who, 1, 5)
@@ -113,8 +115,9 @@ local function take(line, own, quantity)
   line.q = kept
 end
 
+-- What this request has changed itself is not stale to it.
 local function stale(changed, seen)
-  return seen and changed > seen
+  return seen and changed > seen and changed < version
 end
 
 local function same(one, other)
@@ -298,7 +301,8 @@ end
 
 function apply.facts(customer, facts)
   if cart.u ~= customer then return end
-  if not cart.a or facts.v > cart.a.v then cart.a = facts end
+  -- Versions of a shop folder's records are not above 0 and have no order: whichever is sent last holds.
+  if not cart.a or facts.v > cart.a.v or cart.a.v <= 0 and facts.v <= 0 then cart.a = facts end
 end
 
 function apply.attach(customer, member, guest, facts)
@@ -387,6 +391,10 @@ version = cart.v + 1
 local record = redis.call('HGET', KEYS[3], operation_key)
 if stored and record then return replay(record) end
 if not may_edit() then return {'missing', now} end
--- A cart's id is derived from the operation that creates it: that it is there says that it was applied.
-if stored and ARGV[4] ~= '' then return {'replayed', now, stored, 1} end
+if stored and ARGV[4] ~= '' then
+  -- A cart's id is derived from the operation that creates it: that it is there says that it was applied. A customer's
+  -- active cart may have been made by another device a moment ago, though: then this request has yet to be.
+  if ARGV[5] ~= '1' then return {'replayed', now, stored, 1} end
+  if ARGV[2] == NO_OPERATIONS then return {'applied', now, stored, cart.v} end
+end
 return commit()

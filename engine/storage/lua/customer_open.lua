@@ -1,26 +1,32 @@
 #!lua
 -- Claims a customer's pointer to the active cart.
 --
--- KEYS    1 customer (hash: f facts, a active cart, s superseded cart, b the one that was superseded before that)
+-- KEYS    1 customer (hash: f facts, a active cart, s superseded cart, b the one that was superseded before that,
+--           r msgpack list of {proposed, chosen, proposed, chosen, ...}: where the latest creating requests went)
 --         2 open carts (sorted set: cart id, by the instant in ms at which the customer got it)
--- ARGV    1 the cart proposed
+-- ARGV    1 the cart proposed, a digest of the request that proposes it
 --         2 'if_none' keeps a pointer that is there (the loser of a race adopts it), 'replace' makes it the superseded
---         3 a cart the caller found gone, or '': a pointer to it counts as none
---         4 how many open carts are remembered, the newest
--- Answer  {now ms, facts or nil, active cart, superseded cart or nil, 1 if this call made the cart active else 0}
+--         3 how many open carts are remembered, the newest
+-- Answer  {now ms, facts or nil, active cart, superseded cart or nil, 1 if this call made the cart active else 0,
+--          the cart that the request goes to}
 --
--- Sending it twice changes nothing more.
+-- Sending it twice changes nothing more: the same creating request goes to the same cart, whatever is active by then.
+
+local REMEMBERED = 16  -- creating requests
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local proposed, mode, gone, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local proposed, mode, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
-local function living(cart)
-  return cart and cart ~= gone and cart
+local record = redis.call('HMGET', KEYS[1], 'f', 'a', 's', 'r')
+local facts, active, superseded = record[1], record[2], record[3]
+local went = record[4] and cmsgpack.unpack(record[4]) or {}
+
+for index = 1, #went, 2 do
+  if mode == 'if_none' and went[index] == proposed then
+    return {now, facts, active, superseded, 0, went[index + 1]}
+  end
 end
-
-local record = redis.call('HMGET', KEYS[1], 'f', 'a', 's')
-local facts, active, superseded = record[1], living(record[2]), living(record[3])
 
 if active ~= proposed and (mode == 'replace' or not active) then
   -- Kept until the next claim, so that a release can put everything back.
@@ -36,9 +42,14 @@ if superseded then
 elseif record[3] then
   redis.call('HDEL', KEYS[1], 's')
 end
-if gone ~= '' then redis.call('ZREM', KEYS[2], gone) end
+if mode == 'if_none' then
+  went[#went + 1] = proposed
+  went[#went + 1] = active
+  while #went > 2 * REMEMBERED do table.remove(went, 1) end
+  redis.call('HSET', KEYS[1], 'r', cmsgpack.pack(went))
+end
 if active == proposed then
   redis.call('ZADD', KEYS[2], now, proposed)
   redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -most - 1)
 end
-return {now, facts, active, superseded, active ~= record[2] and 1 or 0}
+return {now, facts, active, superseded, active ~= record[2] and 1 or 0, active}
