@@ -10,6 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+LINE_SHOWN_MAX = 160
+"""So many characters of a line are shown around a fault."""
+
 
 class PanierError(Exception):
     """Everything that Panier raises on purpose."""
@@ -53,12 +56,23 @@ class Diagnostic:
         lines = [f"{span.file}:{span.line}:{span.column}: {self.severity} {self.code}: {self.message}"]
         if self.source_line:
             gutter = f"{span.line:>5} | "
-            caret = "^" * max(1, min(span.width, len(self.source_line) - span.column + 1))
-            pad = "".join("\t" if char == "\t" else " " for char in self.source_line[: span.column - 1])
-            lines += [gutter + self.source_line, " " * (len(gutter) - 2) + "| " + pad + caret]
+            shown, column = _window(self.source_line, span.column - 1)
+            caret = "^" * max(1, min(span.width, len(shown) - column))
+            pad = "".join("\t" if char == "\t" else " " for char in shown[:column])
+            lines += [gutter + shown, " " * (len(gutter) - 2) + "| " + pad + caret]
         if self.help:
             lines.append(f"  help: {self.help}")
         return "\n".join(lines)
+
+
+def _window(line: str, column: int) -> tuple[str, int]:
+    """Return what to show of a line, and where `column` (from 0) is in that: ``…`` stands where a long line is cut."""
+    if len(line) <= LINE_SHOWN_MAX:
+        return line, column
+    start = max(0, min(column - LINE_SHOWN_MAX // 3, len(line) - LINE_SHOWN_MAX))
+    end = start + LINE_SHOWN_MAX
+    before, after = "…" if start else "", "…" if end < len(line) else ""
+    return before + line[start:end] + after, column - start + len(before)
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -4,13 +4,14 @@ Every value arrives as the text its author typed (see `engine.source`), so these
 Messages follow the form ``code: sentence; help: repair`` that `engine.source.validate` takes apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, WithJsonSchema
+from pydantic_core import InitErrorDetails
 
 from engine.errors import did_you_mean
 from engine.money import format_minor, parse_amount, parse_percent_bp
@@ -18,6 +19,9 @@ from engine.types import Currency, InstantMs
 
 YEARS = range(1970, 3000)
 """Years that a date in a file may have."""
+
+KEY = "[key]"
+"""The last step of a path that means a key of a mapping, as in pydantic's own paths."""
 
 _NUMBER = {"type": ["string", "number"]}
 
@@ -35,39 +39,66 @@ def read_currency(text: str) -> Currency:
     return Currency(text)
 
 
-def read_amounts(value: Any) -> Mapping[Currency, int]:
-    """Read ``50 EUR`` or ``{EUR: 50, USD: 55}`` as minor units by currency."""
-    if isinstance(value, dict):
-        pairs = [(str(currency), str(number)) for currency, number in value.items()]
-    else:
-        number, _, currency = str(value).strip().rpartition(" ")
-        pairs = [(currency, number)]
-    if not pairs or not all(number for _, number in pairs):
-        raise ValueError(
-            f"invalid_amount: `{value}` is not an amount; help: write a number and a currency, such as 4.90 EUR"
+def one_text(value: Any) -> str:
+    """Return a value that must not be a list or a mapping as its text."""
+    if isinstance(value, list | tuple | dict):
+        raise ValueError(f"expected one value, found {'a mapping' if isinstance(value, dict) else 'a list'}")  # noqa: TRY004 - pydantic reads these
+    return str(value)
+
+
+def refuse_parts(faults: Mapping[tuple[str, ...], ValueError]) -> None:
+    """Raise the faults of a value at their paths inside it; `KEY` after a key means the key itself."""
+    if faults:
+        raise ValidationError.from_exception_data(
+            "",
+            [
+                InitErrorDetails(type="value_error", loc=path, input="", ctx={"error": fault})
+                for path, fault in faults.items()
+            ],
         )
-    amounts = {}
+
+
+def read_amounts(value: Any, currency_of: Callable[[str], Currency] = read_currency) -> Mapping[Currency, int]:
+    """Read ``50 EUR`` or ``{EUR: 50, USD: 55}`` as minor units by currency; `currency_of` checks one."""
+    if isinstance(value, dict):
+        pairs = [(str(currency), number) for currency, number in value.items()]
+    else:
+        number, _, currency = one_text(value).strip().rpartition(" ")
+        pairs = [(currency, number)]
+    if not pairs or (not isinstance(value, dict) and not pairs[0][1]):
+        raise ValueError(
+            f"invalid_amount: `{value or ''}` is not an amount; help: write a number and a currency, such as 4.90 EUR"
+        )
+    amounts: dict[Currency, int] = {}
+    faults: dict[tuple[str, ...], ValueError] = {}
     for currency, number in pairs:
-        known = read_currency(currency)
         try:
-            amounts[known] = parse_amount(number, known)
+            known = currency_of(currency)
         except ValueError as fault:
-            raise ValueError(f"invalid_amount: {fault}") from None
+            faults[currency, KEY] = fault
+            continue
+        try:
+            amounts[known] = parse_amount(one_text(number), known)
+        except ValueError as fault:
+            faults[currency,] = ValueError(f"invalid_amount: {fault}")
+            continue
         if amounts[known] < 0:
-            raise ValueError(f"negative_amount: `{number} {currency}` is negative; help: write how much, not the sign")
+            message = f"negative_amount: `{number} {currency}` is negative; help: write how much, not the sign"
+            faults[currency,] = ValueError(message)
+    refuse_parts(faults)
     return amounts
 
 
 def _read_positive_amounts(value: Any) -> Mapping[Currency, int]:
     amounts = read_amounts(value)
-    if not all(amounts.values()):
-        raise ValueError("zero_amount: an amount of 0 does nothing here; help: write an amount above zero")
+    message = "zero_amount: an amount of 0 does nothing here; help: write an amount above zero"
+    refuse_parts({(currency,): ValueError(message) for currency, minor in amounts.items() if minor == 0})
     return amounts
 
 
 def _read_percent(value: Any) -> int:
     try:
-        percent_bp = parse_percent_bp(str(value))
+        percent_bp = parse_percent_bp(one_text(value))
     except ValueError as fault:
         raise ValueError(f"invalid_percent: {fault}; help: write it like 12.5%") from None
     if percent_bp == 0:
@@ -134,15 +165,21 @@ class LocalInstant:
     day: date
     clock: time | None
 
+    def starts_local(self) -> datetime:
+        """Return what the clock on the wall shows when it starts."""
+        return datetime.combine(self.day, self.clock or time())
+
+    def ends_local(self) -> datetime:
+        """Return what the clock on the wall shows at the exclusive end."""
+        return self.starts_local() if self.clock is not None else self.starts_local() + timedelta(days=1)
+
     def starts_ms(self, zone: ZoneInfo) -> InstantMs:
         """Return the instant itself, or the first one of the day."""
-        return instant_ms(datetime.combine(self.day, self.clock or time(), zone))
+        return instant_ms(self.starts_local().replace(tzinfo=zone))
 
     def ends_ms(self, zone: ZoneInfo) -> InstantMs:
         """Return the exclusive end: the instant itself, or the end of the day where no time is written."""
-        if self.clock is not None:
-            return self.starts_ms(zone)
-        return instant_ms(datetime.combine(self.day + timedelta(days=1), time(), zone))
+        return instant_ms(self.ends_local().replace(tzinfo=zone))
 
     def __str__(self) -> str:
         """Write it as its author would."""
@@ -156,7 +193,7 @@ def instant_ms(moment: datetime) -> InstantMs:
 
 def read_local_instant(value: Any) -> LocalInstant:
     """Read ``2026-10-01`` or ``2026-10-01T20:00``."""
-    text = str(value).strip().replace(" ", "T")
+    text = one_text(value).strip().replace(" ", "T")
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -184,7 +221,7 @@ When = Annotated[
 
 def read_timezone(value: Any) -> str:
     """Check the name of an IANA time zone."""
-    name = str(value)
+    name = one_text(value)
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

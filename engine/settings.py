@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -27,10 +28,19 @@ SECRET_BYTES_LEAST: Final = 32
 
 _MASK: Final = "********"
 _SECRET_WORDS: Final = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "KEY", "CREDENTIAL")
-_URL_PASSWORD: Final = re.compile(r"(?<=://)[^/\s]*@")
-_DURATION: Final = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
+_DURATION: Final = re.compile(r"([0-9]{1,30})(ms|s|m|h|d)")
+_DURATION_MAX: Final = timedelta(days=36_500)
+_COUNT_MAX: Final = 2**31
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+_REDIS_OPTIONS: Final = {
+    "client_name", "db", "health_check_interval", "password", "socket_keepalive", "ssl_ca_certs",
+    "ssl_ca_path", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname",
+    "ssl_keyfile", "ssl_password", "username",
+}  # fmt: skip
+"""What may follow the `?` of the address of a store: what says how to connect, and not what answers look like."""
+_SAID: Final = "Value error, expected "
+"""How a fault begins that says what it expected better than the type of its setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +56,68 @@ def _read_duration(value: Any) -> Any:
     match = _DURATION.fullmatch(value.strip())
     if match is None:
         raise ValueError("not a duration")
-    duration = timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    if not duration:
-        raise ValueError("nothing takes no time")
-    return duration
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > _DURATION_MAX.total_seconds():
+        raise ValueError(f"expected at most `{as_written(_DURATION_MAX)}`")
+    if not seconds:
+        raise ValueError("expected at least `1ms`")
+    return timedelta(seconds=seconds)
 
 
-def _read_words(value: Any) -> Any:
-    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+def _read_origins(value: Any) -> Any:
+    words = [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+    return [_origin(word) if isinstance(word, str) else word for word in words] if isinstance(words, list) else words
+
+
+def _origin(word: str) -> str:
+    """Return an origin as browsers send it: small letters, no port that goes without saying (RFC 6454)."""
+    if word == "*":
+        return word
+    match = re.fullmatch(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?([/?#].*)?", word.lower())
+    if match is None:
+        raise ValueError(f"expected origins such as `https://shop.example`, or `*`: `{masked(word)}` is none")
+    scheme, host, port, path = match.groups()
+    origin = f"{scheme}://{host}" + (f":{port}" if port and port != {"http": "80", "https": "443"}[scheme] else "")
+    if path:
+        raise ValueError(f"expected no path behind an origin: write `{origin}`")
+    return origin
 
 
 def _read_redis_url(value: Any) -> Any:
-    if isinstance(value, str) and not value.startswith(_REDIS_SCHEMES):
+    """Check the address of a store, so that nothing of it is passed over in silence."""
+    if not isinstance(value, str) or not value.startswith(_REDIS_SCHEMES):
         raise ValueError("not the URL of a Redis server")
+    url = urlsplit(value)
+    options = parse_qsl(url.query, keep_blank_values=True)
+    is_socket = url.scheme == "unix"
+    if url.fragment or "@" in url.query or ("@" in url.path and not is_socket):
+        raise ValueError("expected `/`, `?`, `#` and `@` of a user name or password as `%2F`, `%3F`, `%23` and `%40`")
+    if is_socket and not url.path.strip("/"):
+        raise ValueError("expected the path of a socket, such as `unix:///run/redis.sock`")
+    if not is_socket:
+        _check_redis_place(url)
+    for name, text in options:
+        if name not in _REDIS_OPTIONS:
+            raise ValueError(f"expected no option `{name[:40]}`: there are {one_of(list(_REDIS_OPTIONS))}")
+        if name in {"db", "health_check_interval"} and not re.fullmatch("[0-9]{1,5}", text):
+            raise ValueError(f"expected a whole number for `{name}`")
+        if name.startswith("ssl_") and url.scheme != "rediss":
+            raise ValueError(f"expected `rediss://` with the option `{name}`")
     return value
+
+
+def _check_redis_place(url: SplitResult) -> None:
+    """Check host, port and the number of the database, which redis-py passes over where it is none."""
+    try:
+        port_fits = url.port is None or url.port > 0
+    except ValueError:
+        port_fits = False
+    if not port_fits or url.netloc.endswith(":"):
+        raise ValueError("expected a port from 1 to 65535 behind the host")
+    if not url.hostname:
+        raise ValueError("expected a host, such as `redis://HOST:6379/0`")
+    if not re.fullmatch("/?|/[0-9]{1,5}", url.path):
+        raise ValueError("expected the number of a database behind the last `/`, such as `redis://HOST:6379/0`")
 
 
 def _read_secret(value: Any) -> Any:
@@ -71,7 +129,7 @@ def _read_secret(value: Any) -> Any:
 Flag = Annotated[bool, Expected("`true` or `false`")]
 Text = Annotated[str, Field(min_length=1), Expected("a text")]
 Port = Annotated[int, Field(ge=0, le=65535), Expected("a whole number from 0 (any free port) to 65535")]
-Count = Annotated[int, Field(ge=1, le=2**31), Expected("a whole number from 1")]
+Count = Annotated[int, Field(ge=1, le=_COUNT_MAX), Expected(f"a whole number from 1 to {_COUNT_MAX}")]
 Duration = Annotated[
     timedelta, BeforeValidator(_read_duration), Expected("a number and `ms`, `s`, `m`, `h` or `d`, such as `12h`")
 ]
@@ -79,7 +137,7 @@ Folder = Annotated[Path, Expected("a path")]
 File = Annotated[Path, Expected("the path of a file")]
 RedisUrl = Annotated[str, BeforeValidator(_read_redis_url), Expected("`redis://…`, `rediss://…` or `unix://…`")]
 Secret = Annotated[SecretStr, BeforeValidator(_read_secret), Expected(f"at least {SECRET_BYTES_LEAST} characters")]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_words), Expected("origins, separated by commas")]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_origins), Expected("origins, separated by commas")]
 
 
 class Settings(BaseSettings):
@@ -94,7 +152,7 @@ class Settings(BaseSettings):
     # Where.
     host: Text = Field("127.0.0.1", description="the address to listen on; `0.0.0.0` is every one of the machine")
     port: Port = Field(8000, description="the port to listen on")
-    cors_origins: Words = Field((), description="web sites whose pages may call, such as `https://shop.example`")
+    cors_origins: Origins = Field((), description="web sites whose pages may call, such as `https://shop.example`")
 
     # The store.
     redis_url: RedisUrl | None = Field(
@@ -292,7 +350,8 @@ def _problem(given: Mapping[str, _Given], loc: tuple[int | str, ...], message: s
         return f"{variable(name)}: {text}"
     name = str(loc[0])
     said = given[name]
-    return f"{said.where}: {_shown(name, said.value)} is wrong, expected {expected(name)}"
+    wanted = message.removeprefix(_SAID) if message.startswith(_SAID) else expected(name)
+    return f"{said.where}: {_shown(name, said.value)} is wrong, expected {wanted}"
 
 
 def _shown(name: str, value: Any) -> str:
@@ -300,4 +359,51 @@ def _shown(name: str, value: Any) -> str:
     if any(word in name.upper() for word in _SECRET_WORDS) and not name.lower().endswith(("_file", "_life", "_max")):
         return f"`{_MASK}`"
     nearest = did_you_mean(name.upper().removeprefix(PREFIX), ["JWT_SECRET"])
-    return f"`{_MASK}`" if nearest else f"`{_URL_PASSWORD.sub(_MASK + '@', str(value))}`"
+    return f"`{_MASK}`" if nearest else f"`{masked(str(value))}`"
+
+
+def masked(text: str) -> str:
+    """Return a value as it may be shown: addresses in it without their secrets."""
+    several = "," in text and not set("@?#") & set(text)
+    return ",".join(map(masked_url, text.split(","))) if several else masked_url(text)
+
+
+def masked_url(url: str) -> str:
+    """Return an address without user, password and the values of secret options.
+
+    Where it cannot be told for sure which part is a password, nothing of it is shown.
+    """
+    scheme, there, _ = url.partition("://")
+    if not there:
+        return _MASK if "@" in url else url
+    hidden = f"{scheme}://{_MASK}"
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return hidden if "@" in url else url
+    behind = url.removeprefix(f"{scheme}://{parts.netloc}")
+    if "@" in behind:
+        return hidden
+    _, secret, place = parts.netloc.rpartition("@")
+    host, colon, port = place.rpartition(":")
+    if colon and port and not port.isdecimal() and not port.endswith("]"):
+        place = f"{host}:{_MASK}"  # a password that lacks its host
+    query = "&".join(map(_masked_option, parts.query.split("&"))) if parts.query else ""
+    return "".join(
+        (
+            f"{scheme}://",
+            f"{_MASK}@" if secret else "",
+            place,
+            parts.path,
+            f"?{query}" if query else "",
+            f"#{_MASK}" if parts.fragment else "",
+        )
+    )
+
+
+def _masked_option(option: str) -> str:
+    name, _, value = option.partition("=")
+    known = unquote(name).lower()
+    if known == "db" or (known in _REDIS_OPTIONS and known not in {"username", "password", "ssl_password"}):
+        return option
+    return f"{name}={_MASK}" if value else _MASK

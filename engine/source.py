@@ -5,11 +5,9 @@ scalar keeps its place, so that a fault found much later can still point at it.
 """
 
 import codecs
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +28,9 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _CODED = re.compile(r"([a-z][a-z0-9]*(?:_[a-z0-9]+)+): ")
 _REMOVED_PREFIX = re.compile(r"^(Value error|Assertion failed), ")
 _QUOTED = re.compile(r"'([^']*)'")
+_EMPTY = re.compile(r"(?<!`)``(?!`)")
+_LONG = re.compile(r"`([^`]{80})[^`]{3,}`")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
 """A file larger than this is refused before it is read."""
@@ -44,6 +45,10 @@ class Node:
     value: "str | list[Node] | dict[str, Node]"
     span: Span
     keys: Mapping[str, Span]
+    hole: bool = False
+    """It stands where an alias does: what the author means is not known, so nothing more is said about it."""
+    doubtful: bool = False
+    """Its key is written twice, and this is the first of the two."""
 
     def plain(self) -> Plain:
         """Return the bare value: every scalar is ``str``."""
@@ -58,21 +63,32 @@ class Node:
 
         Steps that are in no node (the tags that pydantic adds to the path of a union) are passed over.
         """
-        node, span = self, self.span
+        return self.at(path).span
+
+    def at(self, path: Path_) -> "Node":
+        """Return the node at `path`, or its deepest ancestor that exists."""
+        node = self
         for step in path:
-            child = node._child(step)
-            if child is not None:
-                node, span = child, child.span
-        return span
+            node = node.child(step) or node
+        return node
 
     def place_of_key(self, path: Path_) -> Span:
         """Like `place_of`, but of the key itself when the last step names one."""
-        node = self
-        for step in path[:-1]:
-            node = node._child(step) or node
-        return node.keys.get(str(path[-1]), self.place_of(path)) if path else self.span
+        return self.at(path[:-1]).keys.get(str(path[-1]), self.place_of(path)) if path else self.span
 
-    def _child(self, step: str | int) -> "Node | None":
+    def text(self) -> str | None:
+        """Return the text that it certainly is, else None."""
+        return self.value if isinstance(self.value, str) and not (self.hole or self.doubtful) else None
+
+    def sound(self) -> bool:
+        """Say whether everything in it is what its author meant: no alias, and no key that is written twice."""
+        children = self.value.values() if isinstance(self.value, dict) else self.value
+        return not (self.hole or self.doubtful) and (
+            isinstance(children, str) or all(child.sound() for child in children)
+        )
+
+    def child(self, step: str | int) -> "Node | None":
+        """Return what stands under a key or at an index, if there is such a thing."""
         if isinstance(self.value, dict):
             return self.value.get(str(step))
         if isinstance(self.value, list) and isinstance(step, int) and step < len(self.value):
@@ -105,7 +121,8 @@ class Source:
         severity: Severity = Severity.ERROR,
     ) -> Diagnostic:
         """Build a diagnostic that shows the line it speaks of."""
-        return Diagnostic(code, message, span, help, self.line(span.line), severity)
+        message, repair = (_EMPTY.sub("an empty text", _LONG.sub(r"`\1…`", text)) for text in (message, help))
+        return Diagnostic(code, message, span, repair, self.line(span.line), severity)
 
 
 def read_source(path: Path, name: str) -> Source | Diagnostic:
@@ -211,7 +228,12 @@ class _Builder:
             return self.sequence(event, depth)
         if isinstance(event, yaml.MappingStartEvent):
             return self.mapping(event, depth)
-        return Node(str(getattr(event, "value", "")), self.span(event), {})
+        text = str(getattr(event, "value", ""))
+        if control := _CONTROL.search(text):  # written as an escape
+            message = f"the character U+{ord(control[0]):04X} is not allowed"
+            self.fault("control_character", message, self.span(event), "take it out")
+            return Node(_CONTROL.sub("", text), self.span(event), {}, hole=True)
+        return Node(text, self.span(event), {}, hole=isinstance(event, yaml.AliasEvent))
 
     def sequence(self, start: yaml.Event, depth: int) -> Node:
         items: list[Node] = []
@@ -222,18 +244,22 @@ class _Builder:
     def mapping(self, start: yaml.Event, depth: int) -> Node:
         values: dict[str, Node] = {}
         keys: dict[str, Span] = {}
+        hole = False
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self.node(event, depth + 1)
             value = self.node(next(self.events), depth + 1)
-            if not isinstance(key.value, str):
+            if key.hole or (key.value == "<<" and value.hole):
+                hole = True  # keys that we do not know are merged into it
+            elif not isinstance(key.value, str):
                 self.fault("key_not_text", "a key must be plain text", key.span, "")
             elif key.value in values:
                 message = f"`{key.value}` is written twice, first on line {keys[key.value].line}"
                 self.fault("duplicate_key", message, key.span, "keep one of the two")
+                values[key.value] = replace(values[key.value], doubtful=True)
             else:
                 keys[key.value] = key.span
                 values[key.value] = value
-        return Node(values, self.span(start, event), keys)
+        return Node(values, self.span(start, event), keys, hole=hole)
 
     def span(self, first: yaml.Event, last: yaml.Event | None = None) -> Span:
         """Return the place of a value; its width where it ends on the line it starts on."""
@@ -249,11 +275,34 @@ class _Builder:
 
 def validate(model: type[M], node: Node, source: Source) -> tuple[M | None, list[Diagnostic]]:
     """Check a node against a pydantic model; every fault points at the text that caused it."""
+    checked, faults = validate_parts(model, node, source)
+    return checked, [fault for _, fault in faults]
+
+
+def validate_parts(model: type[M], node: Node, source: Source) -> tuple[M | None, list[tuple[Path_, Diagnostic]]]:
+    """Do the same, and tell the path of each fault. Nothing is said where an alias stands: it is a fault already."""
     try:
         return model.model_validate(node.plain()), []
     except ValidationError as fault:
         errors = fault.errors(include_url=False)
-        return None, [_explain(error, model, node, source) for error in errors if not _is_echo(error, errors)]
+        told = [e for e in errors if not _is_echo(e, errors) and not node.at(e["loc"]).hole]
+        return None, [(error["loc"], _explain(error, model, node, source)) for error in told]
+
+
+def what_is_right(model: type[M], node: Node, wrong: Collection[str], stand_ins: Mapping[str, Any]) -> M | None:
+    """Build a model of a faulty node without its `wrong` fields, so that what its other fields name can be checked.
+
+    A field that it needs gets its stand-in. None where that is not enough.
+    """
+    plain = node.plain()
+    if not isinstance(plain, dict):
+        return None
+    right = {key: value for key, value in plain.items() if key not in wrong}
+    needed = {field.alias or name for name, field in model.model_fields.items() if field.is_required()}
+    try:
+        return model.model_validate({**{key: stand_ins[key] for key in needed & stand_ins.keys()}, **right})
+    except ValidationError:
+        return None
 
 
 def _is_echo(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
@@ -308,17 +357,31 @@ def split_fault(text: str) -> tuple[str, str, str]:
 
 def _explain_type(error: ErrorDetails) -> tuple[str, str]:
     """Return a sentence and a repair for a value of the wrong kind."""
-    kind, value = error["type"], error["input"]
-    shown = f"`{value}`" if isinstance(value, str) else "a list" if isinstance(value, list) else "a mapping"
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind in {"literal_error", "enum"}:
-        words = _QUOTED.findall(str(error.get("ctx", {}).get("expected", "")))
+        words = _QUOTED.findall(str(context.get("expected", "")))
         expected = f"expected one of {one_of(words)}"
-        return f"{shown} is not a word for this field", did_you_mean(str(value), words, expected)
+        return f"{_shown(value)} is not a word for this field", did_you_mean(str(value), words, expected)
+    if kind in _BOUNDS:
+        key, sentence = _BOUNDS[kind]
+        bound = context.get(key)
+        return sentence.format(shown=_shown(value), bound=bound, s="" if bound == 1 else "s"), ""
     wanted = _WANTED.get(kind)
     if wanted is None:
-        return f"{shown} does not fit: {error['msg'][:1].lower() + error['msg'][1:]}", ""
-    repair = f"write [{value}]" if wanted == "a list" and isinstance(value, str) else ""
-    return f"expected {wanted}, found {shown}", repair
+        return f"{_shown(value)} does not fit here", ""
+    repair = f"write [{value}]" if wanted == "a list" and isinstance(value, str) and value else ""
+    return f"expected {wanted}, found {_shown(value)}", repair
+
+
+def _shown(value: object) -> str:
+    """Return how a message calls a value: by what was written, or by its kind."""
+    if value is None or value == "":
+        return "nothing"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "a mapping" if isinstance(value, dict) else f"`{value}`"
 
 
 # What pydantic's error types ask for, in the words of somebody who writes YAML.
@@ -327,7 +390,20 @@ _WANTED = {
     **dict.fromkeys(("dict_type", "model_type", "model_attributes_type", "mapping_type"), "a mapping (`key: value`)"),
     "string_type": "a text",
     **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("decimal_parsing", "decimal_type", "float_parsing", "float_type", "finite_number"), "a number"),
     **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+}
+_BOUNDS = {
+    "too_short": ("min_length", "expected at least {bound} here, found none"),
+    "too_long": ("max_length", "expected at most {bound} here, found more"),
+    "string_too_short": ("min_length", "expected a text of at least {bound} character{s}, found {shown}"),
+    "string_too_long": ("max_length", "expected a text of at most {bound} character{s}, found {shown}"),
+    "greater_than_equal": ("ge", "expected at least {bound}, found {shown}"),
+    "greater_than": ("gt", "expected more than {bound}, found {shown}"),
+    "less_than_equal": ("le", "expected at most {bound}, found {shown}"),
+    "less_than": ("lt", "expected less than {bound}, found {shown}"),
+    "int_parsing_size": ("", "{shown} is too large a number"),
+    "decimal_max_digits": ("max_digits", "expected a number of at most {bound} digit{s}, found {shown}"),
 }
 
 
@@ -358,124 +434,3 @@ def _known_fields(model: type[BaseModel], path: Path_) -> list[str]:
         # A step found nowhere is a tag that pydantic put there, not one that the author wrote.
         here = [child for part in here for child in children(part, step)] or here
     return sorted({name for part in here for choice in resolve(part) for name in choice.get("properties", {})})
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One CSV record: the cells by column, and where each stands."""
-
-    cells: Mapping[str, str]
-    line: int
-    source: Source
-    columns: Mapping[str, int]
-
-    def span(self, column: str) -> Span:
-        """Return the place where a cell starts, also behind quoted commas and line breaks."""
-        line, start = _place_of_cell(self.source, self.line, self.columns.get(column, 0))
-        return Span(self.source.name, line, start, max(1, len(self.cells.get(column, ""))))
-
-    def diagnostic(self, code: str, column: str, message: str, help: str = "") -> Diagnostic:
-        """Build a diagnostic about one cell."""
-        return self.source.diagnostic(code, message, self.span(column), help)
-
-
-def _place_of_cell(source: Source, line: int, index: int) -> tuple[int, int]:
-    """Walk a record from its first line to the cell with that index; return its line and column, from 1."""
-    text, offset, quoted = source.line(line), 0, False
-    while index:
-        if offset >= len(text):
-            if not quoted:
-                break
-            line, offset = line + 1, 0
-            text = source.line(line)
-            continue
-        quoted ^= text[offset] == '"'
-        index -= text[offset] == "," and not quoted
-        offset += 1
-    blanks = len(text[offset:]) - len(text[offset:].lstrip(" "))
-    return line, offset + blanks + 1
-
-
-def parse_csv(
-    source: Source, required: Sequence[str], optional: Sequence[str] | None
-) -> tuple[list[Row], list[Diagnostic]]:
-    """Parse a CSV file with a header line. Cells lose their outer spaces; empty lines are passed over.
-
-    With `optional` None, any further column is kept (product attributes); else an unknown one is an error.
-    """
-    # One pass over the text: csv counts physical lines for us, quoted line breaks included.
-    reader = csv.reader(io.StringIO(source.text, newline=""), strict=True)
-    rows: list[Row] = []
-    diagnostics: list[Diagnostic] = []
-    line = 1
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        diagnostics += _check_header(header, source, required, optional)
-        if diagnostics:
-            return [], diagnostics
-        columns = {name: index for index, name in enumerate(header)}
-        line = reader.line_num + 1
-        for values in reader:
-            if len(values) == len(header):
-                rows.append(Row(dict(zip(header, map(str.strip, values), strict=True)), line, source, columns))
-            elif values and "".join(values).strip():
-                diagnostics.append(
-                    source.diagnostic(
-                        "cell_count",
-                        f"{len(values)} cells, but the header has {len(header)}",
-                        Span(source.name, line, 1),
-                        help="check for a missing or surplus comma; put a text with a comma in quotes",
-                    )
-                )
-            line = reader.line_num + 1
-    except csv.Error as fault:
-        diagnostics.append(
-            source.diagnostic(
-                "csv_syntax",
-                f"the record that starts here is not readable as CSV: {fault}",
-                Span(source.name, line, 1),
-                help='close every quote that is opened; inside quotes write `""` for a quote',
-            )
-        )
-    return rows, diagnostics
-
-
-def _check_header(
-    header: Sequence[str], source: Source, required: Sequence[str], optional: Sequence[str] | None
-) -> list[Diagnostic]:
-    known = [*required, *(optional or ())]
-    expected = f"the header must have {one_of(required)}"
-    if any(";" in name for name in header):
-        expected = "separate the columns with commas, not with `;`"
-
-    def place(name: str) -> Span:
-        index = len(header) - 1 - header[::-1].index(name)
-        line, column = _place_of_cell(source, 1, index)
-        return Span(source.name, line, column, max(1, len(name)))
-
-    faults = [
-        source.diagnostic("missing_column", f"column `{name}` is missing", Span(source.name, 1, 1), help=expected)
-        for name in required
-        if name not in header
-    ]
-    faults += [
-        source.diagnostic(
-            "duplicate_column", f"column `{name}` is there twice", place(name), help="keep one of the two"
-        )
-        for name in sorted({name for name in header if name and header.count(name) > 1})
-    ]
-    if "" in header:
-        repair = "name the column, or take the surplus comma out of every line"
-        faults.append(source.diagnostic("unnamed_column", "a column has no name", place(""), repair))
-    if optional is not None:
-        faults += [
-            source.diagnostic(
-                "unknown_column",
-                f"`{name}` is not a column of this file",
-                place(name),
-                help=did_you_mean(name, known, f"expected {one_of(known)}"),
-            )
-            for name in header
-            if name and name not in known
-        ]
-    return faults

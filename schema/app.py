@@ -11,6 +11,7 @@ import orjson
 from graphql import ExecutionResult, GraphQLError, OperationType
 from graphql.execution import execute
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
@@ -26,7 +27,7 @@ from schema.auth import TokenAuthority, TokenError
 from schema.context import RequestContext
 from schema.documents import DocumentLimits, Documents
 from schema.errors import ErrorCode, RequestRefusedError, fault, presented
-from schema.http import GRAPHQL_JSON, JSON, GraphQLRequest, answer, media_type, read_request, refusal
+from schema.http import GRAPHQL_JSON, JSON, GraphQLRequest, answer, media_type, read_request, refusal, wrong_method
 
 GRAPHQL_PATH: Final = "/graphql"
 GRAPHIQL_PATH: Final = "/graphiql"
@@ -79,7 +80,14 @@ def build_app(
     ]
     if chosen.development:
         routes += _graphiql_routes(chosen)
-    return Starlette(routes=routes, middleware=_middleware(chosen), lifespan=lifespan)
+    return Starlette(
+        routes=routes, middleware=_middleware(chosen), exception_handlers={405: _wrong_method}, lifespan=lifespan
+    )
+
+
+async def _wrong_method(request: Request, refused: Exception) -> Response:
+    allowed = (refused.headers or {}).get("Allow", "") if isinstance(refused, HTTPException) else ""
+    return wrong_method(request, allowed)
 
 
 class _Endpoint:
@@ -120,16 +128,19 @@ class _Endpoint:
             caller,
             InstantMs(time.time_ns() // 10**6),
         )
-        result = await self._executed(asked, context, mutations=request.method == "POST")
+        result, changes = await self._executed(asked, context, mutations=request.method == "POST")
         if result.errors is None:
             return answer({"data": result.data}, 200, media)
         return answer(
-            {"data": result.data, "errors": [presented(error) for error in result.errors]},
+            {"data": result.data, "errors": [presented(error, changes=changes) for error in result.errors]},
             _status(result, media),
             media,
         )
 
-    async def _executed(self, asked: GraphQLRequest, context: RequestContext, *, mutations: bool) -> ExecutionResult:
+    async def _executed(
+        self, asked: GraphQLRequest, context: RequestContext, *, mutations: bool
+    ) -> tuple[ExecutionResult, bool]:
+        """Run an operation; return its result, and whether it may have changed something."""
         document = self._documents.ready(asked.query)
         operation = document.operation(asked.operation_name)
         if operation.operation is not OperationType.QUERY and not mutations:
@@ -149,7 +160,7 @@ class _Endpoint:
         )
         finished = result if isinstance(result, ExecutionResult) else await result
         _refuse_variables(finished)
-        return finished
+        return finished, operation.operation is OperationType.MUTATION
 
     def _caller(self, authorization: str | None, snapshot: Snapshot) -> Caller | None:
         """Return who sends a request, None where it does not say. Raises `RequestRefusedError`."""

@@ -60,12 +60,14 @@ def fault(code: ErrorCode, message: str) -> GraphQLError:
     return GraphQLError(message, extensions={"code": code.value})
 
 
-def presented(error: GraphQLError) -> dict[str, Any]:
-    """Return an error as clients see it. What is not meant for them is logged under an id, which they are shown."""
+def presented(error: GraphQLError, *, changes: bool = False) -> dict[str, Any]:
+    """Return an error as clients see it. What is not meant for them is logged under an id, which they are shown.
+
+    `changes` says that the request may have changed something. That the store is away is logged where it is noticed.
+    """
     cause = error.original_error
     if isinstance(cause, StoreUnavailableError):
-        _LOG.warning("the store did not answer", exc_info=cause)
-        shown = fault(ErrorCode.STORE_UNAVAILABLE, _STORE_UNAVAILABLE)
+        shown = fault(ErrorCode.STORE_UNAVAILABLE, _CHANGE_UNKNOWN if changes else _NO_ANSWER)
     elif isinstance(cause, RefusedError):
         first = cause.errors[0]
         shown = GraphQLError(first.message, extensions={"code": first.code.value, "field": list(first.field)})
@@ -77,7 +79,8 @@ def presented(error: GraphQLError) -> dict[str, Any]:
     return {**error.formatted, "message": shown.message, "extensions": shown.extensions}
 
 
-_STORE_UNAVAILABLE: Final = (
+_NO_ANSWER: Final = "the store does not answer: try again"
+_CHANGE_UNKNOWN: Final = (
     "the store did not answer: whether a change was made is unknown; sending it again with the same operationId is safe"
 )
 

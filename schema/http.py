@@ -3,7 +3,8 @@
 The specification is https://graphql.github.io/graphql-over-http/draft/ (media types, methods, status codes).
 """
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,11 +12,13 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from schema.errors import ErrorCode, RequestRefusedError, presented
+from schema.errors import ErrorCode, RequestRefusedError, fault, presented
 
 JSON: Final = "application/json"
 GRAPHQL_JSON: Final = "application/graphql-response+json"
-_ANY: Final = ("*/*", "application/*")
+_FITS: Final = ("*/*", "application/*")
+"""The ranges that hold what is offered, beside its own name, the wider one first."""
+_QUALITY: Final = re.compile(r"q\s*=\s*([01](?:\.[0-9]{0,3})?)")
 _HEADERS: Final[dict[int, dict[str, str]]] = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "POST"}}
 """What HTTP asks for beside a status (RFC 9110, sections 11.6.1 and 10.2.1)."""
 
@@ -31,7 +34,7 @@ class GraphQLRequest:
 
 async def read_request(request: Request, body_bytes_max: int) -> GraphQLRequest:
     """Read a GET or POST request. Raises `RequestRefusedError`."""
-    if request.method == "GET":
+    if request.method in {"GET", "HEAD"}:
         return _from_query_string(request)
     _check_content_type(request.headers.get("content-type", ""))
     return _from_mapping(_parsed(await _body(request, body_bytes_max), "the body"))
@@ -41,19 +44,31 @@ def media_type(accept: str | None) -> str:
     """Choose the media type of the answer. Raises `RequestRefusedError` where none that is offered is accepted."""
     if not accept:
         return GRAPHQL_JSON
-    wanted = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    for offered in (GRAPHQL_JSON, JSON):
-        if offered in wanted:
-            return offered
-    if any(part in _ANY for part in wanted):
-        return GRAPHQL_JSON
+    ranges = [_range(part) for part in accept.split(",")]
+    # Of two that are wanted alike, the one that is named; of two of those, the one that says more.
+    best = max((_wanted(offered, ranges), offered == GRAPHQL_JSON, offered) for offered in (GRAPHQL_JSON, JSON))
+    (quality, _), _, chosen = best
+    if quality > 0:
+        return chosen
     message = f"answers are `{GRAPHQL_JSON}` or `{JSON}`: accept one of them"
     raise RequestRefusedError.because(406, ErrorCode.NOT_ACCEPTABLE, message)
 
 
-def answer(result: dict[str, Any], status: int, media: str) -> Response:
-    """Write an answer."""
-    return Response(orjson.dumps(result), status, _HEADERS.get(status), media_type=f"{media}; charset=utf-8")
+def answer(result: dict[str, Any], status: int, media: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Write an answer, with the headers that its status asks for unless others are given."""
+    sent = headers or _HEADERS.get(status)
+    return Response(orjson.dumps(result), status, sent, media_type=f"{media}; charset=utf-8")
+
+
+def wrong_method(request: Request, allowed: str) -> Response:
+    """Write the answer to a method that a path does not have."""
+    try:
+        media = media_type(request.headers.get("accept"))
+    except RequestRefusedError:
+        media = GRAPHQL_JSON
+    methods = ", ".join(sorted(method.strip() for method in allowed.split(",")))
+    told = fault(ErrorCode.METHOD_NOT_ALLOWED, f"`{request.method[:20]}` is not served here: use {methods}")
+    return answer({"errors": [presented(told)]}, 405, media, {"Allow": methods})
 
 
 def refusal(refused: RequestRefusedError, media: str) -> Response:
@@ -63,6 +78,27 @@ def refusal(refused: RequestRefusedError, media: str) -> Response:
     )
     status = 200 if media == JSON and about_document else refused.status
     return answer({"errors": [presented(error) for error in refused.errors]}, status, media)
+
+
+def _range(part: str) -> tuple[str, float]:
+    """Return a media range of `Accept` and how much it is wanted (RFC 9110, section 12.4.2)."""
+    name, *parameters = (word.strip().lower() for word in part.split(";"))
+    for parameter in parameters:
+        match = _QUALITY.fullmatch(parameter)
+        if match:
+            return name, float(match[1])
+    return name, 1.0
+
+
+def _wanted(offered: str, ranges: Iterable[tuple[str, float]]) -> tuple[float, int]:
+    """Return how much a media type is wanted, as the range says that fits it best, and how well that fits."""
+    fits = [
+        (_FITS.index(name) if name in _FITS else len(_FITS), quality)
+        for name, quality in ranges
+        if name in {*_FITS, offered}
+    ]
+    fit, quality = max(fits, default=(0, 0.0))
+    return quality, fit
 
 
 def _check_content_type(content_type: str) -> None:

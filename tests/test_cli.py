@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,9 +18,11 @@ import httpx
 import jsonschema
 import jwt
 import pytest
+from redis import Redis
 
 from engine.storage.embedded import EmbeddedServer
 from tests.shops import FILES
+from tests.storage.test_embedded import servers_on
 
 ROOT = Path(__file__).parents[1]
 GROCER = ROOT / "examples" / "grocer"
@@ -162,11 +165,83 @@ def test_every_wrong_line_is_named_and_the_others_are_priced(panier: Run, shop: 
     assert faults[-1] == "error: 5 carts could not be priced"
 
 
+def test_a_line_that_cannot_be_written_as_json_does_not_stop_the_others(
+    panier: Run, shop: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "carts.jsonl").write_text(
+        '{"id": "\\ud800", "lines": []}\n'
+        '{"at": "\\ud800", "lines": []}\n'
+        '{"lines": [{"product": {"sku": "n"}, "price": 100000000000, "quantity": 10000000}]}\n'
+        '{"fees": [{"fee": "gift-wrap", "quantity": 10000000}], "lines": [{"sku": "milk"}]}\n'
+        '{"customer": {"id": "\\ud800"}, "codes": ["\\ud800"], "lines": [{"sku": "milk"}]}\n'
+        '{"lines": [{"sku": "milk"}]}\n'
+    )
+    done = panier("price", "--shop", shop, "carts.jsonl")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert [evaluation["id"] for evaluation in evaluations(done)] == ["4", "6"]
+    faults = done.stderr.splitlines()
+    assert [fault.split(": ")[0] for fault in faults] == [
+        *(f"carts.jsonl:{number}" for number in (1, 2, 3, 5, 5)),
+        "error",
+    ]
+
+
+def test_a_full_disk_is_said(shop: Path, tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this machine")
+    (tmp_path / "carts.jsonl").write_text('{"lines": [{"sku": "milk"}]}\n' * 100)
+    commands: tuple[list[object], ...] = (
+        ["price", "--shop", shop, "carts.jsonl"],
+        ["check", "--shop", shop],
+        ["token", "--dev", "--kind", "guest"],
+    )
+    for words in commands:
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [PANIER, *map(str, words)],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                env=environment(),
+                cwd=tmp_path,
+                encoding="utf-8",
+                timeout=60,
+                check=False,
+            )
+        assert (done.returncode, done.stderr) == (2, "error: cannot write the output: No space left on device\n"), words
+
+
+def test_a_reader_that_stops_listening_is_no_fault(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "carts.jsonl").write_text('{"lines": [{"sku": "milk"}]}\n' * 2000)
+    command = [str(PANIER), "price", "--shop", str(shop), "carts.jsonl"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), cwd=tmp_path
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("command", [["price", "-"], ["check"]])
+@pytest.mark.parametrize("option", ["--shop", "--rules"])
+def test_a_folder_that_is_not_there_starts_nothing(panier: Run, shop: Path, command: list[str], option: str) -> None:
+    folders = {"--shop": str(shop)} | {option: "/nope"}
+    done = panier(*command, *(word for pair in folders.items() for word in pair))
+    kind = "shop" if option == "--shop" else "rule"
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"error: {option}: `/nope` is not a folder, expected a {kind} folder\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["carts.jsonl"], "error: cannot read `carts.jsonl`: No such file or directory"),
         (["--at", "tomorrow", "-"], "error: --at: `tomorrow` is not a date and time"),
+        (["--at", "0001-01-01T00:00+14:00", "-"], "error: --at: the year 1 is outside 1970 to 2999"),
     ],
 )
 def test_what_cannot_start_says_so(panier: Run, shop: Path, words: list[str], message: str) -> None:
@@ -279,6 +354,10 @@ def test_a_token_is_all_that_is_printed(panier: Run) -> None:
             "error: --scope: `cart:raed` is wrong; did you mean `cart:read`?\n",
         ),
         (["--kind", "staff", "--ttl", "5"], "error: --ttl: `5` is wrong, expected a number and"),
+        (
+            ["--kind", "staff", "--ttl", "99999999999d"],
+            "error: --ttl: `99999999999d` is wrong, expected at most `36500d`",
+        ),
     ],
 )
 def test_a_wrong_word_for_a_token_is_named(panier: Run, words: list[str], message: str) -> None:
@@ -454,9 +533,99 @@ def test_a_store_that_cannot_be_reached_is_said(panier: Run, shop: Path) -> None
     url = "redis://me:hush@127.0.0.1:1/0"
     done = panier("serve", "--dev", "--shop", shop, "--port", "0", PANIER_REDIS_URL=url)
     assert done.returncode == 2
-    assert "error: the store did not answer" in done.stderr
+    assert "error: PANIER_REDIS_URL: the store did not answer: Error 111 connecting to 127.0.0.1:1" in done.stderr
+    assert "expected a Redis or Valkey server that answers at `redis://********@127.0.0.1:1/0`" in done.stderr
     assert "hush" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "hidden"),
+    [
+        ("redis://127.0.0.1:1/0?password=p%40ss", "p%40ss"),
+        ("redis://127.0.0.1:1/0?pass%77ord=hush&username=me-myself", "hush|me-myself"),
+        ("redis://:p@ss:/?#w@127.0.0.1:1", "p@|ss:|#w"),
+        ("redis://h:p/0?foo=bar", "h:p"),
+        ("redis://127.0.0.1:1/0?foo=bar", "=bar"),
+    ],
+)
+def test_no_password_of_a_store_is_printed(panier: Run, shop: Path, url: str, hidden: str) -> None:
+    done = panier("serve", "--dev", "--shop", shop, "--port", "0", PANIER_REDIS_URL=url)
+    assert done.returncode == 2
+    assert "PANIER_REDIS_URL: " in done.stderr
+    assert "expected" in done.stderr
+    assert not re.search(hidden, done.stdout + done.stderr)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_store_that_wants_a_password_is_said(panier: Run, shop: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = ("--port", str(port), "--bind", "127.0.0.1")
+    with EmbeddedServer(tmp_path / "own", settings=settings) as server, Redis.from_url(server.url) as client:
+        client.config_set("requirepass", "hush-hush")
+        for given, said in (("", "it wants a password"), (":wrong@", "it refuses the user name or password")):
+            url = f"redis://{given}127.0.0.1:{port}"
+            done = panier("serve", "--dev", "--shop", shop, "--port", "0", PANIER_REDIS_URL=url)
+            assert done.returncode == 2
+            assert f"error: PANIER_REDIS_URL: {said}" in done.stderr, done.stderr
+            assert "expected `redis://:PASSWORD@HOST:PORT/DB` or `redis://USER:PASSWORD@HOST:PORT/DB`" in done.stderr
+            assert "HELLO" not in done.stderr
+        client.config_set("requirepass", "")
+
+
+def test_an_embedded_server_that_is_killed_is_started_again(shop: Path, tmp_path: Path) -> None:
+    with serving(tmp_path, "--shop", shop) as service:
+        health = service.address.replace("/graphql", "/health")
+        made = service.ask('mutation { cartCreate(input: {lines: [{sku: "milk"}]}) { cart { id } } }')
+        for _ in range(2):
+            (pid,) = servers_on(tmp_path)
+            os.kill(pid, signal.SIGKILL)
+            assert gone(pid)
+            end = time.monotonic() + START_S
+            while servers_on(tmp_path) in (set(), {pid}) or httpx.get(health).status_code != 200:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            found = service.ask("{ activeCart { id } }")
+            assert found["activeCart"]["id"] == made["cartCreate"]["cart"]["id"]
+        code, rest = service.end(signal.SIGINT)
+    assert code == 0
+    assert rest.count("the embedded server ended (signal 9): starting it again") == 2, rest
+    assert rest.count("the embedded server runs again") == 2
+    assert "Traceback" not in rest
+    assert not servers_on(tmp_path)
+
+
+def test_an_embedded_server_that_cannot_be_started_again_ends_the_service(shop: Path, tmp_path: Path) -> None:
+    with serving(tmp_path, "--shop", shop) as service:
+        (pid,) = servers_on(tmp_path)
+        [written] = (tmp_path / ".panier" / "appendonlydir").glob("*.manifest")
+        written.write_text("not a manifest\n")
+        os.kill(pid, signal.SIGKILL)
+        rest, _ = service.process.communicate(timeout=START_S)
+    assert service.process.returncode == 2
+    assert "error: the embedded server" in rest
+    assert "could not be started again" in rest
+    assert "Traceback" not in rest
+
+
+def test_requests_without_a_store_are_logged_in_one_line_each_at_most(shop: Path, tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path / "own") as server:  # noqa: SIM117  # the second needs the first
+        with serving(tmp_path, "--shop", shop, PANIER_REDIS_URL=server.url) as service:
+            token = service.said(r"^customer +(\S+)$")
+            server.stop()
+            for _ in range(20):
+                answer = httpx.post(
+                    service.address,
+                    json={"query": "{ a: activeCart { id } b: supersededCart { id } }"},
+                    headers={"Authorization": f"Bearer {token}"},
+                )
+                assert answer.json()["errors"][0]["extensions"]["code"] == "STORE_UNAVAILABLE"
+            code, rest = service.end(signal.SIGINT)
+    assert code == 0
+    assert len([line for line in rest.splitlines() if "store" in line]) == 1, rest
+    assert len(rest.splitlines()) <= 5, rest
 
 
 def test_a_shop_that_is_refused_does_not_start(panier: Run, shop: Path) -> None:
@@ -476,11 +645,39 @@ def test_a_shop_that_is_refused_does_not_start(panier: Run, shop: Path) -> None:
             {"PANIER_PROT": "1"},
             "PANIER_PROT: there is no such setting (value `1`); did you mean `PANIER_PORT`?",
         ),
-        (["--dev", "--shop", "."], {"PANIER_JWT_JWKS_FILE": "nowhere.json"}, "nowhere.json"),
+        (
+            ["--dev", "--shop", "."],
+            {"PANIER_JWT_JWKS_FILE": "nowhere.json"},
+            "PANIER_JWT_JWKS_FILE: `nowhere.json` is wrong: No such file or directory; expected a JWKS file",
+        ),
+        (
+            ["--dev", "--shop", "."],
+            {"PANIER_JWT_JWKS_FILE": "empty.json"},
+            "PANIER_JWT_JWKS_FILE: `empty.json` is wrong: there is no `keys`; expected a JWKS file",
+        ),
+        (
+            ["--dev", "--shop", "."],
+            {"PANIER_DATA_DIR": "/etc/passwd"},
+            "PANIER_DATA_DIR: `/etc/passwd` is wrong: File exists; expected a folder that can be made and written",
+        ),
+        (
+            ["--dev", "--shop", "."],
+            {"PANIER_DATA_DIR": "/proc/x"},
+            "PANIER_DATA_DIR: `/proc/x` is wrong: No such file or directory; expected a folder that can be made and written",
+        ),
+        (
+            ["--shop", "{shop}", "--port", "0"],
+            {"PANIER_DATA_DIR": "/etc/passwd", "PANIER_JWT_SECRET": "s" * 32},
+            "PANIER_DATA_DIR: `/etc/passwd` is wrong: File exists; expected a folder that can be made and written",
+        ),
+        (["--dev"], {"PANIER_SHOP": "/nope"}, "PANIER_SHOP: `/nope` is not a folder, expected a shop folder"),
     ],
 )
-def test_a_wrong_setting_stops_the_start(panier: Run, words: list[str], settings: dict[str, str], message: str) -> None:
-    done = panier("serve", *words, **settings)
+def test_a_wrong_setting_stops_the_start(
+    panier: Run, shop: Path, tmp_path: Path, words: list[str], settings: dict[str, str], message: str
+) -> None:
+    (tmp_path / "empty.json").write_text("{}")
+    done = panier("serve", *(word.format(shop=shop) for word in words), **settings)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr

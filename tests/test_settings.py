@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.cli.secret import secret_of
-from engine.settings import Settings, SettingsRefusedError, expected, load_settings, variable
+from engine.settings import Settings, SettingsRefusedError, expected, load_settings, masked_url, variable
 
 SECRET = "correct horse battery staple, twice"
 WRITER = Path(__file__).parents[1] / "docs" / "schemas" / "write.py"
@@ -68,6 +68,51 @@ def test_a_file_may_be_named(environment: SetEnv, tmp_path: Path) -> None:
     assert settings.cors_origins == ("https://a.example", "https://b.example")
 
 
+def test_origins_are_written_as_browsers_send_them(environment: SetEnv) -> None:
+    environment(PANIER_CORS_ORIGINS="HTTPS://Shop.Example:443, http://localhost:3000, http://[::1]:80, *")
+    assert load_settings().cors_origins == ("https://shop.example", "http://localhost:3000", "http://[::1]", "*")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://store",
+        "redis://store/",
+        "rediss://me:p%40ss@store:6380/2?ssl_cert_reqs=none&client_name=panier",
+        "redis://:p@ss@store/0",
+        "redis://[::1]:6379/0",
+        "unix:///run/redis.sock?db=1",
+        "unix://me:pw@/run/re@dis.sock",
+    ],
+)
+def test_addresses_of_stores(environment: SetEnv, url: str) -> None:
+    environment(PANIER_REDIS_URL=url)
+    assert load_settings().redis_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://store:1/0", "redis://store:1/0"),
+        ("redis://me:hush@store:1/0", "redis://********@store:1/0"),
+        ("redis://:a@b@store:1/0", "redis://********@store:1/0"),
+        ("redis://:a/b@store:1/0", "redis://********"),
+        ("redis://:a?b@store:1/0", "redis://********"),
+        ("redis://:a#b@store:1/0", "redis://********"),
+        ("redis://store/0?db=1&password=hush&USERNAME=me", "redis://store/0?db=1&password=********&USERNAME=********"),
+        ("redis://store/0?pass%77ord=hush;x", "redis://store/0?pass%77ord=********"),
+        ("redis://store/0?hush", "redis://store/0?********"),
+        ("redis://store/0?password=a@b", "redis://********"),
+        ("redis://store/0#hush", "redis://store/0#********"),
+        ("redis://:hush", "redis://:********"),
+        ("redis://[hush@store", "redis://********"),
+        ("hush@store", "********"),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    assert masked_url(url) == shown
+
+
 def test_a_list_in_a_file_is_a_list(tmp_path: Path) -> None:
     (tmp_path / "panier.yaml").write_text("cors_origins: [https://a.example, https://b.example]\n")
     assert load_settings().cors_origins == ("https://a.example", "https://b.example")
@@ -89,7 +134,15 @@ def test_a_named_file_that_is_missing_stops_the_start(environment: SetEnv) -> No
         ("PANIER_PORT", "eighty", "`eighty` is wrong, expected a whole number from 0 (any free port) to 65535"),
         ("PANIER_PORT", "70000", "`70000` is wrong, expected a whole number from 0 (any free port) to 65535"),
         ("PANIER_DEVELOPMENT", "maybe", "`maybe` is wrong, expected `true` or `false`"),
-        ("PANIER_CART_LINES_MAX", "0", "`0` is wrong, expected a whole number from 1"),
+        ("PANIER_CART_LINES_MAX", "0", "`0` is wrong, expected a whole number from 1 to 2147483648"),
+        (
+            "PANIER_CART_QUANTITY_MAX",
+            "9999999999999999999",
+            "`9999999999999999999` is wrong, expected a whole number from 1 to 2147483648",
+        ),
+        ("PANIER_TOKEN_LIFE", "99999999999d", "`99999999999d` is wrong, expected at most `36500d`"),
+        ("PANIER_TOKEN_LIFE", "36501d", "`36501d` is wrong, expected at most `36500d`"),
+        ("PANIER_TOKEN_LIFE", "0s", "`0s` is wrong, expected at least `1ms`"),
         (
             "PANIER_TOKEN_LIFE",
             "12",
@@ -99,6 +152,71 @@ def test_a_named_file_that_is_missing_stops_the_start(environment: SetEnv) -> No
             "PANIER_REDIS_URL",
             "http://me:hush@store/0",
             "`http://********@store/0` is wrong, expected `redis://…`, `rediss://…` or `unix://…`",
+        ),
+        (
+            "PANIER_REDIS_URL",
+            "redis://h:p/0?foo=bar",
+            "`redis://h:********/0?foo=********` is wrong, expected a port from 1 to 65535 behind the host",
+        ),
+        (
+            "PANIER_REDIS_URL",
+            "redis://h/0?foo=bar",
+            "`redis://h/0?foo=********` is wrong, expected no option `foo`: there are `client_name`, `db`, "
+            "`health_check_interval`, `password`, `socket_keepalive`, `ssl_ca_certs`, `ssl_ca_path`, "
+            "`ssl_cert_reqs`, `ssl_certfile`, `ssl_check_hostname`, `ssl_keyfile`, `ssl_password` and 1 more",
+        ),
+        (
+            "PANIER_REDIS_URL",
+            "redis://h?ssl_cert_reqs=none",
+            "`redis://h?ssl_cert_reqs=none` is wrong, expected `rediss://` with the option `ssl_cert_reqs`",
+        ),
+        (
+            "PANIER_REDIS_URL",
+            "redis://h:1/abc",
+            "`redis://h:1/abc` is wrong, expected the number of a database behind the last `/`, such as "
+            "`redis://HOST:6379/0`",
+        ),
+        (
+            "PANIER_REDIS_URL",
+            "redis://h:1?db=x",
+            "`redis://h:1?db=x` is wrong, expected a whole number for `db`",
+        ),
+        (
+            "PANIER_REDIS_URL",
+            "redis://:p@ss:/?#w@store:1",
+            "`redis://********` is wrong, expected `/`, `?`, `#` and `@` of a user name or password as `%2F`, `%3F`, "
+            "`%23` and `%40`",
+        ),
+        ("PANIER_REDIS_URL", "redis://", "`redis://` is wrong, expected a host, such as `redis://HOST:6379/0`"),
+        (
+            "PANIER_REDIS_URL",
+            "redis://[::1",
+            "`redis://[::1` is wrong, expected `redis://…`, `rediss://…` or `unix://…`",
+        ),
+        (
+            "PANIER_REDIS_URL",
+            "unix://",
+            "`unix://` is wrong, expected the path of a socket, such as `unix:///run/redis.sock`",
+        ),
+        (
+            "PANIER_REDIS_URL",
+            "me:hush@store:6379",
+            "`********` is wrong, expected `redis://…`, `rediss://…` or `unix://…`",
+        ),
+        (
+            "PANIER_CORS_ORIGINS",
+            "*,foo",
+            "`*,foo` is wrong, expected origins such as `https://shop.example`, or `*`: `foo` is none",
+        ),
+        (
+            "PANIER_CORS_ORIGINS",
+            "http://localhost:3000/",
+            "`http://localhost:3000/` is wrong, expected no path behind an origin: write `http://localhost:3000`",
+        ),
+        (
+            "PANIER_CORS_ORIGINS",
+            "https://shop.example/a?b",
+            "`https://shop.example/a?********` is wrong, expected no path behind an origin: write `https://shop.example`",
         ),
         ("PANIER_JWT_SECRET", "short", "`********` is wrong, expected at least 32 characters"),
     ],

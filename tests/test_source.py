@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from engine.errors import Diagnostic
-from engine.source import DEPTH_MAX, Node, Row, Source, parse_csv, parse_yaml, read_source, split_fault, validate
+from engine.errors import Diagnostic, Span
+from engine.pricing.load_csv import Row, parse_csv
+from engine.source import DEPTH_MAX, Node, Source, parse_yaml, read_source, split_fault, validate
 
 
 def yaml_node(text: str) -> Node:
@@ -281,3 +282,62 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "marked").write_bytes(b"\xef\xbb\xbfa: 1\r\n")
     assert read_source(tmp_path / "marked", "marked") == Source("marked", "a: 1\r\n")
+
+
+# --- What is known of a faulty text ----------------------------------------------------------------------------------
+
+
+def test_a_faulty_yaml_is_read_as_far_as_it_goes() -> None:
+    node, found = parse_yaml(Source("a.yaml", "a: 1\na: 2\nb: *x\nc: {<<: *y, d: 3}\ne: &z 4\n"))
+    assert [fault.code for fault in found] == ["duplicate_key", "alias", "alias", "alias"]
+    assert node is not None
+    assert node.plain() == {"a": "1", "b": "", "c": {"d": "3"}, "e": "4"}
+    assert [node.at((key,)).sound() for key in "abce"] == [False, False, False, True]
+    assert [node.at(path).text() for path in ("a", "b", "c", ("c", "d"), "e")] == [None, None, None, "3", "4"]
+
+
+def test_nothing_is_said_of_what_an_alias_stands_for() -> None:
+    source = Source("a.yaml", "name: *x\ninner: {<<: *x, count: y}\nmany: *x\n")
+    node, _ = parse_yaml(source)
+    assert node is not None
+    model, found = validate(Model, node, source)
+    assert model is None
+    assert [fault.span.line for fault in found] == [2]
+
+
+def test_a_control_character_is_found_in_yaml_and_csv() -> None:
+    assert yaml_faults('a: "x\\0y"\nb: "\\x1b"\nc: "\\t"\n') == [
+        ("control_character", 1, 4),
+        ("control_character", 2, 4),
+    ]
+    assert yaml_faults("a: x\0y\n") == [("yaml_syntax", 1, 5)]
+    rows, found = parse_csv(Source("a.csv", 'a,b\r\n1,x\0\0y\r\n"2\n\x7f",3\n'), ["a", "b"], [])
+    assert [(fault.code, fault.message, fault.span.line, fault.span.column) for fault in found] == [
+        ("control_character", "the character U+0000 is not allowed", 2, 4),
+        ("control_character", "the character U+007F is not allowed", 4, 1),
+    ]
+    assert [row.cells for row in rows] == [{"a": "1", "b": "xy"}, {"a": "2", "b": "3"}]
+
+
+def test_a_row_with_a_cell_too_many_is_kept_apart() -> None:
+    rows, _ = parse_csv(Source("a.csv", "a,b\n1,2,3\n4,5\n"), ["a", "b"], [])
+    assert [(row.whole, dict(row.cells)) for row in rows] == [
+        (False, {"0": "1", "1": "2", "2": "3"}),
+        (True, {"a": "4", "b": "5"}),
+    ]
+
+
+@pytest.mark.parametrize("column", [1, 2, 100, 159, 160, 161, 5_000, 9_999, 10_000])
+def test_a_long_line_is_shown_around_the_caret(column: int) -> None:
+    line = "".join(chr(ord("a") + index % 26) for index in range(10_000))
+    text = str(Diagnostic("code", "message", Span("a", 1, column, 3), source_line=line))
+    _, shown, caret = text.splitlines()
+    assert len(shown) <= 8 + 162
+    assert line[column - 1 :].startswith(shown[caret.index("^") :][: caret.count("^")].replace("…", ""))
+    assert ("…" in shown[:9], shown.endswith("…")) == (column > 54, column < 9_890)
+
+
+def test_a_long_word_in_a_sentence_is_cut() -> None:
+    source = Source("a.yaml", "x")
+    fault = source.diagnostic("code", f"`{'x' * 99}` and `{'y' * 81}`, `` too", Span("a.yaml", 1, 1))
+    assert fault.message == f"`{'x' * 80}…` and `{'y' * 81}`, an empty text too"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.console import FILES_WRONG, counted, out, progress, show, split, summary
-from engine.cli.loading import rules_of
+from engine.cli.loading import check_folders, rules_of
 from engine.errors import Diagnostic, FilesRefusedError
 from engine.pricing.load import load_shop
 from engine.pricing.shop import Shop
@@ -25,6 +25,7 @@ def check(
 
     The exit status is 1 where a server would refuse them.
     """
+    check_folders(shop, rules)
     loaded, loaded_rules, diagnostics = _load(shop, rules)
     show(diagnostics, out)
     if loaded is not None:

@@ -17,9 +17,9 @@ from rich.text import Text
 from engine.cli.console import FILES_WRONG, counted, err, fail, progress
 from engine.cli.loading import load
 from engine.errors import RefusedError
-from engine.fields import instant_ms
+from engine.fields import YEARS, instant_ms
 from engine.pricing.basket import build_basket
-from engine.pricing.cartfile import CartDocument, parse_cart_line, read_cart
+from engine.pricing.cartfile import CartDocument, amounts_too_large, parse_cart_line, read_cart
 from engine.pricing.evaluationfile import evaluation_document
 from engine.pricing.shop import Shop
 from engine.rules.evaluate import evaluate
@@ -78,13 +78,13 @@ def price(
             if not line.strip():
                 continue
             try:
-                document = pricer.price(line, name, number)
+                evaluation = pricer.price(line, name, number)
             except _CartRefusedError as refused:
                 wrong += 1
                 for fault in refused.faults:
                     err.print(Text(fault))
                 continue
-            sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
+            sys.stdout.buffer.write(evaluation)
     sys.stdout.buffer.flush()
     if wrong:
         fail(f"{counted(wrong, 'cart')} could not be priced", FILES_WRONG)
@@ -96,10 +96,15 @@ def _loaded(shop: Path, rules: Path | None) -> tuple[Shop, Ruleset]:
 
 
 def _moment(at: str | None) -> datetime | None:
+    if not at:
+        return None
     try:
-        return datetime.fromisoformat(at) if at else None
+        moment = datetime.fromisoformat(at)
     except ValueError:
         fail(f"--at: `{at}` is not a date and time, expected one like 2026-10-01T20:00 or 2026-10-01T20:00+02:00")
+    if moment.year not in YEARS:
+        fail(f"--at: the year {moment.year} is outside {YEARS.start} to {YEARS.stop - 1}")
+    return moment
 
 
 @contextmanager
@@ -127,8 +132,8 @@ class _Pricer:
         self._outcomes = outcomes
         self._now_ms = InstantMs(time.time_ns() // 1_000_000)
 
-    def price(self, line: bytes, file: str, number: int) -> dict[str, object]:
-        """Return the evaluation of the cart on a line. Raises `_CartRefusedError`."""
+    def price(self, line: bytes, file: str, number: int) -> bytes:
+        """Return the evaluation of the cart on a line, as a line of JSON. Raises `_CartRefusedError`."""
         place = f"{file}:{number}"
         document = _read(line, file, number)
         try:
@@ -141,9 +146,15 @@ class _Pricer:
                 ]
             ) from None
         basket = build_basket(cart.cart, self._shop, self._instant(document), cart.explicit)
+        if too_large := amounts_too_large(basket):
+            raise _CartRefusedError([f"{place}: {fault.message}" for fault in too_large])
         evaluation = evaluate(basket, self._ruleset, every_outcome=self._outcomes is Outcomes.ALL)
         shown = self._outcomes is not Outcomes.NONE
-        return evaluation_document(cart.id or str(number), basket, evaluation, outcomes=shown)
+        written = evaluation_document(cart.id or str(number), basket, evaluation, outcomes=shown)
+        try:
+            return orjson.dumps(written, option=orjson.OPT_APPEND_NEWLINE)
+        except orjson.JSONEncodeError as fault:
+            raise _CartRefusedError([f"{place}: its evaluation cannot be written as JSON: {fault}"]) from None
 
     def _instant(self, document: CartDocument) -> InstantMs:
         store = self._shop.store_of(

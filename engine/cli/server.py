@@ -6,10 +6,10 @@ Imported only by a command that serves, because the libraries of a server take t
 import asyncio
 import contextlib
 import os
-import re
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
@@ -20,15 +20,16 @@ from starlette.types import ASGIApp
 from engine.cli.console import counted, fail, out
 from engine.cli.demo import curl_line, demo_query, demo_tokens
 from engine.cli.limits import cart_limits, http_config, request_limits
-from engine.cli.loading import load
-from engine.cli.secret import secret_of
+from engine.cli.loading import check_folders, load
+from engine.cli.secret import data_dir_refused, token_authority
+from engine.errors import PanierError
 from engine.pricing.shop import Shop
 from engine.rules.ruleset import Ruleset
 from engine.service import CallerKind, Panier, Snapshot
-from engine.settings import Settings
+from engine.settings import Settings, masked_url, variable
 from engine.storage.carts import CartStore
 from engine.storage.checks import Finding, Severity, check_server, require_fit
-from engine.storage.connection import Connection
+from engine.storage.connection import Connection, StoreAccessError
 from engine.storage.customers import CustomerStore
 from engine.storage.keys import KeyNames, agree_on_partitions
 from schema.app import GRAPHIQL_PATH, GRAPHQL_PATH, build_app
@@ -37,7 +38,6 @@ from schema.auth import TokenAuthority
 _BACKLOG: Final = 2048
 _DRAIN_S: Final = 10
 """How long requests under way and subscriptions may take to end after Ctrl-C."""
-_PASSWORD: Final = re.compile(r"(?<=://)[^/\s]*@")
 _COLOURS: Final = {Severity.OK: "green", Severity.RISK: "yellow", Severity.WRONG: "red"}
 
 
@@ -45,15 +45,14 @@ def run(settings: Settings) -> None:
     """Serve until a signal says stop. Raises `PanierError` or `OSError` where that cannot start."""
     if settings.shop is None:
         fail("no shop to serve: name its folder with --shop or PANIER_SHOP")
-    tokens = TokenAuthority(
-        secret_of(settings), settings.jwt_jwks_file, issuer=settings.jwt_issuer, audience=settings.jwt_audience
-    )
+    check_folders(settings.shop, settings.rules, shop_name=variable("shop"), rules_name=variable("rules"))
+    tokens = token_authority(settings)
     with _listening(settings.host, settings.port) as listener:
         shop, rules = load(settings.shop, settings.rules)
         promotions = counted(len(rules.ruleset.promotions), "promotion")
         out.print(f"shop {shop.id}: {counted(len(shop.products), 'product')}, {promotions}")
-        with _store(settings) as url:
-            _in_loop(_Service(settings, shop, rules.ruleset, tokens, listener).serve(url))
+        with _store(settings) as store:
+            _in_loop(_Service(settings, shop, rules.ruleset, tokens, listener).serve(store))
 
 
 @contextlib.contextmanager
@@ -69,19 +68,34 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-@contextlib.contextmanager
-def _store(settings: Settings) -> Iterator[str]:
-    """Yield the address of the store: the user's own, else an embedded one that lives as long as the service."""
-    if settings.redis_url is not None:
-        out.print(f"store: {_PASSWORD.sub('', settings.redis_url)}")
-        yield settings.redis_url
-        return
-    from engine.storage.embedded import EmbeddedServer
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """The address of the store, and what brings it back where it ends; None where it is the user's own."""
 
-    with EmbeddedServer(settings.data_dir) as server:
+    url: str
+    watch: Callable[[], Coroutine[None, None, None]] | None = None
+
+
+@contextlib.contextmanager
+def _store(settings: Settings) -> Iterator[_Store]:
+    """Yield the store: the user's own, else an embedded one that lives as long as the service."""
+    if settings.redis_url is not None:
+        out.print(Text(f"store: {masked_url(settings.redis_url)}"))
+        yield _Store(settings.redis_url)
+        return
+    from engine.storage.embedded import EmbeddedServer, FolderUnusableError
+
+    server = EmbeddedServer(settings.data_dir)
+    try:
+        server.start()
+    except FolderUnusableError as fault:
+        raise data_dir_refused(settings, fault) from fault
+    try:
         how = "adopted" if server.adopted else "started"
         out.print(f"store: embedded server {how} on {settings.data_dir} (process {server.pid})")
-        yield server.url
+        yield _Store(server.url, server.watch)
+    finally:
+        server.stop()
 
 
 def _in_loop(work: Coroutine[None, None, None]) -> None:
@@ -108,21 +122,40 @@ class _Service:
         life_s = int(settings.token_life.total_seconds())
         self._demo_tokens = demo_tokens(shop, tokens, life_s) if settings.development else {}
 
-    async def serve(self, store_url: str) -> None:
-        """Check the store, then answer until a signal says stop."""
+    async def serve(self, store: _Store) -> None:
+        """Check the store, then answer until a signal says stop, or until a store that ended cannot be had back."""
         settings = self._settings
         try:
             connection = Connection(
-                store_url, connections=settings.store_connections, timeout_s=settings.store_timeout.total_seconds()
+                store.url, connections=settings.store_connections, timeout_s=settings.store_timeout.total_seconds()
             )
         except ValueError as fault:
-            fail(f"PANIER_REDIS_URL: {fault}")
+            fail(f"{variable('redis_url')}: {fault}, expected options that its kind of address has")
+        try:
+            app = await self._app_on(connection)
+            server = _Server(self._config(app), self._announce)
+            await _served(server, self._listener, store.watch)
+        finally:
+            await connection.close()
+
+    async def _app_on(self, connection: Connection) -> ASGIApp:
+        """Check the store and build the app on it; where that fails, the message names the setting."""
         try:
             await self._check(connection)
             await connection.load()
-            await _Server(self._config(await self._app(connection)), self._announce).serve([self._listener])
-        finally:
-            await connection.close()
+            return await self._app(connection)
+        except PanierError as fault:
+            if self._settings.redis_url is None:
+                raise
+            fail(self._store_refused(str(fault), access=isinstance(fault, StoreAccessError)))
+
+    def _store_refused(self, why: str, *, access: bool = False) -> str:
+        wanted = (
+            "`redis://:PASSWORD@HOST:PORT/DB` or `redis://USER:PASSWORD@HOST:PORT/DB`"
+            if access
+            else f"a Redis or Valkey server that answers at `{masked_url(self._settings.redis_url or '')}`"
+        )
+        return f"{variable('redis_url')}: {why.rstrip('.')}; expected {wanted}"
 
     async def _check(self, connection: Connection) -> None:
         findings = await check_server(connection)
@@ -183,6 +216,22 @@ class _Service:
         out.print(Text("Try it:", "bold"))
         token = self._demo_tokens[CallerKind.CUSTOMER]
         out.print(Text(curl_line(f"{address}{GRAPHQL_PATH}", token, demo_query(self._shop))))
+
+
+async def _served(
+    server: "_Server", listener: socket.socket, watch: Callable[[], Coroutine[None, None, None]] | None
+) -> None:
+    """Answer requests while something watches the store; ends with its fault where it gives up."""
+    watching = asyncio.create_task(watch()) if watch else None
+    if watching is not None:
+        watching.add_done_callback(lambda _: setattr(server, "should_exit", True))
+    try:
+        await server.serve([listener])
+    finally:
+        if watching is not None:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
 
 
 class _Server(uvicorn.Server):

@@ -9,7 +9,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from engine.cli.console import fail
-from engine.cli.secret import secret_of
+from engine.cli.secret import token_authority
 from engine.errors import did_you_mean, one_of
 from engine.settings import Duration, SettingsRefusedError, load_settings
 from engine.types import ChannelId, StoreId
@@ -40,7 +40,7 @@ def token(
     It is signed with PANIER_JWT_SECRET, or with --dev with the secret that `panier serve --dev` made.
     """
     from engine.service import Caller, CallerKind, Scope
-    from schema.auth import KeysError, TokenAuthority
+    from schema.auth import KeysError
 
     _one_of("--kind", kind, list(CallerKind))
     for word in scope or ():
@@ -59,11 +59,8 @@ def token(
     )
     life = _life(ttl) if ttl else settings.token_life
     try:
-        authority = TokenAuthority(
-            secret_of(settings), settings.jwt_jwks_file, issuer=settings.jwt_issuer, audience=settings.jwt_audience
-        )
-        typer.echo(authority.mint(caller, int(life.total_seconds())))
-    except (KeysError, OSError) as fault:
+        typer.echo(token_authority(settings).mint(caller, int(life.total_seconds())))
+    except (KeysError, SettingsRefusedError) as fault:
         fail(str(fault))
 
 
@@ -75,5 +72,9 @@ def _one_of(option: str, word: str, known: Sequence[str]) -> None:
 def _life(ttl: str) -> timedelta:
     try:
         return TypeAdapter[timedelta](Duration).validate_python(ttl)
-    except ValidationError:
-        fail(f"--ttl: `{ttl}` is wrong, expected a number and `ms`, `s`, `m`, `h` or `d`, such as `30m`")
+    except ValidationError as fault:
+        said = fault.errors()[0]["msg"].removeprefix("Value error, ")
+        wanted = (
+            said if said.startswith("expected ") else "expected a number and `ms`, `s`, `m`, `h` or `d`, such as `30m`"
+        )
+        fail(f"--ttl: `{ttl}` is wrong, {wanted}")

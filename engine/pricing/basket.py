@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.cart.model import QUANTITY_SCALE, Cart, DeliveryChoice, Facts, FeeChoice, LineItem
-from engine.money import ratio_of
+from engine.money import AMOUNT_MINOR_MAX, ratio_of
 from engine.pricing.evaluation import Alternative, Unavailable
 from engine.pricing.pricebook import Buyer, PriceList, UnitPrice
 from engine.pricing.shop import PIECE, Option, Product, Shop, Store, TaxRules
@@ -174,7 +174,7 @@ class _Joiner:
 
     def _priced(
         self, line: LineItem, product: Product, price_minor: int, price_list: PriceListId | None, *, tax_included: bool
-    ) -> BasketLine:
+    ) -> BasketLine | UnavailableLine:
         surcharge_minor = option_surcharge_minor(line.options, self.shop.options, self.store.currency)
         if line.label_price_minor is not None:
             # The pack is sold at what its label says, once for each pack scanned.
@@ -187,6 +187,8 @@ class _Joiner:
         else:
             units, unit_minor = line.quantity, price_minor + surcharge_minor
             unit_list_minor = unit_minor
+        if units * unit_minor > AMOUNT_MINOR_MAX:
+            return self._unavailable(line, product, Unavailable.TOO_LARGE)
         return BasketLine(
             id=line.id,
             product=product,

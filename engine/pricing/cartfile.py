@@ -4,7 +4,7 @@
 as one that a shopper filled, so both are priced by the same code.
 """
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,17 +16,19 @@ from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
 from engine.cart.commands import NewLine
-from engine.cart.model import Cart, CodeEntry, DeliveryChoice, Facts, FeeChoice, LineItem, Member, Role
+from engine.cart.model import QUANTITY_SCALE, Cart, CodeEntry, DeliveryChoice, Facts, FeeChoice, LineItem, Member, Role
 from engine.errors import Diagnostic, RefusedError, Span, UserError, UserErrorCode, one_of
-from engine.fields import Written, instant_ms
-from engine.money import parse_amount
+from engine.fields import YEARS, Written, instant_ms
+from engine.money import AMOUNT_MINOR_MAX, format_minor, parse_amount
 from engine.pricing.admission import (
     admit_codes,
     admit_context,
     admit_fees,
     admit_lines,
 )
-from engine.pricing.basket import ExplicitLine
+from engine.pricing.basket import Basket, ExplicitLine
+from engine.pricing.cartjson import JsonFaultError, read_json, shown, wanted_json
+from engine.pricing.evaluation import Unavailable
 from engine.pricing.requests import ContextRequest, FeeRequest, Limits, LineRequest
 from engine.pricing.shop import PIECE, Product, Shop, Store
 from engine.source import explained
@@ -41,21 +43,43 @@ _FILE_LIMITS = Limits(
     lines_max=10_000, lines_per_request_max=10_000, quantity_max=10_000_000, codes_max=1_000, fees_max=1_000
 )
 
+_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
+"""What GraphQL takes as a quantity; `Decimal` takes `1_0`, ` 3 ` and digits of other scripts too."""
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,19}")
+_WHOLE_MAX = 2**63 - 1
+
 
 def _read_number(value: Any) -> Any:
     """Take numbers as they were written: 0.1 is a tenth, and true is no number."""
     if isinstance(value, bool):
         raise ValueError("not_a_number: true and false are no numbers; help: write a number")  # noqa: TRY004 - pydantic reads these
-    return str(value) if isinstance(value, int | float | Decimal) else value
+    if isinstance(value, str) and not _PLAIN_NUMBER.fullmatch(value):
+        raise ValueError(f"not_a_number: {shown(value)} is not a plain number; help: write it like 3 or 0.745")
+    if isinstance(value, str | int | float | Decimal):
+        return str(value)
+    raise ValueError(f"not_a_number: {shown(value)} is no number; help: write a number")
+
+
+def _read_whole(value: Any) -> int:
+    """Read a whole number, in digits as YAML brings it or as a number."""
+    digits = isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)
+    integral = isinstance(value, float | Decimal) and 0 <= value <= _WHOLE_MAX and value == int(value)
+    whole = int(value) if digits or integral else value
+    if isinstance(whole, bool) or not isinstance(whole, int) or not 0 <= whole <= _WHOLE_MAX:
+        raise ValueError(f"not_a_whole_number: {shown(value)} is not a whole number from 0; help: write it like 3")
+    return whole
 
 
 def _read_moment(value: Any) -> datetime:
     try:
-        return datetime.fromisoformat(str(value))
+        moment = datetime.fromisoformat(str(value))
     except ValueError:
         raise ValueError(
-            f"invalid_instant: `{value}` is not a date and time; help: write it like 2026-10-01T20:00+02:00"
+            f"invalid_instant: {shown(value)} is not a date and time; help: write it like 2026-10-01T20:00+02:00"
         ) from None
+    if moment.year not in YEARS:
+        raise ValueError(f"invalid_instant: the year {moment.year} is outside {YEARS.start} to {YEARS.stop - 1}")
+    return moment
 
 
 Number = Annotated[
@@ -64,6 +88,7 @@ Number = Annotated[
     Field(max_digits=24),
     WithJsonSchema({"type": ["number", "string"], "description": "A number, or a decimal in quotes."}),
 ]
+Whole = Annotated[int, BeforeValidator(_read_whole), WithJsonSchema({"type": "integer", "minimum": 0})]
 Moment = Annotated[datetime, BeforeValidator(_read_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 """A date and time; without an offset it is the time of the cart's store."""
 
@@ -114,14 +139,14 @@ class CustomerDocument(Written):
     tier: str | None = None
     segments: tuple[str, ...] | None = None
     first_order: Moment | None = None
-    points: int | None = None
+    points: Whole | None = None
 
 
 class FeeDocument(Written):
     """A fee that the shopper chose."""
 
     fee: str
-    quantity: int = 1
+    quantity: Whole = 1
 
 
 class CartDocument(Written):
@@ -159,19 +184,13 @@ def parse_cart_line(text: str, file: str, number: int) -> CartDocument | list[Di
     if len(text) > LINE_BYTES_MAX:
         return [_fault(file, number, 1, "cart_too_large", f"the cart takes more than {LINE_BYTES_MAX} characters")]
     try:
-        value = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
-    except json.JSONDecodeError as fault:
-        return [_fault(file, number, fault.colno, "json_syntax", f"not readable as JSON: {fault.msg.lower()}")]
-    except (ValueError, RecursionError) as fault:
-        return [_fault(file, number, 1, "json_syntax", f"not readable as JSON: {fault}")]
-    try:
+        # Editors put a mark at the beginning of a file.
+        value = read_json(text.removeprefix("\ufeff") if number == 1 else text)
         return CartDocument.model_validate(value)
+    except JsonFaultError as fault:
+        return [_fault(file, number, fault.column, fault.code, message, fault.repair) for message in fault.messages]
     except ValidationError as fault:
         return [_explained(file, number, error) for error in fault.errors(include_url=False)]
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number")
 
 
 def _explained(file: str, number: int, error: ErrorDetails) -> Diagnostic:
@@ -180,6 +199,8 @@ def _explained(file: str, number: int, error: ErrorDetails) -> Diagnostic:
         code, message, repair = "unknown_field", "this is not a field of a cart", ""
     elif error["type"] == "missing":
         code, message, repair = "missing_field", "this field is missing", ""
+    elif wanted := wanted_json(error):
+        code, message, repair = "invalid_value", f"expected {wanted}, found {shown(error['input'])}", ""
     else:
         code, message, repair = explained(error)
     return _fault(file, number, 1, code, f"{path}: {message}" if path else message, repair)
@@ -199,6 +220,35 @@ def read_cart(document: CartDocument, shop: Shop, default_codes: Sequence[str] =
     if reader.errors:
         raise RefusedError(tuple(reader.errors))
     return CartToPrice(document.id or "", cart, reader.explicit)
+
+
+def amounts_too_large(basket: Basket) -> tuple[UserError, ...]:
+    """Return a fault for each line and fee whose amount is larger than any that sums are sure to hold.
+
+    Only a basket knows what a line comes to: its price may stand in the catalogue and depend on the instant.
+    """
+    large = [
+        f"{_how_much(line.product, line.quantity)} of `{line.product.sku}` come"
+        for line in basket.unavailable
+        if line.reason is Unavailable.TOO_LARGE
+    ]
+    large += [
+        f"{fee.quantity} of `{fee.fee}` come"
+        for fee in basket.fees
+        if fee.unit_minor is not None and fee.quantity * fee.unit_minor > AMOUNT_MINOR_MAX
+    ]
+    most = format_minor(AMOUNT_MINOR_MAX, basket.currency)
+    return tuple(
+        UserError(UserErrorCode.INVALID_QUANTITY, f"{what} to more than {most}, the largest amount that is priced")
+        for what in large
+    )
+
+
+def _how_much(product: Product, quantity: int) -> str:
+    if not product.measured:
+        return str(quantity)
+    whole, thousandths = divmod(quantity, QUANTITY_SCALE)
+    return f"{whole}.{thousandths:03} {product.unit}"
 
 
 class _Reader:

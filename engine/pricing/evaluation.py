@@ -79,6 +79,8 @@ class Unavailable(StrEnum):
     NO_PRICE = "no_price"
     UNKNOWN_PRODUCT = "unknown_product"
     OTHER_CURRENCY = "other_currency"
+    TOO_LARGE = "too_large"
+    """The line would cost more than an amount can be: kept out, so that no sum leaves 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import orjson
 
 from engine.errors import Diagnostic, FilesRefusedError, Severity, Span, in_order
 from engine.pricing.load_catalogue import Catalogue, Progress, read_customers, read_prices, read_products
-from engine.pricing.load_files import Folder, Report
+from engine.pricing.load_files import Folder, Report, misnamed_files
 from engine.pricing.load_places import (
     Places,
     channels_of,
@@ -47,7 +47,7 @@ def load_shop(folder: Path, progress: Progress | None = None) -> Shop:
         message = f"`{folder}` is not a folder"
         refuse(folder, [Diagnostic("missing_folder", message, Span(str(folder), 1, 1), "name a shop folder")])
     with _collector_paused():
-        shop = _read(Folder(folder, report), progress or _silent)
+        shop = _read(Folder(folder, report, misnamed_files(folder, report)), progress or _silent)
     if shop is None or any(fault.severity is Severity.ERROR for fault in report.diagnostics):
         refuse(folder, report.diagnostics)
     return replace(shop, version=version_of(shop))
@@ -98,11 +98,11 @@ def _read(folder: Folder, progress: Progress) -> Shop | None:
     check_label_currencies(places.labels, places.stores)
     price_lists = price_lists_of(places)
     catalogue = read_products(folder, places, layouts, progress)
-    prices = read_prices(folder, places, price_lists, catalogue.products if catalogue else None, progress)
+    prices = read_prices(folder, places, price_lists, catalogue, progress)
     customers = read_customers(folder, _default_zone(places), progress)
     if catalogue is not None:
         _check_rates(places, catalogue)
-    if places.shop is None or catalogue is None:
+    if places.shop is None or places.shop.wrong or catalogue is None:
         return None
     model = places.shop.model
     return Shop(

@@ -5,7 +5,7 @@ fault.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from sys import intern
@@ -16,12 +16,12 @@ from engine.errors import Diagnostic, Span
 from engine.fields import read_local_instant
 from engine.money import parse_amount
 from engine.pricing.barcodes import BarcodeError, canonical_gtin
+from engine.pricing.load_csv import Row
 from engine.pricing.load_files import Folder, Report
 from engine.pricing.load_models import ID_HELP, is_id
 from engine.pricing.load_places import CORE_RANGE, Places
 from engine.pricing.pricebook import PriceBook, PriceList
 from engine.pricing.shop import PIECE, Alternate, LabelLayout, Product
-from engine.source import Row
 from engine.types import CustomerId, InstantMs, PriceListId, Sku
 
 Progress = Callable[[str, int, int], None]
@@ -58,6 +58,8 @@ class Catalogue:
     products: dict[Sku, Product] = field(default_factory=dict)
     by_gtin: dict[str, Sku] = field(default_factory=dict)
     by_label_item: dict[str, Sku] = field(default_factory=dict)
+    named: Collection[str] | None = None
+    """Every SKU that a row has, be it faulty or not; None where the file could not be read to its end."""
     tax_categories: dict[str, str] = field(default_factory=dict)
     """Each tax category that is used, with the first place that uses it."""
 
@@ -67,13 +69,17 @@ def read_products(
 ) -> Catalogue | None:
     """Read ``products.csv``; None where the file as a whole could not be read."""
     file = "products.csv"
-    rows = folder.rows(file, _NEEDED, None)
-    if rows is None:
+    table = folder.rows(file, _NEEDED, None)
+    if table is None:
         return None
-    if not rows:
+    rows = table.rows
+    if not rows and not table.stray:
         message, help_ = f"`{file}` has no products", "add a line for each product"
         folder.report.add(Diagnostic("empty_catalogue", message, Span(file, 1, 1), help_))
-    reader = _ProductReader(folder.report, places, layouts, {row.cells["sku"]: row for row in reversed(rows)})
+    first_rows = {row.cells["sku"]: row for row in reversed(rows)}
+    # Of a row with a cell too many, any cell may be the SKU.
+    named = first_rows | dict.fromkeys(table.stray) if table.complete else None
+    reader = _ProductReader(folder.report, places, layouts, first_rows, Catalogue(named=named))
     for done, row in enumerate(rows, 1):
         reader.read(row)
         if done % PROGRESS_ROWS == 0 or done == len(rows):
@@ -85,12 +91,17 @@ class _ProductReader:
     """Reads product rows, each against everything else that the folder declares."""
 
     def __init__(
-        self, report: Report, places: Places, layouts: Sequence[LabelLayout], first_rows: Mapping[str, Row]
+        self,
+        report: Report,
+        places: Places,
+        layouts: Sequence[LabelLayout],
+        first_rows: Mapping[str, Row],
+        catalogue: Catalogue,
     ) -> None:
         self.report = report
         self.places = places
         self.first_rows = first_rows
-        self.catalogue = Catalogue()
+        self.catalogue = catalogue
         self.tax_categories = places.tax_categories()
         self.label_lengths = {layout.item[1] - layout.item[0] for layout in layouts}
         self.tag_sets: dict[str, frozenset[str]] = {"": _NO_TAGS}
@@ -99,20 +110,22 @@ class _ProductReader:
 
     def read(self, row: Row) -> None:
         """Read one row into the catalogue."""
-        cells = row.cells
-        sku = Sku(cells["sku"])
+        sku = Sku(row.cells["sku"])
         if not is_id(sku):
             self.fault(row, "invalid_id", "sku", f"`{sku[:70]}` is not an id", ID_HELP)
-            return
         first = self.first_rows[sku]
-        if first is not row:
-            message = f"the SKU `{sku}` is there twice, first on line {first.line}"
-            self.fault(row, "duplicate_sku", "sku", message, "keep one of the two")
+        if first is row:
+            self.read_gtin(row, sku)
+            self.read_label_item(row, sku)
+            self.catalogue.products[sku] = self.product(row, sku)
             return
-        get = cells.get
-        self.read_gtin(row, sku)
-        self.read_label_item(row, sku)
-        self.catalogue.products[sku] = Product(
+        message = f"the SKU `{sku}` is there twice, first on line {first.line}"
+        self.fault(row, "duplicate_sku", "sku", message, "keep one of the two")
+        self.product(row, sku)  # for its faults
+
+    def product(self, row: Row, sku: Sku) -> Product:
+        cells, get = row.cells, row.cells.get
+        return Product(
             sku=sku,
             name=self.name(row),
             category=self.category(row),
@@ -232,8 +245,8 @@ class _ProductReader:
     def check_alternate(self, row: Row, sku: Sku, column: str, other: Sku) -> None:
         if other == sku:
             self.fault(row, "own_alternate", column, f"`{sku}` names itself", "take it out")
-        elif other not in self.first_rows:
-            help_ = self.report.nearest(other, self.first_rows, "add the product, or take it out")
+        elif self.catalogue.named is not None and other not in self.catalogue.named:
+            help_ = self.report.nearest(other, self.catalogue.named, "add the product, or take it out")
             self.fault(row, "unknown_sku", column, f"`{other[:70]}` is not a product", help_)
 
     def fault(self, row: Row, code: str, column: str, message: str, help_: str) -> None:
@@ -247,13 +260,14 @@ def read_prices(
     folder: Folder,
     places: Places,
     price_lists: Mapping[str, PriceList],
-    products: Mapping[Sku, Product] | None,
+    catalogue: Catalogue | None,
     progress: Progress,
 ) -> PriceBook:
     """Read ``prices.csv`` into a price book; rows with a fault are left out."""
     file = "prices.csv"
-    rows = folder.rows(file, ("price_list", "sku", "amount"), ("from_quantity",)) or []
-    reader = _PriceReader(folder.report, places, price_lists, products)
+    table = folder.rows(file, ("price_list", "sku", "amount"), ("from_quantity",))
+    rows = table.rows if table else ()
+    reader = _PriceReader(folder.report, places, price_lists, catalogue or Catalogue())
     for done, row in enumerate(rows, 1):
         reader.read(row)
         if done % PROGRESS_ROWS == 0 or done == len(rows):
@@ -270,23 +284,22 @@ class _PriceReader:
         report: Report,
         places: Places,
         price_lists: Mapping[str, PriceList],
-        products: Mapping[Sku, Product] | None,
+        catalogue: Catalogue,
     ) -> None:
         self.report = report
         self.places = places
         self.price_lists = price_lists
-        self.products = products
+        self.products = catalogue.products
+        self.named = catalogue.named
         self.found: dict[Sku, dict[PriceListId, list[tuple[int, int, Row]]]] = {}
 
     def read(self, row: Row) -> None:
         """Read one row."""
         price_list = self.price_list(row)
         product = self.product(row)
-        if price_list is None or product is None:
-            return
-        amount_minor = self.amount_minor(row, price_list)
+        amount_minor = self.amount_minor(row, price_list) if price_list is not None else None
         quantity = self.from_quantity(row, product)
-        if amount_minor is not None and quantity is not None:
+        if price_list is not None and product is not None and amount_minor is not None and quantity is not None:
             of_sku = self.found.setdefault(product.sku, {})
             of_sku.setdefault(price_list.id, []).append((quantity, amount_minor, row))
 
@@ -298,12 +311,10 @@ class _PriceReader:
         return price_list
 
     def product(self, row: Row) -> Product | None:
-        if self.products is None:
-            return None
         sku = row.cells["sku"]
         product = self.products.get(Sku(sku))
-        if product is None:
-            help_ = self.report.nearest(sku, self.products, "add it to `products.csv`")
+        if product is None and self.named is not None and sku not in self.named:
+            help_ = self.report.nearest(sku, self.named, "add it to `products.csv`")
             self.fault(row, "unknown_sku", "sku", f"`{sku[:70]}` is not a product", help_)
         return product
 
@@ -320,16 +331,17 @@ class _PriceReader:
             return None
         return amount_minor
 
-    def from_quantity(self, row: Row, product: Product) -> int | None:
+    def from_quantity(self, row: Row, product: Product | None) -> int | None:
         text = row.cells.get("from_quantity")
         if not text:
             return 1  # the smallest there is: one piece, or one thousandth
         match = _QUANTITY.fullmatch(text)
         decimals = (match[2] or "").rstrip("0") if match else ""
-        if match is None or len(decimals) > (3 if product.measured else 0):
-            expected = "at most 3 decimals" if product.measured else "no decimals, for it is sold by the piece"
+        measured = product is None or product.measured
+        if match is None or len(decimals) > (3 if measured else 0):
+            expected = "at most 3 decimals" if measured else "no decimals, for it is sold by the piece"
             self.fault(
-                row, "invalid_quantity", "from_quantity", f"`{text[:40]}` is not a quantity of `{product.sku}`",
+                row, "invalid_quantity", "from_quantity", f"`{text[:40]}` is not a quantity of `{row.cells['sku']}`",
                 f"write a number with {expected}",
             )  # fmt: skip
             return None
@@ -338,7 +350,7 @@ class _PriceReader:
             help_ = f"write a quantity above 0 and at most {FROM_QUANTITY_MAX}"
             self.fault(row, "invalid_quantity", "from_quantity", f"`{text}` is out of bounds", help_)
             return None
-        return thousandths if product.measured else thousandths // QUANTITY_SCALE
+        return thousandths if measured else thousandths // QUANTITY_SCALE
 
     def breaks(self) -> dict[Sku, dict[PriceListId, tuple[tuple[int, ...], tuple[int, ...]]]]:
         """Return what was found as the price book keeps it, and note prices that are there twice."""
@@ -370,7 +382,8 @@ class _PriceReader:
 def read_customers(folder: Folder, zone: ZoneInfo, progress: Progress) -> dict[CustomerId, Facts]:
     """Read ``customers.csv``, if there is one; dates are in `zone`, the default store's."""
     file = "customers.csv"
-    rows = folder.rows(file, ("id",), ("tier", "segments", "first_order", "points"), needed=False) or []
+    table = folder.rows(file, ("id",), ("tier", "segments", "first_order", "points"), needed=False)
+    rows = table.rows if table else ()
     customers: dict[CustomerId, Facts] = {}
     lines: dict[str, int] = {}
     segments: dict[str, frozenset[str]] = {}

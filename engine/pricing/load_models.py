@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from engine.errors import did_you_mean
-from engine.fields import Amounts, Label, TimeZone, When, Written
+from engine.fields import Label, TimeZone, When, Written, one_text, read_amounts
 from engine.money import parse_rate_ppm
 from engine.types import Currency
 
@@ -76,10 +76,8 @@ def _code_repair(text: str, codes: frozenset[str], otherwise: str) -> str:
     return did_you_mean(text, {text.upper()}) if text.upper() in codes else otherwise
 
 
-def _check_amount_currencies(amounts: Mapping[Currency, int]) -> Mapping[Currency, int]:
-    for currency in amounts:
-        _check_currency(currency)
-    return amounts
+def _read_money(value: Any) -> Mapping[Currency, int]:
+    return read_amounts(value, _check_currency)
 
 
 def _check_locale(text: str) -> str:
@@ -96,7 +94,7 @@ def _check_text(text: str) -> str:
 
 def _read_rate(value: Any) -> int:
     try:
-        return parse_rate_ppm(str(value))
+        return parse_rate_ppm(one_text(value))
     except ValueError as fault:
         raise ValueError(f"invalid_rate: {fault}; help: write it like 8.875%") from None
 
@@ -107,7 +105,7 @@ Country = Annotated[str, AfterValidator(_check_country)]
 Locale = Annotated[str, AfterValidator(_check_locale)]
 Text = Annotated[str, AfterValidator(_check_text)]
 RatePpm = Annotated[int, BeforeValidator(_read_rate)]
-Money = Annotated[Amounts, AfterValidator(_check_amount_currencies)]
+Money = Annotated[Mapping[Currency, int], BeforeValidator(_read_money)]
 Whole = Annotated[int, Field(ge=0)]
 
 

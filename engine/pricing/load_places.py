@@ -61,13 +61,13 @@ class Places:
 
     def tax_categories(self) -> frozenset[str] | None:
         """Return every category that has a rate somewhere; None where ``tax.yaml`` has faults of its own."""
-        if self.taxes.ids is None or len(self.taxes.entries) < len(self.taxes.ids):
+        if not self.taxes.complete():
             return None
         return frozenset(category for rules in self.taxes.models() for category in rules.rates)
 
     def store_groups(self) -> frozenset[str] | None:
         """Return every group that a store is in; None where ``stores.yaml`` has faults of its own."""
-        if self.stores.ids is None or len(self.stores.entries) < len(self.stores.ids):
+        if not self.stores.complete():
             return None
         return frozenset(group for store in self.stores.models() for group in store.groups)
 
@@ -92,20 +92,20 @@ def check_places(places: Places) -> None:
     """Note every mention of something that is nowhere declared, and what contradicts itself."""
     _check_shop(places)
     _check_labels(places)
-    for channel in places.channels.entries.values():
+    for channel in places.channels.all():
         if channel.model.store is not None:
             places.stores.check(channel, channel.model.store, "store")
-    for store in places.stores.entries.values():
+    for store in places.stores.all():
         _check_country(store, places)
-    for country, tax in places.taxes.entries.items():
-        _check_tax(country, tax)
-    for range_ in places.ranges.entries.values():
+    for tax in places.taxes.all():
+        _check_tax(tax)
+    for range_ in places.ranges.all():
         _check_range(range_, places)
-    for method in places.delivery.entries.values():
+    for method in places.delivery.all():
         _check_method(method, places)
-    for fee in places.fees.entries.values():
+    for fee in places.fees.all():
         _check_fee(fee, places)
-    for option in places.options.entries.values():
+    for option in places.options.all():
         _check_option(option)
 
 
@@ -122,7 +122,7 @@ def _check_shop(places: Places) -> None:
 
 def _check_labels(places: Places) -> None:
     """Note texts in a locale that the shop does not serve: nobody would ever read them."""
-    if places.shop is None:
+    if places.shop is None or "locales" in places.shop.wrong:
         return
     served = {*places.shop.model.locales, *(locale.partition("-")[0] for locale in places.shop.model.locales), ""}
     labelled: list[Section[Labelled]] = [
@@ -133,7 +133,7 @@ def _check_labels(places: Places) -> None:
         places.options,
     ]
     for section in labelled:
-        for entry in section.entries.values():
+        for entry in section.all():
             for locale in entry.model.label.keys() - served:
                 help_ = entry.report.nearest(locale, served - {""}, "add it to `locales` in `shop.yaml`")
                 entry.key_fault(
@@ -148,15 +148,15 @@ def _check_country(store: Entry[StoreModel], places: Places) -> None:
         store.fault("country_without_tax", message, "country", help=f"add `{country}:` to `tax.yaml`")
 
 
-def _check_tax(country: str, tax: Entry[TaxModel]) -> None:
-    if country not in COUNTRIES:
+def _check_tax(tax: Entry[TaxModel]) -> None:
+    if tax.id is not None and tax.id not in COUNTRIES:
         span = tax.node.span
         help_ = "write two capital letters such as FR"
-        tax.report.add(tax.source.diagnostic("invalid_country", f"`{country}` is not a country", span, help_))
+        tax.report.add(tax.source.diagnostic("invalid_country", f"`{tax.id}` is not a country", span, help_))
     category = tax.model.delivery
-    if category != TAX_LIKE_GOODS and category not in tax.model.rates:
+    if category != TAX_LIKE_GOODS and category not in tax.model.rates and "rates" not in tax.wrong:
         help_ = tax.report.nearest(category, tax.model.rates, f"give it a rate, or write `{TAX_LIKE_GOODS}`")
-        tax.fault("unknown_tax_category", f"`{category}` has no rate in `{country}`", "delivery", help=help_)
+        tax.fault("unknown_tax_category", f"`{category}` has no rate in `{tax.id}`", "delivery", help=help_)
 
 
 def _check_range(range_: Entry[RangeModel], places: Places) -> None:
@@ -171,7 +171,7 @@ def _check_method(method: Entry[DeliveryModel], places: Places) -> None:
     places.channels.check_all(method, method.model.channels, "channels")
     for index, fee in enumerate(method.model.fees):
         for place, slot in enumerate(fee.slots):
-            if slot not in method.model.slots:
+            if slot not in method.model.slots and "slots" not in method.wrong:
                 help_ = method.report.nearest(
                     slot, frozenset(method.model.slots), "declare it in `slots:` of the method"
                 )
@@ -188,6 +188,8 @@ def _check_fee(fee: Entry[FeeModel], places: Places) -> None:
 
 
 def _check_option(option: Entry[OptionModel]) -> None:
+    if option.wrong & {"values", "text"}:
+        return
     if (option.model.values is None) == (option.model.text is None):
         message = f"`{option.model.id}` must have either `values` or `text`"
         option.fault("invalid_option", message, "id", help="name the values, or allow a text, not both")
@@ -269,7 +271,7 @@ def price_lists_of(places: Places) -> Mapping[str, PriceList]:
     """Build the price lists by id, and note what they mention that is not there."""
     groups = places.store_groups()
     lists = {}
-    for id_, entry in places.price_lists.entries.items():
+    for entry in places.price_lists.all():
         model = entry.model
         places.channels.check_all(entry, model.channels, "channels")
         places.stores.check_all(entry, model.stores, "stores")
@@ -279,8 +281,10 @@ def price_lists_of(places: Places) -> Mapping[str, PriceList]:
                 message = f"`{group}` is not a group of stores"
                 entry.fault("unknown_store_group", message, "store_groups", index, help=help_)
         from_ms, until_ms = _period(entry)
-        lists[id_] = PriceList(
-            id=PriceListId(id_),
+        if entry.wrong:
+            continue
+        lists[model.id] = PriceList(
+            id=PriceListId(model.id),
             currency=model.currency,
             tax_included=model.tax == "included",
             channels=_channel_ids(model.channels) or frozenset(),
@@ -300,7 +304,8 @@ def _period(entry: Entry[PriceListModel]) -> tuple[InstantMs | None, InstantMs |
     model, zone = entry.model, ZoneInfo(entry.model.timezone)
     from_ms = model.from_.starts_ms(zone) if model.from_ else None
     until_ms = model.until.ends_ms(zone) if model.until else None
-    if from_ms is not None and until_ms is not None and from_ms >= until_ms:
+    # As written: on the night when the clocks skip an hour, a list may begin and end at the same instant.
+    if model.from_ and model.until and model.from_.starts_local() >= model.until.ends_local():
         message = f"`{model.until}` is not after `{model.from_}`: this list would never hold"
         entry.fault("empty_period", message, "until", help="swap the two, or write a later end")
     return from_ms, until_ms
@@ -311,7 +316,7 @@ def layouts_of(entries: Iterable[Entry[LabelModel]]) -> tuple[LabelLayout, ...]:
     layouts = []
     taken: dict[str, int] = {}
     for entry in entries:
-        for index, prefix in enumerate(entry.model.prefixes):
+        for index, prefix in enumerate(() if "prefixes" in entry.wrong else entry.model.prefixes):
             _check_prefix(entry, index, prefix, taken)
         layout = _layout(entry)
         if layout is not None:
@@ -339,6 +344,8 @@ def _layout(entry: Entry[LabelModel]) -> LabelLayout | None:
             "pattern",
             help=f"write {LABEL_LENGTH} characters like PPIIIIIVVVVVC: PP, a run of I, a run of V, C last; X ignored",
         )
+        return None
+    if entry.wrong:
         return None
     _check_value(entry, match)
     item, value = ("first", "second") if match["first"][0] == "I" else ("second", "first")
@@ -369,7 +376,7 @@ def _check_value(entry: Entry[LabelModel], match: re.Match[str]) -> None:
 def check_label_currencies(labels: Iterable[Entry[LabelModel]], stores: Section[StoreModel]) -> None:
     """Note labels whose prices no store could take."""
     currencies = {store.currency for store in stores.models()}
-    for entry in labels if currencies else ():
+    for entry in labels if currencies and stores.complete() else ():
         if entry.model.currency is not None and entry.model.currency not in currencies:
             message = f"no store sells in `{entry.model.currency}`"
             entry.fault("unused_currency", message, "currency", help="write the currency of a store")

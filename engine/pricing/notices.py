@@ -24,6 +24,7 @@ class NoticeCode(StrEnum):
     NO_PRICE = "NO_PRICE"
     UNKNOWN_PRODUCT = "UNKNOWN_PRODUCT"
     OTHER_CURRENCY = "OTHER_CURRENCY"
+    TOO_LARGE = "TOO_LARGE"
     DELIVERY_UNAVAILABLE = "DELIVERY_UNAVAILABLE"
     FEE_UNAVAILABLE = "FEE_UNAVAILABLE"
     CODE_UNKNOWN = "CODE_UNKNOWN"
@@ -76,6 +77,7 @@ _WHY = {
     Unavailable.NOT_SOLD_HERE: (NoticeCode.NOT_SOLD_HERE, "is not sold in this channel or store"),
     Unavailable.NO_PRICE: (NoticeCode.NO_PRICE, "has no price here at present"),
     Unavailable.UNKNOWN_PRODUCT: (NoticeCode.UNKNOWN_PRODUCT, "is no longer in the catalogue"),
+    Unavailable.TOO_LARGE: (NoticeCode.TOO_LARGE, "would cost more than a cart can hold: take fewer"),
     Unavailable.OTHER_CURRENCY: (NoticeCode.OTHER_CURRENCY, "carries a label price in another currency"),
 }
 

@@ -1,22 +1,45 @@
-"""Checks across rule files, and against the shop that they are written for."""
+"""Rule files read promotion by promotion, and checked with each other and against the shop they are written for."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from engine.errors import Diagnostic, Severity, did_you_mean, one_of
+from engine.money import Rounding
 from engine.pricing.shop import Shop
-from engine.rules.model import Lane, Promotion, RuleFile
+from engine.rules.model import DEFAULT_LANES, Example, Lane, Promotion, RuleFile
 from engine.rules.selectors import Selector
-from engine.source import Node, Source
+from engine.source import Node, Source, parse_yaml, validate, validate_parts, what_is_right
+
+_STAND_INS = {"id": "x", "give": {"order_percent_off": {"percent": "1%"}}}
+_GOODS, _DELIVERY = "goods", "delivery"
+_KINDS = {**dict.fromkeys(("price", "item", "bundle", "order"), _GOODS), "shipping": _DELIVERY}
+"""What the lanes that everybody has are for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedPromotion:
+    """A promotion that was read; of a faulty one what is right of it, with stand-ins for the keys in `wrong`."""
+
+    model: Promotion
+    path: tuple[str | int, ...]
+    wrong: frozenset[str]
+    examples: Mapping[int, Example]
+    """Those that can run: none where the promotion itself is not what its author meant."""
+
+    def has(self, key: str) -> bool:
+        """Say whether `key` is as its author wrote it."""
+        return key not in self.wrong
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """A rule file with its text, its nodes and its model."""
+    """A rule file with its text, its nodes, and what of it fits the model."""
 
     source: Source
     node: Node
-    model: RuleFile
+    head: RuleFile
+    """The file without its promotions."""
+    promotions: tuple[ParsedPromotion, ...]
 
     def fault(
         self,
@@ -30,51 +53,179 @@ class ParsedFile:
         return self.source.diagnostic(code, message, self.node.place_of(path), repair, severity)
 
 
-def check_together(files: Iterable[ParsedFile]) -> Iterator[Diagnostic]:
-    """Find what is only wrong across files: the same id twice, lanes or rounding said twice, an unknown lane."""
+def parse_rule_file(source: Source) -> tuple[ParsedFile | None, list[Diagnostic]]:
+    """Read a file, each promotion for itself: a fault in one says nothing of the others. None where it is no YAML."""
+    node, faults = parse_yaml(source)
+    if node is None:
+        return None, faults
+    listed = node.child("promotions")
+    if not isinstance(node.value, dict) or (listed is not None and not isinstance(listed.value, list)):
+        _, more = validate(RuleFile, node, source)
+        return ParsedFile(source, node, RuleFile(), ()), faults + more
+    outside = replace(node, value={key: value for key, value in node.value.items() if key != "promotions"})
+    head, found = validate_parts(RuleFile, outside, source)
+    faults += [fault for _, fault in found]
+    if head is None:
+        head = what_is_right(RuleFile, outside, {str(path[0]) for path, _ in found if path}, {}) or RuleFile()
+    promotions = []
+    for place, each in enumerate(listed.value if listed is not None else ()):
+        assert isinstance(each, Node)  # noqa: S101 - for the type checker
+        promotion, more = _parse_promotion(each, ("promotions", place), source)
+        faults += more
+        promotions += [promotion] if promotion is not None else []
+    return ParsedFile(source, node, head, tuple(promotions)), faults
+
+
+def _parse_promotion(
+    node: Node, path: tuple[str | int, ...], source: Source
+) -> tuple[ParsedPromotion | None, list[Diagnostic]]:
+    model, found = validate_parts(Promotion, node, source)
+    faults = [fault for _, fault in found]
+    if model is not None and node.sound():
+        return ParsedPromotion(model, path, frozenset(), dict(enumerate(model.examples))), faults
+    children = node.value if isinstance(node.value, dict) else {}
+    unsound = {key for key, child in children.items() if not child.sound()}
+    wrong = frozenset(unsound | {str(where[0]) for where, _ in found if where})
+    if model is None:
+        model = what_is_right(Promotion, node, wrong, _STAND_INS)
+    if model is None:
+        return None, faults
+    examples = {}
+    if wrong == {"examples"} and isinstance(children["examples"].value, list):
+        for number, each in enumerate(children["examples"].value):
+            example = validate(Example, each, source)[0] if each.sound() else None
+            if example is not None:
+                examples[number] = example
+    return ParsedPromotion(model, path, wrong, examples), faults
+
+
+def check_together(files: Sequence[ParsedFile], *, all_read: bool) -> Iterator[Diagnostic]:
+    """Find what is only wrong across files: the same id twice, lanes or rounding said twice, an unknown lane.
+
+    With a file that could not be read, a lane may be one of that file.
+    """
     ids: dict[str, str] = {}
     said: dict[str, str] = {}
-    listed = list(files)
-    lanes = [lane.name for lane in lanes_of(listed)]
-    for file in listed:
+    lanes = _known_lanes(files, all_read=all_read)
+    for file in files:
         for key in ("lanes", "rounding"):
-            if getattr(file.model, key) is not None:
+            if file.node.child(key) is not None:
                 if key in said:
                     yield file.fault(
                         "said_twice", f"`{key}` is also written in {said[key]}", (key,), "keep one of the two"
                     )
                 said.setdefault(key, file.source.name)
-        for position, promotion in enumerate(file.model.promotions):
-            path = ("promotions", position)
-            if promotion.id in ids:
-                message = f"promotion `{promotion.id}` is also written in {ids[promotion.id]}"
-                yield file.fault("duplicate_promotion", message, (*path, "id"), "give each promotion its own id")
-            ids.setdefault(promotion.id, f"{file.source.name}:{file.node.place_of((*path, 'id')).line}")
-            if promotion.lane_name() not in lanes:
-                name = promotion.lane_name()
-                help_ = did_you_mean(name, lanes, f"expected one of {one_of(lanes)}")
-                yield file.fault("unknown_lane", f"there is no lane `{name}`", (*path, "lane"), help_)
+        yield from _check_lanes(file)
+        yield from _check_ids(file, ids)
+        for promotion in file.promotions:
+            yield from _check_lane(file, promotion, lanes)
+
+
+def _check_lanes(file: ParsedFile) -> Iterator[Diagnostic]:
+    names = set()
+    for place, name in enumerate(_texts(file.node, "lanes", "name")):
+        if name in names:
+            message = f"lane `{name}` is written twice"
+            yield file.fault("duplicate_lane", message, ("lanes", place, "name"), "keep one of the two")
+        names.add(name or object())
+
+
+def _check_ids(file: ParsedFile, ids: dict[str, str]) -> Iterator[Diagnostic]:
+    for place, id_ in enumerate(_texts(file.node, "promotions", "id")):
+        path = ("promotions", place, "id")
+        if id_ and id_ in ids:
+            message = f"promotion `{id_}` is also written in {ids[id_]}"
+            yield file.fault("duplicate_promotion", message, path, "give each promotion its own id")
+        elif id_:
+            ids[id_] = f"{file.source.name}:{file.node.place_of(path).line}"
+
+
+def _check_lane(file: ParsedFile, promotion: ParsedPromotion, lanes: frozenset[str] | None) -> Iterator[Diagnostic]:
+    written, path = promotion.model.lane, (*promotion.path, "lane")
+    if lanes is None or not promotion.has("lane") or (written is None and not promotion.has("give")):
+        return
+    name, usual = promotion.model.lane_name(), promotion.model.benefit()
+    if name not in lanes:
+        help_ = did_you_mean(name, lanes, f"expected one of {one_of(list(lanes))}")
+        yield file.fault("unknown_lane", f"there is no lane `{name}`", path, help_)
+    elif written is not None and promotion.has("give") and usual.lane in lanes:
+        here, there = _KINDS.get(name), _KINDS.get(usual.lane)
+        if here and there and here != there:
+            message = f"`{usual.word}` is about {there}, and lane `{name}` is one for {here}"
+            help_ = f"leave `lane` out: it then runs in `{usual.lane}`"
+            yield file.fault("unusual_lane", message, path, help_, Severity.WARNING)
+
+
+def _texts(node: Node, key: str, inner: str) -> list[str | None]:
+    """Return a text of each entry of a list, None where there is none that is certain."""
+    listed = node.child(key)
+    entries = listed.value if listed is not None and isinstance(listed.value, list) else []
+    texts = (entry.child(inner) for entry in entries)
+    return [text.text() if text is not None else None for text in texts]
+
+
+def _known_lanes(files: Iterable[ParsedFile], *, all_read: bool) -> frozenset[str] | None:
+    """Return the names of the lanes, also of faulty ones; None where they cannot be told."""
+    written = [(file, lanes) for file in files if (lanes := file.node.child("lanes")) is not None]
+    if not written:
+        return frozenset(lane.name for lane in DEFAULT_LANES) if all_read else None
+    names = [name for file, _ in written for name in _texts(file.node, "lanes", "name")]
+    if not names or None in names or any(lanes.hole or lanes.doubtful for _, lanes in written):
+        return None
+    return frozenset(name for name in names if name is not None)
 
 
 def lanes_of(files: Iterable[ParsedFile]) -> tuple[Lane, ...]:
     """Return the lanes that the files define, else the default ones."""
-    from engine.rules.model import DEFAULT_LANES
-
-    return next((file.model.lanes for file in files if file.model.lanes is not None), DEFAULT_LANES)
+    return next((file.head.lanes for file in files if file.head.lanes is not None), DEFAULT_LANES)
 
 
-def check_against_shop(files: Iterable[ParsedFile], shop: Shop) -> Iterator[Diagnostic]:
+def roundings_of(files: Iterable[ParsedFile], *, all_read: bool) -> tuple[Rounding, ...]:
+    """Return the mode of rounding; every one that it may be, where that cannot be told."""
+    written = [(file.head.rounding, node) for file in files if (node := file.node.child("rounding")) is not None]
+    modes = {mode for mode, node in written if mode is not None and node.sound()}
+    if len(modes) == len(written) == 1:
+        return tuple(modes)
+    return (Rounding.HALF_UP,) if not written and all_read else tuple(Rounding)
+
+
+def check_against_shop(file: ParsedFile, promotion: ParsedPromotion, known: "Known") -> Iterator[Diagnostic]:
     """Find names that the shop does not know: channels and stores are errors, products and customers warnings.
 
     A product, category or segment may come later; a channel that does not exist is a typing error.
     """
-    known = _Known(shop)
-    for file in files:
-        for position, promotion in enumerate(file.model.promotions):
-            yield from _check_promotion(file, promotion, ("promotions", position), known)
+    model, path = promotion.model, promotion.path
+    yield from _check_promotion(file, model, path, known)
+    for locale in model.label.keys() - known.locales:
+        help_ = did_you_mean(locale, known.locales - {""}, f"the shop has {one_of(list(known.locales - {''}))}")
+        place = file.node.place_of_key((*path, "label", locale))
+        message = f"`{locale}` is not a locale of the shop: nobody reads this"
+        yield file.source.diagnostic("unknown_locale", message, place, help_, Severity.WARNING)
+    if promotion.has("give") and promotion.has("when") and promotion.has("stores"):
+        yield from _check_currencies(file, promotion, known)
 
 
-class _Known:
+def _check_currencies(file: ParsedFile, promotion: ParsedPromotion, known: "Known") -> Iterator[Diagnostic]:
+    """Warn where no store of the promotion sells in a currency in which all its amounts are stated."""
+    model = promotion.model
+    stores = [store for store in (model.stores or known.currencies) if store in known.currencies]
+    left = {known.currencies[store] for store in stores}
+    words = [("give", model.benefit()), *(("when", condition) for condition in model.conditions())]
+    for parent, word in words if left else ():
+        stated = word.currencies()
+        if stated is not None and not (left & stated):
+            sold = one_of(sorted({known.currencies[store] for store in stores}))
+            why = "its amounts share no currency"
+            if stated and not stated & {known.currencies[store] for store in stores}:
+                why = f"no store of it sells in {one_of(sorted(stated))}"
+            message = f"promotion `{model.id}` can never apply: {why}"
+            help_ = f"state each amount in {sold} too"
+            yield file.fault("unused_currency", message, (*promotion.path, parent, word.word), help_, Severity.WARNING)
+            return
+        left = left & stated if stated is not None else left
+
+
+class Known:
     """Every name that a rule may use, gathered once a load."""
 
     def __init__(self, shop: Shop) -> None:
@@ -83,6 +234,8 @@ class _Known:
         self.channels = {str(channel) for channel in shop.channels}
         self.stores = {str(store) for store in shop.stores}
         self.methods = set(shop.delivery_methods)
+        self.locales = {"", *shop.locales, *(locale.partition("-")[0] for locale in shop.locales)}
+        self.currencies = {str(store.id): store.currency for store in shop.stores.values()}
         self.skus = {str(sku) for sku in shop.products}
         self.categories = {path for product in products for path in product.categories()}
         self.tags = {tag for product in products for tag in product.tags}
@@ -98,13 +251,13 @@ class _Known:
 
 
 def _check_promotion(
-    file: ParsedFile, promotion: Promotion, path: tuple[str | int, ...], known: _Known
+    file: ParsedFile, promotion: Promotion, path: tuple[str | int, ...], known: Known
 ) -> Iterator[Diagnostic]:
     def unknown(
         what: str, words: Iterable[str] | None, names: set[str], *steps: str | int, severity: Severity
     ) -> Iterator[Diagnostic]:
         for place, word in enumerate(words or ()):
-            if word not in names:
+            if word not in names and not file.node.at((*path, *steps, place)).hole:
                 help_ = did_you_mean(
                     word, names, f"the shop has {one_of(list(names))}" if names else "the shop has none"
                 )
@@ -142,7 +295,7 @@ def _selectors(promotion: Promotion) -> Iterator[tuple[tuple[str | int, ...], Se
 def _check_selector(
     selector: Selector,
     steps: tuple[str | int, ...],
-    known: _Known,
+    known: Known,
     unknown: Callable[..., Iterator[Diagnostic]],
 ) -> Iterator[Diagnostic]:
     warning = Severity.WARNING

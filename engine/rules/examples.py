@@ -1,6 +1,6 @@
 """Examples are tests: the carts beside a promotion, priced with that promotion alone."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from engine.errors import Diagnostic, RefusedError
 from engine.money import Rounding, format_minor
@@ -8,11 +8,11 @@ from engine.pricing.basket import Basket, build_basket
 from engine.pricing.cartfile import read_cart
 from engine.pricing.evaluation import Outcome
 from engine.pricing.shop import Shop
-from engine.rules.check import ParsedFile
+from engine.rules.check import ParsedFile, ParsedPromotion
 from engine.rules.evaluate import evaluate
 from engine.rules.explain import sentence
-from engine.rules.model import Example, Lane, Promotion
-from engine.rules.ruleset import CompiledPromotion, compile_ruleset
+from engine.rules.model import Example, Lane
+from engine.rules.ruleset import CompiledPromotion, Ruleset, compile_ruleset
 from engine.types import InstantMs
 
 _ORDINARY_DAY_MS = InstantMs(1_767_265_200_000)
@@ -20,49 +20,57 @@ _ORDINARY_DAY_MS = InstantMs(1_767_265_200_000)
 
 
 def failed_examples(
-    files: Iterable[ParsedFile],
+    written: Sequence[tuple[ParsedFile, ParsedPromotion]],
     shop: Shop,
-    lanes: tuple[Lane, ...],
-    rounding: Rounding,
+    roundings: Sequence[Rounding],
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Iterator[Diagnostic]:
-    """Run every example; yield a diagnostic at each one that does not come out as expected."""
-    listed = list(files)
-    total = sum(len(promotion.examples) for file in listed for promotion in file.model.promotions)
+    """Run every example; yield a diagnostic at each one that does not come out as expected.
+
+    With several `roundings`, because which one holds cannot be told, at those that come out under none of them.
+    """
+    total = sum(len(promotion.examples) for _, promotion in written)
     done = 0
-    for file in listed:
-        for place, promotion in enumerate(file.model.promotions):
-            if not promotion.examples:
-                continue
-            alone = compile_ruleset([promotion], lanes, rounding)
-            for number, example in enumerate(promotion.examples):
-                path = ("promotions", place, "examples", number)
-                try:
-                    basket = _basket(example, promotion, alone.promotions[0], shop)
-                except RefusedError as refused:
-                    for error in refused.errors:
-                        yield file.fault("example_refused", error.message, (*path, *_steps(error.field)))
-                else:
-                    outcome = evaluate(basket, alone, every_outcome=True).outcomes[alone.promotions[0].id]
-                    for key, message in _mismatches(example, outcome, basket):
-                        yield file.fault(
-                            "example_failed",
-                            message,
-                            (*path, "expect", key),
-                            sentence(outcome, alone.promotions[0], basket),
-                        )
-                done += 1
-                if progress:
-                    progress("running examples", done, total)
+    for file, promotion in written:
+        # Alone in its lane, whatever the others are.
+        lanes = (Lane(name=promotion.model.lane_name()),)
+        alone = [compile_ruleset([promotion.model], lanes, rounding) for rounding in roundings]
+        for number, example in promotion.examples.items():
+            path = (*promotion.path, "examples", number)
+            found = [_faults(file, path, example, ruleset.promotions[0], ruleset, shop) for ruleset in alone]
+            yield from min(found, key=len)
+            done += 1
+            if progress:
+                progress("running examples", done, total)
 
 
-def _basket(example: Example, promotion: Promotion, compiled: CompiledPromotion, shop: Shop) -> Basket:
+def _faults(
+    file: ParsedFile,
+    path: tuple[str | int, ...],
+    example: Example,
+    promotion: CompiledPromotion,
+    ruleset: Ruleset,
+    shop: Shop,
+) -> list[Diagnostic]:
+    try:
+        basket = _basket(example, promotion, shop)
+    except RefusedError as refused:
+        return [file.fault("example_refused", error.message, (*path, *_steps(error.field))) for error in refused.errors]
+    outcome = evaluate(basket, ruleset, every_outcome=True).outcomes[promotion.id]
+    repair = sentence(outcome, promotion, basket)
+    return [
+        file.fault("example_failed", message, (*path, "expect", key), repair)
+        for key, message in _mismatches(example, outcome, basket)
+    ]
+
+
+def _basket(example: Example, promotion: CompiledPromotion, shop: Shop) -> Basket:
     """Build the example's basket; the codes of the promotion are entered unless the example names its own."""
-    read = read_cart(example, shop, default_codes=(promotion.codes or ())[:1])
+    read = read_cart(example, shop, default_codes=(promotion.written.codes or ())[:1])
     store = shop.store_of(read.cart.channel, read.cart.store)
     as_of_ms = example.at_ms(store.timezone)
     if as_of_ms is None:
-        window = compiled.window(store.timezone)
+        window = promotion.window(store.timezone)
         starts_ms = window.from_ms if window.from_ms is not None else _ORDINARY_DAY_MS
         opens_ms = window.opens_ms(starts_ms)
         as_of_ms = starts_ms if opens_ms is None else opens_ms

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import Diagnostic, FilesRefusedError, Severity, Span, in_order
-from engine.money import Rounding
 from engine.pricing.shop import Shop
-from engine.rules.check import ParsedFile, check_against_shop, check_together, lanes_of
+from engine.rules.check import Known, check_against_shop, check_together, lanes_of, parse_rule_file, roundings_of
 from engine.rules.examples import failed_examples
-from engine.rules.model import RuleFile
 from engine.rules.ruleset import Ruleset, compile_ruleset
-from engine.source import Source, parse_yaml, read_source, validate
+from engine.source import Source, read_source
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
@@ -44,38 +42,43 @@ def load_rule_sources(
     diagnostics = list(found or ())
     files = []
     for number, source in enumerate(sources):
-        parsed, faults = _parse(source)
+        parsed, faults = parse_rule_file(source)
         diagnostics += faults
         if parsed is not None:
             files.append(parsed)
         if progress:
             progress("reading rules", number + 1, len(sources))
-    diagnostics += [*check_together(files), *check_against_shop(files, shop)]
+    all_read = not found and len(files) == len(sources)
+    diagnostics += check_together(files, all_read=all_read)
+    known = Known(shop)
+    with_examples = []
+    for file in files:
+        for promotion in file.promotions:
+            faults = list(check_against_shop(file, promotion, known))
+            diagnostics += faults
+            # Where it names a channel that is not there, an example that fails would only say so again.
+            if promotion.examples and not any(fault.severity is Severity.ERROR for fault in faults):
+                with_examples.append((file, promotion))
+    roundings = roundings_of(files, all_read=all_read)
+    diagnostics += failed_examples(with_examples, shop, roundings, progress)
     _refuse_errors(diagnostics)
-    rounding = next((file.model.rounding for file in files if file.model.rounding), Rounding.HALF_UP)
-    promotions = [promotion for file in files for promotion in file.model.promotions]
-    lanes = lanes_of(files)
-    ruleset = compile_ruleset(promotions, lanes, rounding)
-    diagnostics += failed_examples(files, shop, lanes, rounding, progress)
-    _refuse_errors(diagnostics)
-    return LoadedRules(ruleset, in_order(diagnostics))
+    promotions = [promotion.model for file in files for promotion in file.promotions]
+    return LoadedRules(compile_ruleset(promotions, lanes_of(files), roundings[0]), in_order(diagnostics))
 
 
 def _read(folder: Path) -> tuple[list[Source], list[Diagnostic]]:
     if not folder.is_dir():
         span = Span(str(folder), 1, 1)
         raise FilesRefusedError("the rule folder", (Diagnostic("missing_folder", f"`{folder}` is not a folder", span),))
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".yml"} and path.is_file())
-    read = [read_source(path, str(path.relative_to(folder))) for path in paths]
+    read = [
+        read_source(path, str(path.relative_to(folder))) for path in sorted(filter(_is_rule_file, folder.rglob("*")))
+    ]
     return [s for s in read if isinstance(s, Source)], [d for d in read if isinstance(d, Diagnostic)]
 
 
-def _parse(source: Source) -> tuple[ParsedFile | None, list[Diagnostic]]:
-    node, diagnostics = parse_yaml(source)
-    if node is None or diagnostics:
-        return None, diagnostics
-    model, faults = validate(RuleFile, node, source)
-    return (ParsedFile(source, node, model) if model is not None else None), faults
+def _is_rule_file(path: Path) -> bool:
+    """Say whether to read it; a link to nowhere too, so that its promotions do not vanish without a word."""
+    return path.suffix.lower() in {".yaml", ".yml"} and (path.is_file() or (path.is_symlink() and not path.exists()))
 
 
 def _refuse_errors(diagnostics: list[Diagnostic]) -> None:

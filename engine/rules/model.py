@@ -1,10 +1,11 @@
 """The rule files as their authors write them: the models of promotions and lanes, built from the vocabulary."""
 
+import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, Field, StringConstraints, create_model, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, create_model, model_validator
 
 from engine.cart.codes import canonical_code
 from engine.errors import one_of
@@ -17,7 +18,19 @@ from engine.rules.selectors import Words
 from engine.rules.vocabulary import Benefit, Condition, Word, words_in
 from engine.rules.window import ALWAYS, Active
 
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def _check_id(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise ValueError(
+            f"invalid_id: `{text}` is not an id; help: use 1 to 80 letters (a to z), digits, `-`, `_` and `.`,"
+            " a letter or digit first"
+        )
+    return text
+
+
+Id = Annotated[str, AfterValidator(_check_id), WithJsonSchema({"type": "string", "pattern": f"^{_ID.pattern}$"})]
 
 M = TypeVar("M", bound=Written)
 
@@ -128,6 +141,18 @@ class Example(CartDocument):
     expect: Expect
 
 
+def _canonical(entered: str) -> str:
+    code = canonical_code(entered)
+    if code is None:
+        raise ValueError(
+            f"invalid_code: `{entered}` cannot be a code; help: use letters and digits, at most 64 of them"
+        )
+    return code
+
+
+Code = Annotated[str, AfterValidator(_canonical)]
+
+
 def _one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -144,25 +169,10 @@ class Promotion(Written):
     channels: Words | None = None
     stores: Words | None = None
     customers: Customers | None = None
-    codes: Annotated[tuple[str, ...], BeforeValidator(_one_or_more), Field(min_length=1)] | None = None
+    codes: Annotated[tuple[Code, ...], BeforeValidator(_one_or_more), Field(min_length=1)] | None = None
     when: When | None = None
     give: Give
     examples: tuple[Example, ...] = ()
-
-    @field_validator("codes")
-    @classmethod
-    def _codes(cls, codes: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if codes is None:
-            return None
-        canonical = []
-        for entered in codes:
-            code = canonical_code(entered)
-            if code is None:
-                raise ValueError(
-                    f"invalid_code: `{entered}` cannot be a code; help: use letters and digits, at most 64 of them"
-                )
-            canonical.append(code)
-        return tuple(canonical)
 
     def benefit(self) -> Benefit:
         """Return what it gives."""
@@ -183,12 +193,3 @@ class RuleFile(Written):
     promotions: tuple[Promotion, ...] = ()
     lanes: tuple[Lane, ...] | None = Field(default=None, min_length=1)
     rounding: Rounding | None = None
-
-    @field_validator("lanes")
-    @classmethod
-    def _unique(cls, lanes: tuple[Lane, ...] | None) -> tuple[Lane, ...] | None:
-        names = [lane.name for lane in lanes or ()]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise ValueError(f"duplicate_lane: lane `{twice}` is written twice; help: keep one of the two")
-        return lanes

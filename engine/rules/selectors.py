@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from engine.fields import Amounts, Written
+from engine.money import format_minor
 from engine.pricing.basket import BasketLine
 from engine.types import Currency
 
@@ -32,6 +33,12 @@ class PriceRange(Written):
     def _one_bound(self) -> "PriceRange":
         if self.at_least is None and self.below is None:
             raise ValueError("empty_price_range: a price range needs a bound; help: add `at_least:` or `below:`")
+        for currency in sorted((self.at_least or {}).keys() & (self.below or {}).keys()):
+            least, below = ((bound or {})[currency] for bound in (self.at_least, self.below))
+            if least >= below:
+                low, high = (f"{format_minor(minor, currency)} {currency}" for minor in (least, below))
+                repair = "swap the two" if least > below else "write a larger `below`"
+                raise ValueError(f"empty_price_range: no price is at least {low} and below {high}; help: {repair}")
         return self
 
     def compile(self) -> Matcher:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from engine.errors import did_you_mean
-from engine.fields import TimeZone, When, Written, instant_ms
+from engine.fields import TimeZone, When, Written, instant_ms, one_text
 from engine.types import InstantMs
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -16,7 +16,7 @@ DAY_MINUTES = 24 * 60
 
 
 def _read_day(value: Any) -> str:
-    text = str(value).lower()[:3]
+    text = one_text(value).lower()[:3]
     if text not in DAYS:
         help_ = did_you_mean(str(value), DAYS, "write mon, tue, wed, thu, fri, sat or sun")
         raise ValueError(f"unknown_day: `{value}` is not a day of the week; help: {help_}")
@@ -24,7 +24,7 @@ def _read_day(value: Any) -> str:
 
 
 def _read_clock(value: Any) -> int:
-    hours, colon, minutes = str(value).partition(":")
+    hours, colon, minutes = one_text(value).partition(":")
     if colon and hours.isdigit() and minutes.isdigit() and len(minutes) == 2 and int(minutes) < 60:
         total = int(hours) * 60 + int(minutes)
         if total <= DAY_MINUTES:
@@ -75,8 +75,10 @@ class Active(Written):
 
     @model_validator(mode="after")
     def _in_order(self) -> "Active":
-        zone = ZoneInfo(self.timezone or "UTC")
-        if self.from_ and self.until and self.from_.starts_ms(zone) >= self.until.ends_ms(zone):
+        # As written: on the night when the clocks skip an hour, a window may begin and end at the same instant.
+        if self.from_ and self.until and self.from_.starts_local() >= self.until.ends_local():
+            if self.from_.starts_local() == self.until.starts_local():
+                raise ValueError(f"empty_window: it ends when it begins ({self.from_}); help: write a later `until`")
             raise ValueError(
                 f"empty_window: it ends ({self.until}) before it begins ({self.from_}); help: swap the two"
             )

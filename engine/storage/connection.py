@@ -1,7 +1,9 @@
 """The connection to the store: a small pool, deadlines, and errors in our words."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Mapping, Sequence
+from enum import Enum
 from typing import Any, Final, TypeVar
 
 from redis import exceptions as redis_errors
@@ -17,16 +19,29 @@ from engine.storage.scripts import Script
 Answer = TypeVar("Answer")
 Argument = bytes | str | int
 
+_LOG: Final = logging.getLogger("panier.store")
 _RETRIES: Final = 2
 _BACKOFF_S: Final = 0.02
 _BACKOFF_MOST_S: Final = 0.2
 
 _NOT_NOW: Final = ("BUSY", "CLUSTERDOWN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "UNKILLABLE")
 """How error answers begin that speak of the server's state and have no class of their own in redis-py."""
+_PASSWORD_WANTED: Final = ("NOAUTH", "HELLO must be called", "Authentication required")
+_PASSWORD_WRONG: Final = ("WRONGPASS", "invalid username-password", "invalid password")
 
 
 class StoreFaultError(PanierError):
     """The store refused a command for what it is: a fault in Panier, or a user without the rights it needs."""
+
+
+class _State(Enum):
+    UNKNOWN = 0
+    THERE = 1
+    AWAY = 2
+
+
+class StoreAccessError(StoreUnavailableError):
+    """The store does not let us in: it wants a password, or another one."""
 
 
 class Connection:
@@ -41,25 +56,29 @@ class Connection:
         """Prepare a pool for ``redis://``, ``rediss://`` or ``unix://``; nothing is sent before the first command.
 
         ``timeout_s`` bounds each of: waiting for a free connection, connecting, sending, and awaiting an answer.
-        Raises `ValueError` where the URL is none of those.
+        Raises `ValueError` where the URL is none of those, or has an option that no connection has.
         """
         retry = Retry(
             ExponentialWithJitterBackoff(base=_BACKOFF_S, cap=_BACKOFF_MOST_S),
             _RETRIES,
             supported_errors=(redis_errors.ConnectionError,),
         )
-        self._redis = Redis.from_pool(
-            BlockingConnectionPool.from_url(
-                url,
-                max_connections=connections,
-                timeout=timeout_s,
-                socket_timeout=timeout_s,
-                socket_connect_timeout=timeout_s,
-                retry=retry,
-                maint_notifications_config=MaintNotificationsConfig(enabled=False),
-            )
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=connections,
+            timeout=timeout_s,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=retry,
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
+        try:
+            pool.make_connection()  # type: ignore[no-untyped-call]  # it is the connection that looks at options, and it opens nothing yet
+        except (TypeError, redis_errors.RedisError) as error:
+            raise ValueError(f"an option of the address cannot be: {error}") from error
+        self._redis = Redis.from_pool(pool)
         self._under_way: set[asyncio.Task[Any]] = set()
+        self._state = _State.UNKNOWN
 
     async def load(self) -> None:
         """Give all scripts to the server, so that the first requests need no second round trip."""
@@ -111,9 +130,26 @@ class Connection:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         try:
-            return await asyncio.shield(task)
+            answer = await asyncio.shield(task)
         except redis_errors.RedisError as error:
-            raise _translated(error) from error
+            translated = _translated(error)
+            self._note(translated)
+            raise translated from error
+        self._note(None)
+        return answer
+
+    def _note(self, fault: PanierError | None) -> None:
+        """Log that the store went away or came back: once, and not for each request that meets it.
+
+        A store that has not answered yet is no news: whoever asks it first says so.
+        """
+        if not isinstance(fault, StoreUnavailableError):
+            if self._state is _State.AWAY:
+                _LOG.warning("the store answers again")
+            self._state = _State.THERE
+        elif self._state is _State.THERE:
+            _LOG.warning("the store does not answer: requests that need it fail until it does (%s)", fault)
+            self._state = _State.AWAY
 
 
 def _text(value: bytes | str | None) -> str | None:
@@ -124,6 +160,10 @@ def _translated(error: redis_errors.RedisError) -> PanierError:
     unavailable = (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.ClusterError)
     states = (redis_errors.OutOfMemoryError, redis_errors.ReadOnlyError, redis_errors.TryAgainError)
     text = str(error)
+    if any(words in text for words in _PASSWORD_WANTED):
+        return StoreAccessError("it wants a password")
+    if any(words in text for words in _PASSWORD_WRONG):
+        return StoreAccessError("it refuses the user name or password")
     if isinstance(error, unavailable + states) or text.startswith(_NOT_NOW):
         return StoreUnavailableError(f"the store did not answer: {text}")
     return StoreFaultError(f"the store refused a command: {text}")

@@ -14,10 +14,12 @@ when its owner is killed, lets Ctrl-C reach the server before the service has dr
 down. Only the path of its binary is taken. docs/decisions/002-the-embedded-server.md has the reasons.
 """
 
+import asyncio
 import contextlib
 import ctypes
 import fcntl
 import json
+import logging
 import os
 import shutil
 import signal
@@ -45,6 +47,12 @@ DEFAULT_FOLDER: Final = Path(".panier")
 _SOCKET_PATH_MOST: Final = 103
 """Bytes of a socket's path, without its closing zero: 103 on macOS, 107 on Linux."""
 _POLL_S: Final = 0.01
+_WATCH_S: Final = 0.25
+_RESTART_DELAYS_S: Final = (0.0, 0.5, 2.0, 5.0, 10.0)
+"""How long to wait before each try to start a server again that ended; there are no more tries than these."""
+_STEADY_S: Final = 60.0
+"""A server that has run so long has its tries anew."""
+_LOG: Final = logging.getLogger("panier.store")
 _LOG_LINES: Final = 20
 _PR_SET_PDEATHSIG: Final = 1
 """From <sys/prctl.h>."""
@@ -54,6 +62,10 @@ Answer = TypeVar("Answer")
 
 class EmbeddedServerError(PanierError):
     """The embedded server cannot be started, adopted or stopped; the message says why and what to do."""
+
+
+class FolderUnusableError(EmbeddedServerError):
+    """The data folder cannot be made or written; the cause says why."""
 
 
 class FolderInUseError(EmbeddedServerError):
@@ -119,7 +131,8 @@ class EmbeddedServer:
             self._start_or_adopt()
         except OSError as error:
             self._disown_folder()
-            raise EmbeddedServerError(f"the data folder `{self.folder}` cannot be used: {error}") from error
+            why = error.strerror or error
+            raise FolderUnusableError(f"the data folder `{self.folder}` cannot be used: {why}") from error
         except BaseException:
             self._disown_folder()
             raise
@@ -138,6 +151,35 @@ class EmbeddedServer:
         finally:
             self._forget_socket()
             self._disown_folder()
+
+    async def watch(self) -> None:
+        """Start the server again whenever it ends, until cancelled. Run this in the thread that started it.
+
+        Raises `EmbeddedServerError` where it ends too often, or cannot be started again.
+        """
+        tries, began = 0, time.monotonic()
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            how = self._ended()
+            if how is None:
+                continue
+            if time.monotonic() - began > _STEADY_S:
+                tries = 0
+            while True:
+                _LOG.warning("the embedded server ended%s: starting it again", how)
+                await asyncio.sleep(_RESTART_DELAYS_S[tries])
+                tries += 1
+                try:
+                    await self._restart()
+                    break
+                except (EmbeddedServerError, OSError) as error:
+                    if tries == len(_RESTART_DELAYS_S):
+                        raise EmbeddedServerError(
+                            f"the embedded server ended and could not be started again: {error}"
+                        ) from error
+                    how = " at start"
+            began = time.monotonic()
+            _LOG.warning("the embedded server runs again (process %d)", self._child.pid if self._child else 0)
 
     def __enter__(self) -> Self:
         """Start."""
@@ -213,6 +255,46 @@ class EmbeddedServer:
 
     def _launch(self, lock: BinaryIO) -> None:
         self._socket = self._new_socket()
+        try:
+            child, began = self._spawn(lock)
+            with self._killed_unless_ready(child):
+                self._await_ready(child, began)
+        except BaseException:
+            self._forget_socket()
+            raise
+
+    async def _restart(self) -> None:
+        """Start a server on the folder in place of one that ended, at the same address."""
+        lock = _locked(self.folder / "server.lock")
+        if lock is None:
+            raise EmbeddedServerError(f"another process holds `{self.folder / 'server.lock'}`")
+        with lock:
+            self._socket.parent.mkdir(mode=0o700, exist_ok=True)
+            self._socket.unlink(missing_ok=True)
+            child, began = self._spawn(lock)
+            with self._killed_unless_ready(child):
+                end = time.monotonic() + self._deadline_s
+                while not self._is_ready(child, began):
+                    if time.monotonic() > end:
+                        raise self._not_ready(began)
+                    await asyncio.sleep(_POLL_S)
+        self.adopted = False
+
+    def _ended(self) -> str | None:
+        """Return how the server ended, in brackets where that is known; None while it lives."""
+        if self._child is not None:
+            code = self._child.poll()
+            if code is None:
+                return None
+            return f" (signal {-code})" if code < 0 else f" (exit code {code})"
+        lock = _locked(self.folder / "server.lock")
+        if lock is None:
+            return None
+        lock.close()
+        return ""
+
+    def _spawn(self, lock: BinaryIO) -> tuple[subprocess.Popen[bytes], int]:
+        """Run the server; return it, and how long the log was before."""
         began = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(  # noqa: S603  # our own binary and words
@@ -225,15 +307,19 @@ class EmbeddedServer:
                 start_new_session=True,  # Ctrl-C goes to the service alone, which stops the server when it is done
                 preexec_fn=_tie_to(os.getpid()) if self._tied else None,  # noqa: PLW1509  # one system call
             )
+        return self._child, began
+
+    @contextlib.contextmanager
+    def _killed_unless_ready(self, child: subprocess.Popen[bytes]) -> Iterator[None]:
+        """Remember the server if it comes up, and leave none behind if it does not."""
         try:
-            self._await_ready(self._child, began)
+            yield
         except BaseException:
-            self._child.kill()
-            self._child.wait()
+            child.kill()
+            child.wait()
             self._child = None
-            self._forget_socket()
             raise
-        self._remember_server(self._child.pid)
+        self._remember_server(child.pid)
 
     def _command(self) -> list[str]:
         try:
@@ -266,14 +352,21 @@ class EmbeddedServer:
 
     def _await_ready(self, child: subprocess.Popen[bytes], log_began: int) -> None:
         for _ in _until(self._deadline_s):
-            if child.poll() is not None:
-                raise EmbeddedServerError(
-                    f"the embedded server on `{self.folder}` ended at start (exit code {child.returncode});"
-                    f" its log says:\n{_tail(self._log, log_began)}"
-                )
-            if _pid_behind(self._socket, self.folder) == child.pid:
+            if self._is_ready(child, log_began):
                 return
-        raise EmbeddedServerError(
+        raise self._not_ready(log_began)
+
+    def _is_ready(self, child: subprocess.Popen[bytes], log_began: int) -> bool:
+        """Say whether the server can be used. Raises `EmbeddedServerError` where it has ended."""
+        if child.poll() is not None:
+            raise EmbeddedServerError(
+                f"the embedded server on `{self.folder}` ended at start (exit code {child.returncode});"
+                f" its log says:\n{_tail(self._log, log_began)}"
+            )
+        return _pid_behind(self._socket, self.folder) == child.pid
+
+    def _not_ready(self, log_began: int) -> EmbeddedServerError:
+        return EmbeddedServerError(
             f"the embedded server on `{self.folder}` was not ready after {self._deadline_s:g} s;"
             f" its log says:\n{_tail(self._log, log_began)}"
         )

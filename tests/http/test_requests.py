@@ -238,7 +238,26 @@ def test_get_runs_queries_only(guest: Client) -> None:
     assert refused.json()["errors"][0]["extensions"]["code"] == "METHOD_NOT_ALLOWED"
     assert guest.http.get("/graphql").json()["errors"][0]["extensions"]["code"] == "MALFORMED_REQUEST"
     assert guest.http.get("/graphql", params={"query": "{a}", "variables": "{"}).status_code == 400
-    assert guest.http.put("/graphql").status_code == 405
+
+
+def test_head_answers_as_get_without_a_body(guest: Client) -> None:
+    for params in ({"query": "{channels{code}}"}, {"query": "{nothing}"}, {}):
+        got, head = (guest.http.request(method, "/graphql", params=params) for method in ("GET", "HEAD"))
+        assert head.status_code == got.status_code
+        assert head.headers["content-length"] == got.headers["content-length"]
+        assert head.content == b""
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize(("path", "allowed"), [("/graphql", "GET, HEAD, POST"), ("/health", "GET, HEAD")])
+def test_another_method_is_refused_as_json(guest: Client, method: str, path: str, allowed: str) -> None:
+    for accept, media in (("*/*", "application/graphql-response+json"), ("application/json", "application/json")):
+        refused = guest.http.request(method, path, headers={"Accept": accept})
+        assert (refused.status_code, refused.headers["allow"]) == (405, allowed)
+        assert refused.headers["content-type"] == f"{media}; charset=utf-8"
+        assert refused.json()["errors"] == [
+            {"message": f"`{method}` is not served here: use {allowed}", "extensions": {"code": "METHOD_NOT_ALLOWED"}}
+        ]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +267,17 @@ def test_get_runs_queries_only(guest: Client) -> None:
         ("application/json", 200, "application/json"),
         ("application/graphql-response+json, application/json;q=0.9", 400, "application/graphql-response+json"),
         ("*/*", 400, "application/graphql-response+json"),
+        ("application/json;q=0, */*", 400, "application/graphql-response+json"),
+        ("application/graphql-response+json;q=0, */*", 200, "application/json"),
+        ("application/graphql-response+json;q=0.1, application/json; charset=utf-8; q=0.9", 200, "application/json"),
+        ("application/json, */*;q=0.1", 200, "application/json"),
+        ("application/json, */*", 200, "application/json"),
+        ("application/json, application/graphql-response+json", 400, "application/graphql-response+json"),
+        ("Application/*;Q=0.5", 400, "application/graphql-response+json"),
+        ("application/json;q=nonsense", 200, "application/json"),
         ("text/csv", 406, "application/graphql-response+json"),
+        ("application/json;q=0", 406, "application/graphql-response+json"),
+        ("*/*;q=0", 406, "application/graphql-response+json"),
     ],
 )
 def test_the_answer_has_the_media_type_that_was_asked_for(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from engine.service import CallerKind, Snapshot
 from tests.http import test_mutations as mutations
@@ -143,6 +144,11 @@ def test_the_store_gone_in_the_middle_loses_nothing(tmp_path: Path, shop: Snapsh
             error = refused.json()["errors"][0]
             assert error["extensions"]["code"] == "STORE_UNAVAILABLE"
             assert "same operationId is safe" in error["message"]
+            told = client.error(READ, id=cart)
+            assert (told["extensions"]["code"], told["message"]) == (
+                "STORE_UNAVAILABLE",
+                "the store does not answer: try again",
+            )
             assert client.http.get("/health").status_code == 503
             with plain_server(folder):
                 assert client.http.get("/health").json() == {"status": "ok"}
@@ -151,6 +157,30 @@ def test_the_store_gone_in_the_middle_loses_nothing(tmp_path: Path, shop: Snapsh
                 seen = client.run(READ, id=cart)["cart"]
     # Each operation is there once, whether its first answer arrived or not.
     assert seen["lines"]["nodes"][0]["quantity"] == len(done) + len(unknown) == seen["version"] - 1
+
+
+def test_a_store_that_is_gone_is_logged_when_that_changes(
+    tmp_path: Path, shop: Snapshot, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "store"
+    with plain_server(folder) as first:
+        service = Service(first.url, shop)
+        with service.run():
+            client = service.client(service.token(CallerKind.GUEST, "g", "web"))
+            cart = client.create()
+            first.stop()
+            for _ in range(10):
+                assert client.error(READ, id=cart)["extensions"]["code"] == "STORE_UNAVAILABLE"
+                assert client.http.get("/health").status_code == 503
+            with plain_server(folder):
+                for _ in range(3):
+                    client.run(READ, id=cart)
+    said = [record for record in caplog.records if record.name.startswith("panier")]
+    assert [record.getMessage().split(":")[0] for record in said] == [
+        "the store does not answer",
+        "the store answers again",
+    ]
+    assert not any(record.exc_info for record in said)
 
 
 def _write_until_gone(client: Client, cart: str, add: str, stop: Callable[[], None]) -> tuple[list[str], list[str]]:

@@ -1,10 +1,16 @@
 """Each fault in a rule file: its code, the text it points at, and the repair it offers."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+import yaml
 
 from engine.errors import Diagnostic, FilesRefusedError
 from tests.rules.conftest import Load
 
+CODE_HELP = "use letters and digits, at most 64 of them"
+ID_HELP = "use 1 to 80 letters (a to z), digits, `-`, `_` and `.`, a letter or digit first"
 GIVE = "give: {percent_off: {percent: 5%}}"
 
 
@@ -108,7 +114,7 @@ def refused(load: Load, text: str) -> tuple[Diagnostic, ...]:
             "write `tiers:`, `segments:` or `first_order:`",
         ),
         (
-            f"promotions:\n  - id: a\n    codes: «['!!']»\n    {GIVE}\n",
+            f"promotions:\n  - id: a\n    codes: ['summer', «'!!'»]\n    {GIVE}\n",
             "invalid_code",
             "use letters and digits, at most 64 of them",
         ),
@@ -132,7 +138,39 @@ def refused(load: Load, text: str) -> tuple[Diagnostic, ...]:
             "empty_price_range",
             "add `at_least:` or `below:`",
         ),
-        ("lanes: «[{name: item}, {name: item}]»\n", "duplicate_lane", "keep one of the two"),
+        (
+            "promotions:\n  - id: a\n    give: {percent_off: {percent: 5%, on: {price: «{at_least: 5 USD, below: 3 USD}»}}}\n",
+            "empty_price_range",
+            "swap the two",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {percent_off: {percent: 5%, on: {price: «{at_least: {EUR: 3, USD: 4}, below: {EUR: 3, USD: 5}}»}}}\n",
+            "empty_price_range",
+            "write a larger `below`",
+        ),
+        (
+            f"promotions:\n  - id: a\n    active: «{{from: 2026-12-01T10:00, until: 2026-12-01T10:00}}»\n    {GIVE}\n",
+            "empty_window",
+            "write a later `until`",
+        ),
+        (f"promotions:\n  - id: a\n    codes: [a b, «'--'»]\n    {GIVE}\n", "invalid_code", CODE_HELP),
+        (f"promotions:\n  - id: a\n    codes: «'--'»\n    {GIVE}\n", "invalid_code", CODE_HELP),
+        (
+            "promotions:\n  - id: a\n    give: {fixed_price: {price: {USD: 5, «EURO»: 4}}}\n",
+            "invalid_currency",
+            "write three capital letters such as EUR",
+        ),
+        ("promotions:\n  - id: a\n    give: {fixed_price: {price: {USD: 5, EUR: «4.001»}}}\n", "invalid_amount", ""),
+        (
+            "promotions:\n  - id: a\n    give: {amount_off: {amount: {USD: 5, EUR: «0»}, per: unit}}\n",
+            "zero_amount",
+            "write an amount above zero",
+        ),
+        ("promotions:\n  - id: a\n    give: {fixed_price: {price: «[5 EUR]»}}\n", "invalid_value", ""),
+        (f"promotions:\n  - id: «a b»\n    {GIVE}\n", "invalid_id", ID_HELP),
+        (f'promotions:\n  - id: a\n    label: «"a\\0b"»\n    {GIVE}\n', "control_character", "take it out"),
+        (f"promotions:\n  - id: a\n    label: x«\0»y\n    {GIVE}\n", "yaml_syntax", "take the invisible character out"),
+        ("lanes: [{name: item}, {name: «item»}]\n", "duplicate_lane", "keep one of the two"),
         ("lanes: [{name: item, mode: «beste»}]\n", "invalid_value", "did you mean `best`?"),
         ("rounding: «up»\n", "invalid_value", "expected one of `half_down`, `half_even`, `half_up`"),
         (f"promotions:\n  - id: a\n    «id»: b\n    {GIVE}\n", "duplicate_key", "keep one of the two"),
@@ -214,3 +252,73 @@ def test_a_message_shows_the_line_with_a_caret_under_the_fault(load: Load) -> No
         "      |                                   ^^",
         "  help: write it like 12.5%",
     ]
+
+
+def test_a_long_line_is_shown_around_the_fault(load: Load) -> None:
+    codes = ", ".join(f"CODE{number}" for number in range(2_000))
+    (fault,) = refused(load, f"promotions:\n  - id: a\n    codes: [{codes}, '--', {codes}]\n    {GIVE}\n")
+    _, shown, caret, _ = str(fault).splitlines()
+    assert len(shown) < 180
+    assert shown.startswith("    3 | …")
+    assert shown.endswith("…")
+    assert shown[caret.index("^") :][: caret.count("^")] == "'--'"
+
+
+def test_a_long_word_is_cut_in_the_sentence(load: Load) -> None:
+    (fault,) = refused(load, f"promotions:\n  - id: {'x' * 20_000}\n    {GIVE}\n")
+    assert fault.message == f"`{'x' * 80}…` is not an id"
+    assert len(str(fault)) < 600
+
+
+WRITTEN = {
+    "id": "a",
+    "label": "{en: x}",
+    "lane": "item",
+    "priority": "1",
+    "hidden": "true",
+    "active": "{from: 2026-01-01, until: 2026-01-02, timezone: UTC, weekly: [{days: [fri], from: '10:00', until: '11:00'}]}",
+    "channels": "[web]",
+    "stores": "[north]",
+    "customers": "{tiers: [gold], segments: [x], first_order: true}",
+    "codes": "[A]",
+    "when": (
+        "{spend: {at_least: {EUR: 5}, on: {price: {at_least: 1 EUR}, attribute: {brand: [x]}}, threshold_on: list},"
+        " quantity: {at_least: 3, on: {and: [{tag: x}]}}, contains: {any: [{sku: [x]}]}}"
+    ),
+    "give": "{percent_off: {percent: 5%, on: {category: x, not: {tag: x}}, at_most: {EUR: 5}, amount_of: list}}",
+    "examples": "[{cart: [{sku: x, quantity: 1, options: {a: b}}], at: 2026-01-01, expect: {discount: 1 EUR, outcome: applied}}]",
+}
+LEAKS = ("tuple", "pattern", "input", "validation", "str", "int ", "dict", "instance", "None", "['", "{'", "pydantic")
+
+
+def _places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    yield path
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        yield from _places(child, (*path, key))
+
+
+def _with(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = _with(value[path[0]], path[1:], new)
+    return copy
+
+
+PROMOTION = {key: yaml.load(text, yaml.BaseLoader) for key, text in WRITTEN.items()}  # noqa: S506 - text, lists, maps
+NEW = ["", "x y!", "-1", "99999999999999999999", "x" * 300, [], {}, [[]], [{}], {"x": "y"}, {"x": []}]
+
+
+@pytest.mark.parametrize("path", list(_places(PROMOTION)), ids=lambda path: ".".join(map(str, path)))
+def test_no_message_speaks_of_how_it_is_made(load: Load, path: tuple[str | int, ...]) -> None:
+    """Whatever stands wherever: the sentence is one for the author."""
+    for new in NEW:
+        rules = {"promotions": [_with(PROMOTION, path, new)]}
+        try:
+            load(yaml.safe_dump(rules))
+        except FilesRefusedError as refusal:
+            for fault in refusal.diagnostics:
+                words = f"{fault.message}; {fault.help}"
+                assert not [leak for leak in LEAKS if leak in words], f"{path} = {new!r}: {words}"
+                assert not fault.message.startswith("`` "), f"{path} = {new!r}: {words}"

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from engine.fields import instant_ms
 from engine.rules.window import DAYS, Active, Window, window_in
@@ -126,3 +127,25 @@ def test_the_next_opening_is_open_and_nothing_before_it_is(weekly: list[dict[str
     step = 5 * 60 * 1000
     walked = range(now - now % step + step, min(opens, now + 3 * 24 * 3600 * 1000), step)
     assert opens == now or not any(offer.is_open(InstantMs(instant)) for instant in walked)
+
+
+def test_a_window_in_the_hour_that_the_clocks_skip_is_never_open() -> None:
+    """In Paris, 02:30 and 03:30 of that night are the same instant; the author may not have thought of that."""
+    for first, last in (("02:30", "03:30"), ("02:45", "03:15")):
+        offer = window(**{"from": f"2026-03-29T{first}", "until": f"2026-03-29T{last}", "timezone": "Europe/Paris"})
+        night = range(at("2026-03-29T00:00"), at("2026-03-29T06:00"), 5 * 60 * 1000)
+        assert not any(offer.is_open(InstantMs(moment)) for moment in night)
+        assert offer.opens_ms(at("2026-03-28T00:00")) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "why"),
+    [
+        ("2026-03-29T03:30", "2026-03-29T02:30", "before it begins"),
+        ("2026-03-29T02:30", "2026-03-29T02:30", "when it begins"),
+        ("2026-03-29", "2026-03-28", "before it begins"),
+    ],
+)
+def test_a_window_that_ends_before_it_begins_by_the_clock_is_refused(first: str, last: str, why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        window(**{"from": first, "until": last, "timezone": "Europe/Paris"})

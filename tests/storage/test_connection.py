@@ -156,6 +156,12 @@ def test_an_address_of_another_kind_is_refused() -> None:
         Connection("http://localhost")
 
 
+@pytest.mark.parametrize("option", ["foo=bar", "health_check_interval=often", "ssl_cert_reqs=none"])
+def test_an_option_that_no_connection_has_is_refused(option: str) -> None:
+    with pytest.raises(ValueError, match=option.partition("=")[0]):
+        Connection(f"redis://localhost?{option}")
+
+
 async def test_the_number_of_partitions_is_fixed_at_the_first_start(connection: Connection) -> None:
     await agree_on_partitions(connection, KeyNames(64))
     await agree_on_partitions(connection, KeyNames(64))

@@ -1,11 +1,13 @@
 """One server on one folder, whatever happens to the services: real processes, real kills."""
 
+import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -208,6 +210,90 @@ def test_a_server_that_was_killed_is_noticed_and_stopping_still_works(folder: Pa
         assert server.pid
     server.stop()
     server.stop()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # what is waited for happens in another process
+            await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def watched(server: EmbeddedServer) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(server.watch())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, EmbeddedServerError):
+            await task
+
+
+async def test_a_server_that_is_killed_is_started_again_on_the_same_folder(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with EmbeddedServer(folder) as server, client(server) as store:
+        first, url = server.pid, server.url
+        async with watched(server):
+            store.set("kept", "yes")
+            os.kill(first, signal.SIGKILL)
+            await until(lambda: "runs again" in caplog.text)
+            assert (server.url, server.adopted) == (url, False)
+            assert store.get("kept") == "yes"
+            assert servers_on(folder) == {server.pid} != {first}
+    assert servers_on(folder) == set()
+    assert [record.getMessage() for record in caplog.records] == [
+        "the embedded server ended (signal 9): starting it again",
+        f"the embedded server runs again (process {json.loads((folder / 'server.json').read_text())['pid']})",
+    ]
+
+
+async def test_a_killed_server_that_was_adopted_is_started_again(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with service(folder, "free") as other:
+        pid = int(first_line(other))
+        killed(other)
+        with EmbeddedServer(folder) as server:
+            assert server.adopted
+            async with watched(server):
+                os.kill(pid, signal.SIGKILL)
+                await until(lambda: "runs again" in caplog.text)
+                assert servers_on(folder) == {server.pid} != {pid}
+    assert servers_on(folder) == set()
+
+
+async def test_a_server_with_its_socket_elsewhere_keeps_its_address(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with EmbeddedServer(tmp_path / ("d" * 60) / ("e" * 60)) as server, client(server) as store:
+        async with watched(server):
+            os.kill(server.pid, signal.SIGKILL)
+            await until(lambda: "runs again" in caplog.text)
+            assert store.ping()
+
+
+async def test_a_server_that_keeps_ending_is_given_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("engine.storage.embedded._RESTART_DELAYS_S", (0.0, 0.01, 0.02))
+    with EmbeddedServer(folder) as server:
+        async with watched(server) as task:
+            server._settings = REFUSED_AT_START
+            os.kill(server.pid, signal.SIGKILL)
+            with pytest.raises(EmbeddedServerError, match=r"(?s)could not be started again.*no-such-setting"):
+                await asyncio.wait_for(task, 20)
+    assert caplog.text.count("starting it again") == 3
+    assert servers_on(folder) == set()
+
+
+async def test_stopping_while_it_is_started_again_leaves_no_server(folder: Path) -> None:
+    with EmbeddedServer(folder) as server:
+        first = server.pid
+        async with watched(server):
+            os.kill(first, signal.SIGKILL)
+            await until(lambda: servers_on(folder) - {first})
+    assert servers_on(folder) == set()
 
 
 def test_a_start_that_fails_shows_the_log_and_gives_the_folder_free(folder: Path) -> None:
