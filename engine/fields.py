@@ -4,9 +4,12 @@ Every value arrives as the text its author typed (see `engine.source`), so these
 Messages follow the form ``code: sentence; help: repair`` that `engine.source.validate` takes apart.
 """
 
+import re
+from calendar import monthrange
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -145,7 +148,16 @@ PercentBp = Annotated[
 ]
 """Basis points, above 0 and at most 100 %."""
 
-Label = Annotated[Mapping[str, str], BeforeValidator(_read_label)]
+Label = Annotated[
+    Mapping[str, str],
+    BeforeValidator(_read_label),
+    WithJsonSchema(
+        {
+            "description": "A text, or a map from locale to text.",
+            "anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}],
+        }
+    ),
+]
 """A text by locale; under the empty key where the author wrote one text for all."""
 
 
@@ -217,6 +229,61 @@ When = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}([T ]\\d{2}:\\d{2}(:\\d{2})?)?$"}),
 ]
 """A `LocalInstant`."""
+
+
+def _read_calendar_day(value: Any) -> date:
+    day = read_local_instant(value)
+    if day.clock is not None:
+        raise ValueError(f"invalid_date: `{value}` has a time; help: write the day alone, such as {day.day}")
+    return day.day
+
+
+CalendarDay = Annotated[date, BeforeValidator(_read_calendar_day), WithJsonSchema({"type": "string", "format": "date"})]
+"""A day, in a zone that is known only later."""
+
+
+def _read_thousandths(value: Any) -> int:
+    text = one_text(value).strip()
+    if not _THREE_DECIMALS.fullmatch(text) or not (thousandths := int(Decimal(text) * 1000)):
+        raise ValueError(
+            f"invalid_quantity: `{text[:40]}` is not a quantity; help: write it like 1.5, with at most 3 decimals"
+        )
+    return thousandths
+
+
+_THREE_DECIMALS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
+
+Thousandths = Annotated[int, BeforeValidator(_read_thousandths), WithJsonSchema(_NUMBER)]
+"""A quantity of goods sold by measure, in thousandths of their unit, above zero."""
+
+
+_BIRTHDAY = re.compile(r"(?P<month>\d\d)-(?P<day>\d\d)")
+
+
+_LEAP_YEAR = 2000
+
+
+def is_birthday(text: str) -> bool:
+    """Say whether a text is a day of the year, ``MM-DD``; the year of birth is nobody's business."""
+    found = _BIRTHDAY.fullmatch(text)
+    if found is None:
+        return False
+    month, day = int(found["month"]), int(found["day"])
+    return 1 <= month <= 12 and 1 <= day <= monthrange(_LEAP_YEAR, month)[1]
+
+
+def read_birthday(value: Any) -> str:
+    """Read ``MM-DD``."""
+    text = one_text(value)
+    if not is_birthday(text):
+        raise ValueError(f"invalid_birthday: `{text[:40]}` is not a birthday; help: write month and day, such as 02-29")
+    return text
+
+
+Birthday = Annotated[
+    str, BeforeValidator(read_birthday), WithJsonSchema({"type": "string", "pattern": "^\\d{2}-\\d{2}$"})
+]
+"""A day of the year, ``MM-DD``."""
 
 
 def read_timezone(value: Any) -> str:

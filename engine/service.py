@@ -4,6 +4,7 @@ A change is one commit and then a price; a read is one read and then a price. Th
 immutable value, swapped whole: a request in flight finishes on the one it started with.
 """
 
+import copy
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -13,35 +14,49 @@ from functools import cached_property
 
 from engine.cart.codec import encode_new_cart
 from engine.cart.commands import (
-    AddCodes,
-    AddFees,
     AddLines,
     AttachCustomer,
-    ChangeLines,
     Command,
     Op,
     RefreshFacts,
-    RemoveCodes,
-    RemoveFees,
-    RemoveLines,
+    RemoveAdjustment,
+    as_asked,
     content_version,
 )
+from engine.cart.draw import draw_of
 from engine.cart.model import Cart, Facts, LogEntry, Member, Role
-from engine.errors import RefusedError, UserError, UserErrorCode
+from engine.cart.refusals import REFUSALS, argument_of
+from engine.errors import Diagnostic, RefusedError, UserError, UserErrorCode
+from engine.pricing.admission_adjustments import admit_adjustment
 from engine.pricing.basket import Basket, build_basket
-from engine.pricing.evaluation import Evaluation
-from engine.pricing.notices import Notice, NoticeCode, notices_of
-from engine.pricing.requests import Limits
+from engine.pricing.evaluation import CodeVerdict, Evaluation
+from engine.pricing.notices import ADOPTED, Notice, notices_of
+from engine.pricing.requests import AdjustmentRequest, Limits
 from engine.pricing.shop import Shop
+from engine.rules.catalogue import catalogue_rules
+from engine.rules.code_reasons import code_reason, code_reasons
 from engine.rules.evaluate import evaluate
 from engine.rules.explain import Explanation, NearMiss, explain_all, near_misses
+from engine.rules.gift_choices import GiftChoice, gift_choices, open_choices
 from engine.rules.ruleset import Ruleset
 from engine.storage.carts import Actor, CartStore, Committed, Edit, Missing, Refused
 from engine.storage.customers import CustomerRecord, CustomerStore
-from engine.types import CartId, ChannelId, CustomerId, InstantMs, MemberId, OperationId, PromotionId, StoreId
+from engine.types import (
+    EPOCH,
+    AdjustmentId,
+    CartId,
+    ChannelId,
+    CustomerId,
+    InstantMs,
+    MemberId,
+    OperationId,
+    PromotionId,
+    StoreId,
+)
 
 OPERATION_ID_LENGTH_MAX = 128
 CUSTOMER_ID_LENGTH_MAX = 128
+_MISSING = UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",))
 
 
 class CallerKind(StrEnum):
@@ -59,6 +74,8 @@ class Scope(StrEnum):
 
     CART_READ = "cart:read"
     CART_WRITE = "cart:write"
+    CART_ADJUST = "cart:adjust"
+    """Change prices by hand, up to the ceiling of one's role."""
     OFFERS_READ = "offers:read"
     """See the outcome of every promotion, hidden ones and those for other segments too."""
     SERVICE = "service"
@@ -75,6 +92,8 @@ class Caller:
     store: StoreId | None = None
     device: str = ""
     scopes: frozenset[str] = frozenset()
+    role: str = ""
+    """What the shop's ``adjustments.yaml`` calls their post, such as ``manager``; empty for its default role."""
 
     @property
     def member(self) -> MemberId:
@@ -95,12 +114,26 @@ class Caller:
         return cart.member(self.member) is not None or self.may(Scope.CART_READ)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """What prices are computed from, swapped whole."""
 
     shop: Shop
     ruleset: Ruleset
+    loaded_ms: InstantMs = EPOCH
+
+    @cached_property
+    def catalogue_rules(self) -> Ruleset:
+        """What `engine.rules.catalogue.catalogue_price` needs, worked out once."""
+        return catalogue_rules(self.ruleset)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLoad:
+    """Files that were not taken while the service was running, and why: what was loaded before goes on."""
+
+    at_ms: InstantMs
+    diagnostics: tuple[Diagnostic, ...]
 
 
 @dataclass(frozen=True)
@@ -124,7 +157,17 @@ class PricedCart:
     @cached_property
     def notices(self) -> list[Notice]:
         """What its shopper may not expect."""
-        return notices_of(self.cart, self.basket, self.evaluation, self.snapshot.shop)
+        reasons = code_reasons(self.basket, self.snapshot.ruleset, self.evaluation)
+        told = notices_of(self.cart, self.basket, self.evaluation, self.snapshot.shop, reasons)
+        return [*told, *open_choices(self.basket, self.snapshot.ruleset, self.evaluation)]
+
+    def gift_choices(self, *, staff: bool) -> list[GiftChoice]:
+        """Return the gifts that the shopper may choose, of promotions that the viewer may know of."""
+        return gift_choices(self.basket, self.snapshot.ruleset, self.evaluation, staff=staff)
+
+    def code_reason(self, verdict: CodeVerdict, *, staff: bool) -> str:
+        """Return why a code gives nothing, empty where it gives something."""
+        return code_reason(verdict, self.basket, self.snapshot.ruleset, staff=staff)
 
     def explanations(self, *, staff: bool, only: PromotionId | None = None) -> list[Explanation]:
         """Return the verdicts in words that the viewer may see: on all candidates, or on one promotion."""
@@ -158,7 +201,7 @@ class Changed:
     def notices(self) -> list[Notice]:
         """What the caller may not expect of the cart."""
         notices = self.priced.notices if self.priced else []
-        return [_ADOPTED, *notices] if self.adopted else notices
+        return [ADOPTED, *notices] if self.adopted else notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +223,14 @@ class Panier:
 
     def __init__(self, snapshot: Snapshot, carts: CartStore, customers: CustomerStore, limits: Limits) -> None:
         self.snapshot = snapshot
+        self.last_refused: RefusedLoad | None = None
         self.limits = limits
         self._carts = carts
         self._customers = customers
+
+    def pinned(self) -> "Panier":
+        """Return the engine as it is now, for one request: what is loaded meanwhile does not reach it."""
+        return copy.copy(self)
 
     async def cart(self, caller: Caller, cart_id: CartId) -> PricedCart | None:
         """Return a cart that the caller may see. One round trip."""
@@ -219,8 +267,18 @@ class Panier:
         read = await self._carts.read_log(cart_id, since)
         return read.entries if read.cart is not None and caller.may_read(read.cart) else None
 
-    async def apply(self, caller: Caller, cart_id: CartId, operation_id: str | None, admit: Admit) -> Changed:
-        """Check a request, commit it and return the priced cart. One round trip."""
+    async def apply(
+        self,
+        caller: Caller,
+        cart_id: CartId,
+        operation_id: str | None,
+        admit: Admit,
+        scope: Scope = Scope.CART_WRITE,
+    ) -> Changed:
+        """Check a request, commit it and return the priced cart. One round trip.
+
+        `scope` is what gives the right to it to somebody who is no member of the cart.
+        """
         snapshot, operation = self.snapshot, _operation(operation_id)
         if isinstance(operation, UserError):
             return Changed(errors=(operation,))
@@ -230,8 +288,24 @@ class Panier:
             return Changed(errors=refused.errors)
         if not command.ops():
             return Changed(errors=(UserError(UserErrorCode.NOTHING_TO_DO, "the request changes nothing"),))
-        edit = Edit(self._actor(caller), operation, command.ops(), content=_content(command))
+        edit = Edit(self._actor(caller, scope), operation, command.ops(), content=_content(command))
         return _changed(await self._carts.commit(cart_id, edit), snapshot, command)
+
+    async def adjust(
+        self, caller: Caller, cart_id: CartId, operation_id: str | None, request: AdjustmentRequest | AdjustmentId
+    ) -> Changed:
+        """Change a price by hand, or take the change with that id back. Needs `cart:adjust`. One round trip."""
+        if not caller.may(Scope.CART_ADJUST):
+            message = "changing prices by hand needs the scope `cart:adjust`"
+            return Changed(errors=(UserError(UserErrorCode.FORBIDDEN, message),))
+
+        def admit(shop: Shop, limits: Limits, operation: OperationId) -> Command:
+            if isinstance(request, str):
+                return RemoveAdjustment(request)
+            id_ = AdjustmentId(_digest(caller, operation, size=8))
+            return admit_adjustment(request, caller.role, id_, shop, limits)
+
+        return await self.apply(caller, cart_id, operation_id, admit, Scope.CART_ADJUST)
 
     async def create(self, caller: Caller, operation_id: str | None, admit: Callable[..., NewCart]) -> Changed:
         """Make a cart, or adopt the active one that the customer already has: then what is new goes into that.
@@ -246,7 +320,7 @@ class Panier:
             new: NewCart = admit(snapshot.shop, self.limits, operation)
         except RefusedError as refused:
             return Changed(errors=refused.errors)
-        cart_id = _cart_id(caller, operation)
+        cart_id = CartId(_digest(caller, operation, size=16))
         if caller.customer is None:
             return await self._commit_new(caller, cart_id, new, operation, None)
         record = await self._customers.claim_first(caller.customer, cart_id)
@@ -341,6 +415,7 @@ class Panier:
             locale=new.locale or shop.locales[0],
             customer=caller.customer,
             facts=facts,
+            draw=draw_of(caller.member),
         )
         edit = Edit(
             self._actor(caller),
@@ -352,13 +427,13 @@ class Panier:
         )
         return _changed(await self._carts.commit(cart_id, edit), self.snapshot, *new.commands)
 
-    def _actor(self, caller: Caller) -> Actor:
+    def _actor(self, caller: Caller, scope: Scope = Scope.CART_WRITE) -> Actor:
         return Actor(
             caller.member,
             caller.channel or self.snapshot.shop.default_channel,
             caller.store,
             caller.device,
-            by_scope=caller.may(Scope.CART_WRITE),
+            by_scope=caller.may(scope),
         )
 
 
@@ -379,10 +454,10 @@ def _customer_fault(customer: CustomerId) -> UserError | None:
     return UserError(UserErrorCode.INVALID_CUSTOMER, message, ("customerId",))
 
 
-def _cart_id(caller: Caller, operation: OperationId) -> CartId:
+def _digest(caller: Caller, operation: OperationId, size: int) -> str:
+    """Return an id that follows from a caller's operation, so that sending it twice makes one thing."""
     member = caller.member
-    digest = hashlib.blake2b(f"{len(member)}:{member}{operation}".encode(), digest_size=16)
-    return CartId(digest.hexdigest())
+    return hashlib.blake2b(f"{len(member)}:{member}{operation}".encode(), digest_size=size).hexdigest()
 
 
 def _content(request: object) -> bytes:
@@ -393,21 +468,10 @@ def _content(request: object) -> bytes:
     """
     asked = request
     if isinstance(request, NewCart):
-        asked = (request.channel, request.store, request.locale, [_asked(command) for command in request.commands])
+        asked = (request.channel, request.store, request.locale, [as_asked(command) for command in request.commands])
     elif isinstance(request, AddLines):
-        asked = _asked(request)
+        asked = as_asked(request)
     return hashlib.blake2b(repr(asked).encode(), digest_size=8).digest()
-
-
-def _asked(command: Command) -> Command:
-    if not isinstance(command, AddLines):
-        return command
-    return AddLines(
-        tuple(
-            replace(line, sold_where=None, quantity=line.quantity if line.label_price_minor is None else 0)
-            for line in command.lines
-        )
-    )
 
 
 def _ops(commands: Iterable[Command]) -> list[Op]:
@@ -422,54 +486,5 @@ def _changed(answer: Committed | Refused | Missing, snapshot: Snapshot, *command
             return Changed(errors=(_MISSING,))
         case Refused():
             priced = PricedCart(answer.cart, snapshot, answer.at_ms) if answer.cart else None
-            path = _argument(commands, answer.op_index) if answer.op_index is not None else ()
-            return Changed(priced, (UserError(answer.code, _REFUSALS[answer.code], path),))
-
-
-def _argument(commands: Sequence[Command], op_index: int) -> tuple[str, ...]:
-    """Return the path of the argument that made an operation."""
-    arguments = [path for command in commands for path in _arguments(command)]
-    return arguments[op_index] if op_index < len(arguments) else ()
-
-
-def _arguments(command: Command) -> list[tuple[str, ...]]:
-    """Return the path of the argument of each operation of a command, in their order."""
-    match command:
-        case ChangeLines():
-            return [
-                ("lines", str(place))
-                for place, change in enumerate(command.changes)
-                for _ in ChangeLines((change,)).ops()
-            ]
-        case AddLines():
-            return [("lines", str(place)) for place in range(len(command.lines))]
-        case RemoveLines():
-            return [("lineIds", str(place)) for place in range(len(command.lines))]
-        case AddCodes() | RemoveCodes():
-            return [("codes", str(place)) for place in range(len(command.codes))]
-        case AddFees() | RemoveFees():
-            return [("fees", str(place)) for place in range(len(command.fees))]
-        case _:
-            return [() for _ in command.ops()]
-
-
-_MISSING = UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",))
-_ADOPTED = Notice(
-    NoticeCode.CART_ADOPTED,
-    "the customer has an active cart already: that one was taken, where it is, and what is new went into it",
-)
-
-_REFUSALS = {
-    UserErrorCode.STALE_VERSION: "it was changed since the version you named: see the cart as it is now, then decide",
-    UserErrorCode.OPERATION_ID_REUSED: "this operation id was used for another request: make a new one for each",
-    UserErrorCode.LINE_NOT_FOUND: "there is no such line in the cart",
-    UserErrorCode.NOT_SOLD_HERE: "this product is not sold in the cart's channel or store",
-    UserErrorCode.INVALID_QUANTITY: "this product is sold by the piece: the quantity must be a whole number",
-    UserErrorCode.QUANTITY_LIMIT: "the quantity would exceed what one line may hold",
-    UserErrorCode.LINE_LIMIT: "the cart would have more lines than a cart may hold",
-    UserErrorCode.CODE_LIMIT: "the cart would have more codes than a cart may hold",
-    UserErrorCode.CART_TOO_LARGE: "the cart would be larger than a cart may be",
-    UserErrorCode.CART_HAS_CUSTOMER: "this cart belongs to another customer",
-    UserErrorCode.INVALID_CODE: "there is no such code in the cart",
-    UserErrorCode.UNKNOWN_FEE: "there is no such fee in the cart",
-}
+            path = argument_of(commands, answer.op_index) if answer.op_index is not None else ()
+            return Changed(priced, (UserError(answer.code, REFUSALS[answer.code], path),))

@@ -149,6 +149,10 @@ class Settings(BaseSettings):
     shop: Folder | None = Field(None, description="the shop folder to serve")
     rules: Folder | None = Field(None, description="the rule folder; by default `rules` in the shop folder")
 
+    reload: Flag | None = Field(
+        None, description="load the shop and its rules again when a file changes; by default in development only"
+    )
+
     # Where.
     host: Text = Field("127.0.0.1", description="the address to listen on; `0.0.0.0` is every one of the machine")
     port: Port = Field(8000, description="the port to listen on")
@@ -188,6 +192,7 @@ class Settings(BaseSettings):
     )
     cart_codes_max: Count = Field(20, description="codes of a cart")
     cart_fees_max: Count = Field(20, description="different fees of a cart")
+    cart_adjustments_max: Count = Field(20, description="changes by staff of a cart")
     cart_bytes_max: Count = Field(128 * 1024, description="bytes of a cart as it is stored")
     cart_log_max: Count = Field(200, description="changes of a cart that are remembered")
     guest_cart_life: Duration = Field(timedelta(days=30), description="how long a guest's cart lives untouched")
@@ -206,6 +211,11 @@ class Settings(BaseSettings):
     def rules_folder(self) -> Path | None:
         """Where the rules are: as set, else beside the shop's other files."""
         return self.rules or (self.shop / "rules" if self.shop else None)
+
+    @property
+    def reloads(self) -> bool:
+        """Whether the files of the shop and its rules are watched."""
+        return self.development if self.reload is None else self.reload
 
 
 class SettingsRefusedError(PanierError):

@@ -9,6 +9,8 @@ LineId = NewType("LineId", str)
 MemberId = NewType("MemberId", str)
 """Who takes part in a cart: ``customer:42``, ``guest:…``, ``staff:…``, ``terminal:…``, ``service:…``."""
 OperationId = NewType("OperationId", str)
+AdjustmentId = NewType("AdjustmentId", str)
+"""Made from who adjusts and their operation: the same request sent again is the same adjustment."""
 CustomerId = NewType("CustomerId", str)
 Sku = NewType("Sku", str)
 ChannelId = NewType("ChannelId", str)

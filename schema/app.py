@@ -117,11 +117,12 @@ class _Endpoint:
             return refusal(RequestRefusedError(500, [GraphQLError("fault", original_error=error)]), media)
 
     async def _answered(self, request: Request, media: str) -> Response:
-        snapshot = self._engine.snapshot
+        engine = self._engine.pinned()
+        snapshot = engine.snapshot
         caller = self._caller(request.headers.get("authorization"), snapshot)
         asked = await read_request(request, self._config.body_bytes_max)
         context = RequestContext(
-            self._engine,
+            engine,
             snapshot,
             self._tokens,
             self._config.session_life_s,

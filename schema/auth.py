@@ -112,6 +112,7 @@ class TokenAuthority:
             "channel": caller.channel,
             "store": caller.store,
             "device": caller.device,
+            "role": caller.role,
             "scopes": sorted(caller.scopes),
             "iss": self._issuer,
             "aud": self._audience,
@@ -191,6 +192,7 @@ def caller_of(claims: Mapping[str, Any]) -> Caller:
         store=StoreId(store) if store else None,
         device=_word(claims, "device"),
         scopes=frozenset(_scopes(claims.get("scopes", ()))),
+        role=_word(claims, "role"),
     )
 
 

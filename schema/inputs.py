@@ -9,6 +9,7 @@ from strawberry import ID
 from engine.cart.commands import Clear, RemoveFees, RemoveLines
 from engine.cart.model import DeliveryChoice, Facts
 from engine.errors import RefusedError, UserError, UserErrorCode
+from engine.fields import is_birthday
 from engine.pricing.admission import (
     admit_changes,
     admit_code_removals,
@@ -18,11 +19,21 @@ from engine.pricing.admission import (
     admit_lines,
     admit_note,
 )
-from engine.pricing.requests import ContextRequest, FeeRequest, Limits, LineChangeRequest, LineRequest
+from engine.pricing.requests import (
+    AdjustmentRequest,
+    ContextRequest,
+    FeeRequest,
+    Limits,
+    LineChangeRequest,
+    LineRequest,
+)
 from engine.pricing.shop import Shop
+from engine.rules.gift_choices import admit_gift_choice
+from engine.rules.ruleset import Ruleset
 from engine.service import Admit, NewCart
 from engine.types import ChannelId, CustomerId, InstantMs, LineId, OperationId, StoreId
-from schema.scalars import Long, QuantityIn
+from schema.ids import key_of
+from schema.scalars import DecimalText, Long, QuantityIn
 
 CUSTOMERS_MAX: Final = 100
 _WORD_LENGTH_MAX: Final = 128
@@ -124,6 +135,35 @@ class CartFeeInput:
         return FeeRequest(self.fee, self.quantity)
 
 
+@strawberry.input(description="A change of a price by hand: one of `price`, `amount` and `percent`.")
+class CartAdjustmentInput:
+    """See `AdjustmentRequest`."""
+
+    reason: str = strawberry.field(description="The code of one of the shop's reasons.")
+    line_id: ID | None = strawberry.field(default=None, description="The line; by default the whole cart.")
+    price: DecimalText | None = strawberry.field(
+        default=None, description="The new price of one piece or one whole unit, options included; for a line."
+    )
+    amount: DecimalText | None = strawberry.field(default=None, description="An amount to take off.")
+    percent: DecimalText | None = strawberry.field(
+        default=None, description="A percentage to take off of what is left after the promotions: `12.5`."
+    )
+    currency: str = strawberry.field(default="", description="Of the price or amount (ISO 4217).")
+    note: str = strawberry.field(default="", description="What else there is to say; shown to staff only.")
+
+    def request(self) -> AdjustmentRequest:
+        """Return the engine's form."""
+        return AdjustmentRequest(
+            reason=self.reason,
+            line=LineId(self.line_id) if self.line_id is not None else None,
+            price=self.price,
+            amount=self.amount,
+            percent=self.percent,
+            currency=self.currency,
+            note=self.note,
+        )
+
+
 @strawberry.input(description="Where a cart is to be; what is not given stays as it is.")
 class CartContextInput:
     """See `ContextRequest`."""
@@ -136,6 +176,9 @@ class CartContextInput:
         default=None, description="For all lines that have no choice of their own."
     )
     clear_delivery: bool = strawberry.field(default=False, description="Takes the cart's delivery choice away.")
+    payment_method: str | None = strawberry.field(
+        default=None, description="How the shopper is going to pay, once that is known; empty takes it away."
+    )
 
     def request(self, if_version: int | None) -> ContextRequest:
         """Return the engine's form."""
@@ -146,6 +189,7 @@ class CartContextInput:
             locale=self.locale,
             delivery=self.delivery.choice() if self.delivery else None,
             clear_delivery=self.clear_delivery,
+            payment_method=self.payment_method,
             if_version=if_version,
         )
 
@@ -170,6 +214,12 @@ class CustomerInput:
     segments: list[str] = strawberry.field(default_factory=list, description="Groups they belong to.")
     points: Long = strawberry.field(default=Long(0), description="The balance of their points.")
     first_order_at: InstantMs | None = strawberry.field(default=None, description="When they first ordered.")
+    customer_since: InstantMs | None = strawberry.field(default=None, description="When their account was opened.")
+    birthday: str | None = strawberry.field(default=None, description="Month and day, such as `02-29`.")
+    orders: int | None = strawberry.field(default=None, description="How many orders they have placed.")
+    ordered_categories: list[str] | None = strawberry.field(
+        default=None, description="Category paths of what they have ordered, such as `grocery/bakery`."
+    )
 
     def facts(self) -> Facts:
         """Return the engine's form; the version is given by the store."""
@@ -179,6 +229,10 @@ class CustomerInput:
             segments=frozenset(self.segments),
             points=self.points,
             first_order_ms=self.first_order_at,
+            customer_since_ms=self.customer_since,
+            birthday=self.birthday or "",
+            orders=self.orders,
+            ordered_categories=None if self.ordered_categories is None else frozenset(self.ordered_categories),
         )
 
 
@@ -230,6 +284,11 @@ def admits_fee_removals(fees: Sequence[str]) -> Admit:
         return RemoveFees(tuple(dict.fromkeys(fees)))
 
     return admit
+
+
+def admits_gift(promotion: str, sku: str | None, ruleset: Ruleset) -> Admit:
+    """Return the check of a gift to choose; a promotion may be named as files do, or by its opaque id."""
+    return lambda *_: admit_gift_choice(key_of(ID(promotion), "Promotion") or promotion, sku, ruleset)
 
 
 def admits_context(context: CartContextInput, if_version: int | None) -> Admit:
@@ -284,7 +343,12 @@ def customer_facts(customers: Sequence[CustomerInput]) -> list[Facts]:
 
 
 def _customer_errors(customer: CustomerInput, index: str) -> list[UserError]:
-    words = (("id", customer.id), *(("segments", segment) for segment in customer.segments))
+    categories = customer.ordered_categories or ()
+    words = (
+        ("id", customer.id),
+        *(("segments", segment) for segment in customer.segments),
+        *(("orderedCategories", category) for category in categories),
+    )
     faults = [
         (name, f"is a text of 1 to {_WORD_LENGTH_MAX} printable characters")
         for name, word in words
@@ -294,6 +358,12 @@ def _customer_errors(customer: CustomerInput, index: str) -> list[UserError]:
         faults.append(("tier", f"is a text of at most {_WORD_LENGTH_MAX} printable characters"))
     if len(customer.segments) > _WORDS_MAX:
         faults.append(("segments", f"are at most {_WORDS_MAX}"))
+    if len(categories) > _WORDS_MAX:
+        faults.append(("orderedCategories", f"are at most {_WORDS_MAX}"))
+    if customer.birthday and not is_birthday(customer.birthday):
+        faults.append(("birthday", "is a month and a day such as 02-29"))
+    if customer.orders is not None and customer.orders < 0:
+        faults.append(("orders", "are 0 or more"))
     if not 0 <= customer.points <= _POINTS_MAX:
         faults.append(("points", f"are 0 to {_POINTS_MAX}"))
     return [

@@ -7,12 +7,14 @@ from strawberry import ID
 
 from engine.cart.model import Facts
 from engine.errors import RefusedError, UserError, UserErrorCode
+from engine.pricing.requests import AdjustmentRequest
 from engine.service import Admit, Caller, CallerKind, Changed, Scope
-from engine.types import CartId, ChannelId, CustomerId, InstantMs, StoreId
+from engine.types import AdjustmentId, CartId, ChannelId, CustomerId, InstantMs, StoreId
 from schema.auth import KeysError, TokenError
 from schema.context import Info
 from schema.ids import key_of
 from schema.inputs import (
+    CartAdjustmentInput,
     CartContextInput,
     CartCreateInput,
     CartFeeInput,
@@ -26,6 +28,7 @@ from schema.inputs import (
     admits_context,
     admits_fee_removals,
     admits_fees,
+    admits_gift,
     admits_lines,
     admits_note,
     admits_removals,
@@ -168,6 +171,27 @@ class CustomerView:
         """When they first ordered, null before."""
         return self._facts.first_order_ms
 
+    @property
+    def customer_since(self) -> InstantMs | None:
+        """When their account was opened, null where nobody told."""
+        return self._facts.customer_since_ms
+
+    @property
+    def birthday(self) -> str | None:
+        """Month and day, such as "02-29", null where nobody told."""
+        return self._facts.birthday or None
+
+    @property
+    def orders(self) -> int | None:
+        """How many orders they have placed, null where nobody told."""
+        return self._facts.orders
+
+    @property
+    def ordered_categories(self) -> list[str] | None:
+        """Category paths of what they have ordered, null where nobody told."""
+        categories = self._facts.ordered_categories
+        return None if categories is None else sorted(categories)
+
 
 @object_type("CustomersPayload")
 class CustomersPayloadView:
@@ -268,7 +292,7 @@ class Mutation:
         """One round trip to the store."""
         return await _apply(info, cart_id, operation_id, admits_removals(line_ids, if_version))
 
-    @field("Remove all lines, codes and fees, and the note.")
+    @field("Remove all lines, codes, fees and changes by staff, and the note.")
     async def cart_clear(self, info: Info, cart_id: ID, operation_id: ID | None = None) -> CartPayloadView:
         """One round trip to the store."""
         return await _apply(info, cart_id, operation_id, admits_clear())
@@ -300,6 +324,27 @@ class Mutation:
     ) -> CartPayloadView:
         """One round trip to the store."""
         return await _apply(info, cart_id, operation_id, admits_fee_removals(fees))
+
+    @field("Choose the gift of a promotion that offers several (see `Cart.giftChoices`); without a SKU, none.")
+    async def cart_gift_choose(
+        self, info: Info, cart_id: ID, promotion_id: ID, sku: str | None = None, operation_id: ID | None = None
+    ) -> CartPayloadView:
+        """One round trip to the store."""
+        return await _apply(info, cart_id, operation_id, admits_gift(promotion_id, sku, info.context.snapshot.ruleset))
+
+    @field("Change a price by hand. Needs the scope `cart:adjust`, and a role that may.")
+    async def cart_adjustment_add(
+        self, info: Info, cart_id: ID, adjustment: CartAdjustmentInput, operation_id: ID | None = None
+    ) -> CartPayloadView:
+        """One round trip to the store."""
+        return await _adjust(info, cart_id, operation_id, adjustment.request())
+
+    @field("Take a change by hand back. Needs the scope `cart:adjust`.")
+    async def cart_adjustment_remove(
+        self, info: Info, cart_id: ID, adjustment_id: ID, operation_id: ID | None = None
+    ) -> CartPayloadView:
+        """One round trip to the store."""
+        return await _adjust(info, cart_id, operation_id, AdjustmentId(adjustment_id))
 
     @field("Move the cart to another channel, store, language or delivery choice.")
     async def cart_context_update(
@@ -361,6 +406,14 @@ _NO_CART = Changed(errors=(UserError(UserErrorCode.CART_NOT_FOUND, "there is no 
 async def _apply(info: Info, cart_id: ID, operation_id: ID | None, admit: Admit) -> CartPayloadView:
     caller, cart = info.context.known_caller(), CartId(key_of(cart_id, "Cart"))
     changed = await info.context.engine.apply(caller, cart, operation_id, admit) if cart else _NO_CART
+    return CartPayloadView(changed, caller)
+
+
+async def _adjust(
+    info: Info, cart_id: ID, operation_id: ID | None, request: AdjustmentRequest | AdjustmentId
+) -> CartPayloadView:
+    caller, cart = info.context.known_caller(), CartId(key_of(cart_id, "Cart"))
+    changed = await info.context.engine.adjust(caller, cart, operation_id, request) if cart else _NO_CART
     return CartPayloadView(changed, caller)
 
 

@@ -6,6 +6,8 @@ from typing import Final
 import strawberry
 from strawberry import ID
 
+from engine.cart.draw import draw_of
+from engine.cart.model import Cart
 from engine.service import PricedCart
 from engine.types import CartId, ChannelId, PromotionId, Sku, StoreId
 from schema.context import Info, RequestContext
@@ -70,9 +72,19 @@ class Query:
             raise fault(ErrorCode.INVALID_ARGUMENT, f"`skus` are at most {PRODUCTS_MAX}, not {len(skus)}")
         context = info.context
         named, stored = context.place(channel, store)
-        shop, customer = context.snapshot.shop, context.caller.customer if context.caller else None
-        facts = await context.engine.facts_of(customer) if customer else None
-        prices = PriceContext(shop, named, shop.store_of(named, stored), facts, context.now_ms)
+        shop, caller = context.snapshot.shop, context.caller
+        facts = await context.engine.facts_of(caller.customer) if caller and caller.customer else None
+        shopper = Cart(
+            id=CartId(""),
+            version=0,
+            members=(),
+            channel=named,
+            store=stored,
+            locale=shop.locales[0],
+            facts=facts,
+            draw=draw_of(caller.member if caller else ""),
+        )
+        prices = PriceContext(context.snapshot, shopper, context.now_ms)
         found = [shop.products.get(Sku(sku)) for sku in skus]
         return [PricedProductView(product, prices) if product else None for product in found]
 

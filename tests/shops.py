@@ -106,6 +106,16 @@ labels:
     decimals: 2
     currency: EUR
 """,
+    "adjustments.yaml": """\
+floor: cost
+reasons:
+  - {id: damaged, label: {en: Damaged goods, fr: Abîmé}, kinds: [amount, percent]}
+  - {id: match, label: Price match, kinds: [price]}
+roles:
+  - {id: clerk, max_percent: 20%, max_amount: 5 EUR}
+  - {id: manager, max_percent: 50%, may_set_price: yes}
+default_role: clerk
+""",
     "customers.csv": """\
 id,tier,segments,first_order,points
 ada,gold,family vegan,2024-02-29,120

@@ -349,6 +349,8 @@ def test_context(shop: Shop) -> None:
         if_version=3,
     )
     assert admit_context(ContextRequest(clear_store=True), shop) == SetContext(clear_store=True)
+    assert admit_context(ContextRequest(payment_method="card"), shop) == SetContext(payment_method="card")
+    assert admit_context(ContextRequest(payment_method=""), shop) == SetContext(payment_method="")
 
 
 def test_a_context_that_is_refused(shop: Shop) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from engine.cart.commands import line_id
 from engine.errors import Diagnostic, RefusedError
-from engine.pricing.cartfile import CartDocument, amounts_too_large, parse_cart_line
+from engine.pricing.cartfile import CartDocument, parse_cart_line
 from engine.pricing.shop import Shop
+from engine.pricing.too_large import amounts_too_large
 from engine.types import Sku
 from tests.carts import basket_of, cart_of
 from tests.shops import small_shop

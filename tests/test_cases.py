@@ -2,7 +2,7 @@
 
 A case names its promotions (beside them `lanes` and `rounding` where it matters), a cart document and what is expected,
 in minor units and by the names of `tests.oracle.compare`; ``*`` stands for any value, a bare number of a line for its total,
-a bare word of an outcome for its code. A product that the cart brings along is standard goods unless it says so. Its shop is `tests/cases/shop/`, with the files changed that it has under `shop`.
+a bare word of an outcome for its code; adjustments stand in their order, each as its state and its amount. A product that the cart brings along is standard goods unless it says so. Its shop is `tests/cases/shop/`, with the files changed that it has under `shop`.
 """
 
 from collections.abc import Iterator
@@ -64,12 +64,19 @@ def _unexpected(expect: Case, answer: Case) -> Iterator[str]:
     known = {
         "total": answer["totals"]["total"],
         "discounts": {each["promotion"]: each["amount"] for each in answer["discounts"]},
+        "adjustments": [f"{each['state']} {each['amount']}" for each in answer["adjustments"]],
         **{key: answer[key] for key in ("totals", "deliveries", "fees", "taxes", "outcomes", "currency")},
+        "points": answer["points"],
+        "codes_to_issue": answer["codes_to_issue"],
+        "gifts": {line["gift_of"]: line["sku"] for line in answer["lines"].values() if line["gift_of"]},
         "lines": by_sku,
     }
     assert expect.keys() <= known.keys(), f"a case cannot expect {sorted(expect.keys() - known.keys())}"
     for key, expected in expect.items():
-        if key in ("discounts", "deliveries") and expected.keys() != known[key].keys():
+        if (
+            key in ("discounts", "deliveries", "gifts", "points", "codes_to_issue")
+            and expected.keys() != known[key].keys()
+        ):
             yield f"{key}: expected {sorted(expected)}, found {sorted(known[key])}"
         else:
             yield from _differing(expected, known[key], key)
@@ -97,8 +104,9 @@ def _written(value: Any) -> str:
 
 
 def test_there_are_cases_for_every_word() -> None:
-    from engine.rules.model import BENEFITS, CONDITIONS
+    from engine.rules.model import BENEFITS
+    from engine.rules.when import CONDITIONS
 
     text = "".join(path.read_text(encoding="utf-8") for path in CASES.glob("*.yaml"))
     assert all(f"{word}: {{" in text for word in (*BENEFITS, *CONDITIONS))
-    assert len(cases()) >= 60
+    assert len(cases()) >= 250

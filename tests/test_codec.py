@@ -14,11 +14,23 @@ from engine.cart.codec import (
     pack_ops,
 )
 from engine.cart.commands import AddLines, NewLine
+from engine.cart.draw import draw_of
 from engine.cart.model import Cart, DeliveryChoice, Facts, LogEntry, Member, Role
 from engine.types import CartId, ChannelId, CustomerId, InstantMs, MemberId, OperationId, Sku, StoreId
 
 ANN, BEN = MemberId("guest:ann"), MemberId("customer:ben")
-FULL = Facts(CustomerId("ben"), 3, "gold", frozenset({"vip"}), 12, InstantMs(1_700_000_000_000))
+FULL = Facts(
+    CustomerId("ben"),
+    3,
+    "gold",
+    frozenset({"vip"}),
+    12,
+    InstantMs(1_700_000_000_000),
+    customer_since_ms=InstantMs(1_600_000_000_000),
+    birthday="02-29",
+    orders=0,
+    ordered_categories=frozenset({"food/wine", "wear"}),
+)
 
 
 def stored(**changes: object) -> bytes:
@@ -37,9 +49,11 @@ def test_a_new_cart_is_read_as_it_was_given() -> None:
         store=StoreId("lyon"),
         locale="fr",
         delivery=DeliveryChoice("pickup", "lyon", "9-10"),
+        payment_method="card",
         note="sonnez à côté",
         customer=CustomerId("ben"),
         facts=FULL,
+        draw=2**32 - 1,
     )
     packed = {**msgpack.unpackb(encode_new_cart(given)), "b": 0, "e": 0, "x": 0}
     assert decode_cart(pack(packed)) == given
@@ -78,7 +92,15 @@ def test_log_entries_name_their_member_by_place() -> None:
     assert decode_log(stored(), [entry]) == (expected,)
 
 
-@pytest.mark.parametrize("facts", [FULL, Facts(CustomerId("new"))])
+def test_a_cart_that_was_stored_without_a_draw_has_one_that_stays() -> None:
+    packed = msgpack.unpackb(stored())
+    del packed["h"]
+    assert decode_cart(pack(packed)).draw == decode_cart(pack(packed)).draw == draw_of("c")
+
+
+@pytest.mark.parametrize(
+    "facts", [FULL, Facts(CustomerId("new")), Facts(CustomerId("new"), ordered_categories=frozenset())]
+)
 def test_facts_survive(facts: Facts) -> None:
     assert decode_facts(encode_facts(facts)) == facts
 

@@ -23,7 +23,8 @@ from tests.oracle.compare import differences, plain_of_engine, plain_of_oracle
 from tests.oracle.price import Priced, price
 from tests.oracle.rules import is_open, parse, read_rules
 from tests.oracle.shop import read_shop
-from tests.strategies import scenarios, text_of, with_lines, with_rules
+from tests.strategies import adjusted_scenarios, scenarios, set_scenarios, with_lines, with_rules
+from tests.strategies_shop import text_of
 
 DAY_MS = 86_400_000
 QUARTER_MS = 900_000
@@ -116,6 +117,20 @@ def test_many_generated_carts_agree(scenario: Scenario) -> None:
     _check(scenario)
 
 
+@quick
+@given(set_scenarios())
+def test_units_in_sets_agree(scenario: Scenario) -> None:
+    _check(scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@thorough
+@given(set_scenarios())
+def test_units_in_many_sets_agree(scenario: Scenario) -> None:
+    _check(scenario)
+
+
 # What must hold of the engine by itself
 
 
@@ -133,7 +148,8 @@ def _sorted(plain: dict[str, Any]) -> str:
 def test_the_order_of_lines_and_of_rules_does_not_matter(scenario: Scenario, chance: Any) -> None:
     lines = [{**line, "line_key": f"k{place}"} for place, line in enumerate(scenario.cart["lines"])]
     scenario = with_lines(scenario, lines)
-    shuffled = with_lines(scenario, chance.sample(lines, len(lines)))
+    order = chance.sample(range(len(lines)), len(lines))
+    shuffled = with_lines(scenario, [lines[place] for place in order], order)
     shuffled = with_rules(shuffled, *reversed(scenario.rules))
     assert _sorted(by_engine(shuffled)) == _sorted(by_engine(scenario))
     assert engine_rules(shuffled).hash == engine_rules(scenario).hash
@@ -173,14 +189,16 @@ def test_shares_sum_and_nothing_falls_below_zero(scenario: Scenario) -> None:
     totals = result.totals
     for line in result.lines:
         assert sum(share.amount_minor for share in line.allocations) == line.discount_minor + line.order_discount_minor
-        assert line.total_minor == line.list_minor - line.discount_minor - line.order_discount_minor >= 0
+        discounts_minor = line.discount_minor + line.order_discount_minor
+        assert line.total_minor == line.list_minor + line.adjustment_minor - discounts_minor >= 0
         assert min(line.discount_minor, line.order_discount_minor, line.tax_minor) >= 0
         assert all(share.amount_minor >= 0 for share in line.allocations)
     for delivery in result.deliveries:
         assert sum(share.amount_minor for share in delivery.allocations) == delivery.discount_minor
         assert delivery.total_minor == delivery.list_minor - delivery.discount_minor >= 0
     shares: Counter[str] = Counter()
-    for allocations in [line.allocations for line in result.lines] + [each.allocations for each in result.deliveries]:
+    of_services = [each.allocations for each in result.deliveries] + [each.allocations for each in result.fees]
+    for allocations in [line.allocations for line in result.lines] + of_services:
         for share in allocations:
             shares[share.promotion] += share.amount_minor
     assert shares == Counter({discount.promotion: discount.amount_minor for discount in result.discounts})
@@ -189,14 +207,55 @@ def test_shares_sum_and_nothing_falls_below_zero(scenario: Scenario) -> None:
     assert taxes == totals.tax_included_minor + totals.tax_added_minor
     of_goods, of_delivery = sum(line.tax_minor for line in result.lines), sum(d.tax_minor for d in result.deliveries)
     assert taxes == of_goods + of_delivery + sum(fee.tax_minor for fee in result.fees)
-    assert min(getattr(totals, name) for name in type(totals).__slots__) >= 0
+    assert all(getattr(totals, name) >= 0 for name in type(totals).__slots__ if name != "adjustments_minor")
     assert totals.total_minor == (
         totals.subtotal_minor
         + totals.fees_minor
+        - totals.fees_discounts_minor
         + totals.delivery_minor
         - totals.delivery_discounts_minor
         + totals.tax_added_minor
     )
+
+
+@few
+@given(adjusted_scenarios())
+def test_changes_by_staff_agree(scenario: Scenario) -> None:
+    _check(scenario)
+
+
+@few
+@given(adjusted_scenarios())
+def test_shares_of_staff_sum_and_no_floor_or_ceiling_is_passed(scenario: Scenario) -> None:
+    basket, result = engine_basket(scenario), evaluated(scenario)
+    shares: Counter[str] = Counter()
+    for each in result.adjustments:
+        assert sum(minor for _, minor in each.lines) == each.amount_minor
+        if each.adjustment.kind != "price":
+            assert each.wanted_minor <= each.amount_minor <= 0
+        for line_id, minor in each.lines:
+            shares[line_id] += minor
+    assert result.totals.adjustments_minor == sum(each.amount_minor for each in result.adjustments)
+    found = {line.line: line for line in result.lines}
+    assert {line: found[line].adjustment_minor for line in found} == {line: shares[line] for line in found}
+    for line in basket.lines:
+        taken_minor = found[line.id].price_change_minor - found[line.id].adjustment_minor
+        if line.product.never_discount:
+            assert found[line.id].adjustment_minor == 0
+        if taken_minor:
+            assert found[line.id].total_minor + _later_discounts(result, line.id, scenario) >= line.floor_minor
+    goods_minor = sum(line.list_minor for line in result.lines if line.unavailable is None)
+    highest = max((c.max_percent_bp for c in basket.adjustment_rules.ceilings.values()), default=0)
+    lowered_minor = sum(min(0, line.adjustment_minor) for line in result.lines)
+    assert -lowered_minor * 10_000 <= goods_minor * highest + 10_000 * len(result.lines)
+
+
+def _later_discounts(result: Evaluation, line: Any, scenario: Scenario) -> int:
+    """Return what promotions behind the lane of the order took off a line: they know no floor but zero."""
+    names = [lane.name for lane in engine_rules(scenario).lanes]
+    later = set(names[names.index("order") + 1 :]) if "order" in names else set()
+    of_line = ((discount, minor) for discount in result.discounts for id_, minor in discount.lines if id_ == line)
+    return sum(minor for discount, minor in of_line if discount.lane in later)
 
 
 @few

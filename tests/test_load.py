@@ -95,6 +95,36 @@ def test_customers(tmp_path: Path) -> None:
     }
 
 
+def test_what_is_told_of_customers_may_be_much_or_little(tmp_path: Path) -> None:
+    records = "id,since,birthday,orders,ordered_categories\nada,2024-02-29,02-29,3,grocery/dairy; dry goods\nben,,,0,\n"
+    since = instant_ms(datetime(2024, 2, 29, tzinfo=PARIS))
+    assert small_shop(tmp_path, {"customers.csv": records}).customers == {
+        "ada": Facts(
+            CustomerId("ada"),
+            customer_since_ms=since,
+            birthday="02-29",
+            orders=3,
+            ordered_categories=frozenset({"grocery/dairy", "dry goods"}),
+        ),
+        "ben": Facts(CustomerId("ben"), orders=0, ordered_categories=frozenset()),
+    }
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "code"),
+    [
+        ("birthday", "02-30", "invalid_birthday"),
+        ("birthday", "1990-02-28", "invalid_birthday"),
+        ("orders", "-1", "invalid_orders"),
+        ("since", "yesterday", "invalid_date"),
+    ],
+)
+def test_what_is_told_of_customers_must_make_sense(tmp_path: Path, column: str, cell: str, code: str) -> None:
+    with pytest.raises(FilesRefusedError) as refused:
+        small_shop(tmp_path, {"customers.csv": f"id,{column}\nada,{cell}\n"})
+    assert [(fault.code, fault.span.line) for fault in refused.value.diagnostics] == [(code, 2)]
+
+
 def test_optional_files_may_be_missing(tmp_path: Path) -> None:
     products = "sku,name,category,tax_category\nmilk,Milk,dairy,food\n"
     names = ["ranges.yaml", "delivery.yaml", "fees.yaml", "options.yaml", "labels.yaml", "customers.csv"]

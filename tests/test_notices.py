@@ -84,7 +84,7 @@ def test_a_code_that_nobody_knows_and_one_that_gives_nothing(shop: Shop) -> None
     )
     cart = cart_of(shop, lines=[{"sku": "milk"}], codes=["big", "Bog"]).cart
     assert told(cart, shop, at("2026-06-01T12:00"), rules) == [
-        (NoticeCode.CODE_NOT_APPLIED, "the code big gives nothing at present"),
+        (NoticeCode.CODE_NOT_APPLIED, "the code big is not applied: it gives nothing at present"),
         (NoticeCode.CODE_UNKNOWN, "the code Bog is not known: check how it is written"),
     ]
 

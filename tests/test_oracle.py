@@ -1,19 +1,26 @@
 """The oracle itself: that it is independent, and that its arithmetic is right on numbers worked out by hand."""
 
 import ast
+import random
 from datetime import date, time
 from fractions import Fraction
+from itertools import permutations
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from tests.oracle.arith import minor, ppm, rounded, share_out, thousandths
-from tests.oracle.cart import line_id
+from tests.oracle.cart import Line, Unit, line_id
 from tests.oracle.rules import is_open, parse
-from tests.oracle.shop import end_instant, first_instant
+from tests.oracle.sets import Group, Piece, can_be_filled, fill, number_of_sets
+from tests.oracle.shop import Product, end_instant, first_instant
 
 ORACLE = Path(__file__).parent / "oracle"
-RULE_MODEL = ("engine.rules.model", "engine.rules.selectors", "engine.rules.window")
+RULE_MODEL = (
+    *("engine.rules.customers", "engine.rules.model", "engine.rules.selectors"),
+    *("engine.rules.when", "engine.rules.window"),
+)
 WORDS = ("engine.rules.benefits.", "engine.rules.conditions.")
 
 
@@ -91,3 +98,36 @@ def test_hours_through_the_night_belong_to_the_day_on_which_they_begin() -> None
     friday = 1_780_610_400_000  # 2026-06-04T22:00Z, in Paris the first instant of Friday 5
     open_hours = [hour for hour in range(48) if is_open(promotion.active, "Europe/Paris", friday + hour * 3_600_000)]
     assert open_hours == [22, 23, 24, 25]
+
+
+def pieces(number: int) -> list[Piece]:
+    """Return so many units of one line."""
+    line = Line("a", cast("Product", None), number, None, units=[Unit(10, 10) for _ in range(number)])
+    return [Piece(line, unit) for unit in line.units]
+
+
+def test_rows_can_be_filled_if_some_dealing_out_fills_them() -> None:
+    """Hall's theorem against trying every order of the units."""
+    chance = random.Random(7)  # noqa: S311 - no secret
+    answers = []
+    for _ in range(300):
+        units = pieces(chance.randint(1, 5))
+        rows = [chance.sample(units, chance.randint(0, len(units))) for _ in range(chance.randint(1, 3))]
+        needs = [chance.randint(0, 2) for _ in rows]
+        places = [row for need, row in zip(needs, rows, strict=True) for _ in range(need)]
+        fits = any(
+            all(piece in row for piece, row in zip(dealt, places, strict=True))
+            for dealt in permutations(units, len(places))
+        )
+        assert can_be_filled(needs, rows) == fits
+        answers.append(fits)
+    assert 50 < sum(answers) < 250
+
+
+def test_sets_of_overlapping_rows() -> None:
+    one, two, three = units = pieces(3)
+    groups = [Group(1, units), Group(1, [one])]
+    assert number_of_sets(groups, None) == 1
+    assert fill(groups, 1) == [[two], [one]], "the first unit is kept for the group that has no other"
+    assert number_of_sets([Group(1, [one, two]), Group(1, [two, three])], None) == 1
+    assert number_of_sets([Group(1, units)], 2) == 2

@@ -42,7 +42,7 @@ def run(command: str, folder: Path, **settings: str) -> subprocess.CompletedProc
 
 
 def test_check_prints_what_the_page_shows() -> None:
-    command = ".venv/bin/panier check --shop examples/grocer"
+    command = ".venv/bin/panier check --shop examples/grocer --at 2017-01-01"
     shown = re.sub(r"(?<=^rules )\w+", "", shown_under(command), flags=re.MULTILINE)
     printed = re.sub(r"(?<=^rules )\w+", "", run(command, ROOT).stdout, flags=re.MULTILINE)
     assert printed == shown
@@ -59,7 +59,7 @@ def test_price_prices_what_the_page_says(tmp_path: Path) -> None:
 def test_the_rule_that_the_page_shows_loads(tmp_path: Path) -> None:
     [rule] = [block for block in blocks("yaml") if block.startswith("promotions:")]
     (tmp_path / "rule.yaml").write_text(rule, encoding="utf-8")
-    done = run(f".venv/bin/panier check --shop {ROOT}/examples/grocer --rules {tmp_path}", tmp_path)
+    done = run(f".venv/bin/panier check --shop {ROOT}/examples/grocer --rules {tmp_path} --at 2017-05-01", tmp_path)
     assert "1 promotion\n0 errors, 0 warnings" in done.stdout
 
 

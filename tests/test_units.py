@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.money import allocate
-from engine.pricing.units import LineUnits
+from engine.pricing.units import LineUnits, Pick, Use
 
 
 @given(st.integers(0, 500), st.integers(1, 12), st.lists(st.integers(0, 10_000), max_size=5))
@@ -18,7 +18,9 @@ def test_taking_discounts_off_runs_is_allocating_them_over_single_units(
         units.sort(reverse=True)
         units = [unit - part for unit, part in zip(units, allocate(amount, units), strict=True)] if amount else units
     runs = line.runs()
-    assert sorted((price for price, number in runs for _ in range(number)), reverse=True) == sorted(units, reverse=True)
+    assert sorted((run.now_minor for run in runs for _ in range(run.units)), reverse=True) == sorted(
+        units, reverse=True
+    )
     assert line.current_minor == sum(units)
 
 
@@ -28,14 +30,26 @@ def test_a_discount_wanted_of_units_never_takes_more_of_one_than_was_wanted(
 ) -> None:
     line = LineUnits(unit_minor, count)
     line.take(min(first, unit_minor * count))
-    runs = list(line.runs())
-    wants = [data.draw(st.integers(0, price)) for price, _ in runs]
-    most = sum(want * number for want, (_, number) in zip(wants, runs, strict=True))
-    amount = data.draw(st.integers(0, most))
-    line.take_from_units(amount, wants)
-    left = sum(price * number for price, number in line.runs())
+    picks = [
+        Pick(place, data.draw(st.integers(0, run.units)), data.draw(st.integers(0, run.now_minor)))
+        for place, run in enumerate(line.runs())
+    ]
+    amount = data.draw(st.integers(0, sum(pick.weight_minor * pick.units for pick in picks)))
+    line.take_from(amount, picks)
+    left = sum(run.now_minor * run.units for run in line.runs())
     assert left == line.current_minor == unit_minor * count - min(first, unit_minor * count) - amount
-    assert min(price for price, _ in line.runs()) >= 0
+    assert sum(run.units for run in line.runs()) == count
+    assert min(run.now_minor for run in line.runs()) >= 0
+
+
+def test_used_units_are_parted_and_say_what_they_were() -> None:
+    line = LineUnits(100, 5)
+    line.take_from(50, [Pick(0, 2, 0, Use.TRIGGER), Pick(0, 1, 50, Use.REWARD)], Use.NONE)
+    assert sorted((run.now_minor, run.units, run.was, run.may) for run in line.runs()) == [
+        (50, 1, Use.REWARD, Use.NONE),
+        (100, 2, Use.NONE, Use.BOTH),
+        (100, 2, Use.TRIGGER, Use.NONE),
+    ]
 
 
 def test_a_thousand_pieces_cost_as_much_as_one() -> None:

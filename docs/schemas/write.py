@@ -1,4 +1,4 @@
-"""Write what documentation repeats of the code: cart.schema.json and the table of settings.md.
+"""Write what documentation repeats of the code: cart.schema.json, rules.schema.json and the table of settings.md.
 
 `make schemas` runs this; tests compare, so that neither falls behind.
 """
@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 
 from engine.pricing.cartfile import CartDocument
+from engine.rules.schema import rule_schema
 from engine.settings import Settings, as_written, expected, variable
 
 CART_SCHEMA = Path(__file__).with_name("cart.schema.json")
+RULES_SCHEMA = Path(__file__).with_name("rules.schema.json")
 SETTINGS_PAGE = Path(__file__).parents[1] / "settings.md"
 BEGIN, END = "<!-- table: made by docs/schemas/write.py -->\n", "<!-- end of the table -->\n"
 
@@ -19,6 +21,11 @@ def cart_schema() -> str:
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **CartDocument.model_json_schema()}
     schema["title"] = "A cart, one line of the input of `panier price`"
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def rules_schema() -> str:
+    """Return the JSON Schema of a rule file."""
+    return json.dumps(rule_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def settings_page() -> str:
@@ -41,4 +48,5 @@ def settings_table() -> str:
 
 if __name__ == "__main__":
     CART_SCHEMA.write_text(cart_schema(), encoding="utf-8")
+    RULES_SCHEMA.write_text(rules_schema(), encoding="utf-8")
     SETTINGS_PAGE.write_text(settings_page(), encoding="utf-8")

@@ -5,6 +5,7 @@ A cart is one msgpack map with short keys:
     z layout number     i cart id          v version         c channel     s store        l locale
     m people            n lines            k codes           f fees        d delivery     t note
     u customer          a owner's facts    b created, ms     e updated, ms x expires, ms  w field -> version
+    y payment method    h draw             j adjustments   g chosen gifts, pairs of promotion and SKU
 
 People are pairs of member id and role: ``o`` owner, ``e`` editor, ``-`` no member, but somebody who did something,
 such as staff. They are named by their place among the people, counted from 1, so that signing in renames one of them
@@ -12,6 +13,8 @@ and touches no line and no log entry; the list never shrinks.
 
 A line is a map as well: ``i`` id, ``q`` shares, a flat list of place and quantity, ``a`` added and ``c`` changed
 version, ``t`` changed, in ms since the cart was made; and the attributes that `engine.cart.commands.NewLine.op` writes.
+An adjustment is a map: ``i`` id, ``l`` line, ``p`` place of who made it, ``a`` added version, ``t`` when, in ms since
+the cart was made, and the attributes that `engine.cart.commands.AddAdjustment.ops` writes.
 A log entry is a list: version, operation id, ms since the cart was made, place, channel, store, device, changes.
 
 Absent values are absent keys: Lua cannot keep a nil in a list, and would give back an empty map as an empty list.
@@ -24,7 +27,20 @@ from typing import Any, Final
 import msgpack  # type: ignore[import-untyped]  # ships no types
 
 from engine.cart.commands import Op, Plain, packed_facts
-from engine.cart.model import Cart, CodeEntry, DeliveryChoice, Facts, FeeChoice, LineItem, LogEntry, Member, Role
+from engine.cart.draw import draw_of
+from engine.cart.model import (
+    Adjustment,
+    AdjustmentKind,
+    Cart,
+    CodeEntry,
+    DeliveryChoice,
+    Facts,
+    FeeChoice,
+    LineItem,
+    LogEntry,
+    Member,
+    Role,
+)
 from engine.errors import PanierError
 from engine.types import ChannelId, InstantMs, MemberId, OperationId, StoreId
 
@@ -54,8 +70,8 @@ def pack_ops(ops: Sequence[Op]) -> bytes:
 def encode_new_cart(cart: Cart) -> bytes:
     """Return the bytes that a creating request starts from.
 
-    Id, members, context, note, customer and facts count; lines, codes and fees come as operations, and the script
-    gives version and instants.
+    Id, members, context, note, customer, facts and draw count; lines, codes and fees come as operations, and the
+    script gives version and instants.
     """
     packed: dict[str, Plain] = {
         "z": LAYOUT,
@@ -67,11 +83,14 @@ def encode_new_cart(cart: Cart) -> bytes:
         "n": [],
         "k": [],
         "f": [],
+        "h": cart.draw,
     }
     if cart.store is not None:
         packed["s"] = cart.store
     if cart.delivery is not None:
         packed["d"] = [cart.delivery.method, cart.delivery.place, cart.delivery.slot]
+    if cart.payment_method:
+        packed["y"] = cart.payment_method
     if cart.note:
         packed["t"] = cart.note
     if cart.customer is not None:
@@ -100,10 +119,14 @@ def decode_cart(blob: bytes) -> Cart:
         lines=tuple([_line(line, places, created) for line in packed["n"]]),
         codes=tuple([CodeEntry(canonical, entered) for canonical, entered in packed["k"]]),
         fees=tuple([FeeChoice(fee, quantity) for fee, quantity in packed["f"]]),
+        adjustments=tuple([_adjustment(each, places, created) for each in packed.get("j", ())]),
+        gift_choices=dict(packed.get("g", ())),
         delivery=DeliveryChoice(*delivery) if delivery else None,
+        payment_method=packed.get("y", ""),
         note=packed.get("t", ""),
         customer=packed.get("u"),
         facts=facts_of(facts) if facts else None,
+        draw=packed["h"] if "h" in packed else draw_of(packed["i"]),
         created_ms=created,
         updated_ms=packed["e"],
         expires_ms=packed["x"],
@@ -168,8 +191,25 @@ def _line(packed: dict[str, Any], places: list[MemberId], created_ms: int) -> Li
     )
 
 
+def _adjustment(packed: dict[str, Any], places: list[MemberId], created_ms: int) -> Adjustment:
+    return Adjustment(
+        id=packed["i"],
+        kind=AdjustmentKind(packed["k"]),
+        line=packed.get("l"),
+        value=packed["v"],
+        currency=packed.get("u", ""),
+        reason=packed["r"],
+        role=packed["o"],
+        member=places[packed["p"]],
+        note=packed.get("n", ""),
+        added_version=packed["a"],
+        added_at_ms=InstantMs(created_ms + packed["t"]),
+    )
+
+
 def facts_of(packed: Mapping[str, Any]) -> Facts:
     """Return the facts that `packed_facts` packed."""
+    categories = packed.get("k")
     return Facts(
         customer=packed["c"],
         version=packed["v"],
@@ -177,6 +217,10 @@ def facts_of(packed: Mapping[str, Any]) -> Facts:
         segments=frozenset(packed.get("g", ())),
         points=packed.get("p", 0),
         first_order_ms=packed.get("f"),
+        customer_since_ms=packed.get("s"),
+        birthday=packed.get("b", ""),
+        orders=packed.get("o"),
+        ordered_categories=None if categories is None else frozenset(categories),
     )
 
 

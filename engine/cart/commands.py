@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from engine.cart.model import DeliveryChoice, Facts
-from engine.types import ChannelId, CustomerId, LineId, MemberId, Sku, StoreId
+from engine.cart.model import AdjustmentKind, DeliveryChoice, Facts
+from engine.types import AdjustmentId, ChannelId, CustomerId, LineId, MemberId, PromotionId, Sku, StoreId
 
 Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
 Op = list[Plain]
@@ -143,7 +143,7 @@ class RemoveLines:
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """Remove all lines, codes, fees and the note; context, members and customer stay."""
+    """Remove all lines, codes, fees, gift choices, adjustments and the note; context, members and customer stay."""
 
     def ops(self) -> list[Op]:
         """One operation."""
@@ -195,8 +195,58 @@ class RemoveFees:
 
 
 @dataclass(frozen=True, slots=True)
+class ChooseGift:
+    """Choose the gift of a promotion that offers several; ``sku`` None takes the choice back."""
+
+    promotion: PromotionId
+    sku: Sku | None
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["choose", self.promotion, self.sku or False]]
+
+
+@dataclass(frozen=True, slots=True)
+class AddAdjustment:
+    """Change the price by hand. ``line`` None is the cart; ``value`` is in minor units, or basis points."""
+
+    id: AdjustmentId
+    kind: AdjustmentKind
+    line: LineId | None
+    value: int
+    currency: str
+    reason: str
+    role: str
+    note: str = ""
+
+    def ops(self) -> list[Op]:
+        """One operation; its last argument is what the log says of it."""
+        attributes: dict[str, Plain] = {"k": self.kind.value, "v": self.value, "r": self.reason, "o": self.role}
+        if self.currency:
+            attributes["u"] = self.currency
+        if self.note:
+            attributes["n"] = self.note
+        told = " ".join(filter(None, (self.kind, str(self.value), self.currency, self.reason)))
+        return [["adjust", self.id, self.line or False, attributes, told]]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAdjustment:
+    """Take a change of the price back; one that is not there is refused."""
+
+    id: AdjustmentId
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["unadjust", self.id]]
+
+
+@dataclass(frozen=True, slots=True)
 class SetContext:
-    """Move the cart to another channel, store, locale or delivery choice; None leaves a value as it is."""
+    """Move the cart to another channel, store, locale, delivery choice or payment method; None leaves a value as it is.
+
+    An empty payment method takes it away.
+    """
 
     channel: ChannelId | None = None
     store: StoreId | None = None
@@ -204,6 +254,7 @@ class SetContext:
     locale: str | None = None
     delivery: DeliveryChoice | None = None
     clear_delivery: bool = False
+    payment_method: str | None = None
     if_version: int | None = None
 
     def ops(self) -> list[Op]:
@@ -219,6 +270,8 @@ class SetContext:
         if self.delivery is not None or self.clear_delivery:
             value = _delivery(self.delivery) if self.delivery else False
             ops.append(["put", "delivery", value, guard])
+        if self.payment_method is not None:
+            ops.append(["put", "payment", self.payment_method or False, guard])
         return ops
 
 
@@ -272,11 +325,26 @@ Command = (
     | RemoveCodes
     | AddFees
     | RemoveFees
+    | ChooseGift
+    | AddAdjustment
+    | RemoveAdjustment
     | SetContext
     | SetNote
     | AttachCustomer
     | RefreshFacts
 )
+
+
+def as_asked(command: Command) -> Command:
+    """Return a command without what the shop added to it, which may be another a moment later."""
+    if not isinstance(command, AddLines):
+        return command
+    return AddLines(
+        tuple(
+            replace(line, sold_where=None, quantity=line.quantity if line.label_price_minor is None else 0)
+            for line in command.lines
+        )
+    )
 
 
 def content_version(facts: Facts) -> int:
@@ -299,6 +367,14 @@ def packed_facts(facts: Facts) -> dict[str, Plain]:
         packed["p"] = facts.points
     if facts.first_order_ms is not None:
         packed["f"] = facts.first_order_ms
+    if facts.customer_since_ms is not None:
+        packed["s"] = facts.customer_since_ms
+    if facts.birthday:
+        packed["b"] = facts.birthday
+    if facts.orders is not None:
+        packed["o"] = facts.orders
+    if facts.ordered_categories is not None:
+        packed["k"] = [*sorted(facts.ordered_categories)]
     return packed
 
 

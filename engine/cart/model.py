@@ -4,7 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engine.types import EPOCH, CartId, ChannelId, CustomerId, InstantMs, LineId, MemberId, OperationId, Sku, StoreId
+from engine.types import (
+    EPOCH,
+    AdjustmentId,
+    CartId,
+    ChannelId,
+    CustomerId,
+    InstantMs,
+    LineId,
+    MemberId,
+    OperationId,
+    PromotionId,
+    Sku,
+    StoreId,
+)
 
 QUANTITY_SCALE = 1000
 """Goods sold by weight or length are counted in thousandths of their unit (grams, millimetres)."""
@@ -80,11 +93,43 @@ class FeeChoice:
     quantity: int
 
 
+class AdjustmentKind(StrEnum):
+    """What staff change by hand."""
+
+    PRICE = "price"
+    """The price of one piece or one whole unit is another one."""
+    AMOUNT = "amount"
+    PERCENT = "percent"
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """A change of the price by staff: of one line, or where ``line`` is None of the whole cart.
+
+    ``value`` is in minor units of ``currency``, or in basis points of a percentage, which has no currency. ``role`` is
+    whose ceiling holds for it, ``reason`` one of the shop's list, ``note`` what else there is to say.
+    """
+
+    id: AdjustmentId
+    kind: AdjustmentKind
+    line: LineId | None
+    value: int
+    currency: str
+    reason: str
+    role: str
+    member: MemberId
+    note: str = ""
+    added_version: int = 1
+    added_at_ms: InstantMs = EPOCH
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a cart's owner: a small versioned copy of the customer record.
 
-    ``first_order_ms`` is the instant of the first order, None before it.
+    ``first_order_ms`` is the instant of the first order, None before it. ``birthday`` is ``MM-DD``; ``orders`` counts
+    those placed so far, ``ordered_categories`` are the category paths of what was in them. What nobody told is None,
+    or empty for the birthday: a promotion that asks for it is not for this customer.
     """
 
     customer: CustomerId
@@ -93,6 +138,10 @@ class Facts:
     segments: frozenset[str] = frozenset()
     points: int = 0
     first_order_ms: InstantMs | None = None
+    customer_since_ms: InstantMs | None = None
+    birthday: str = ""
+    orders: int | None = None
+    ordered_categories: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +149,8 @@ class Cart:
     """A cart at one version.
 
     ``field_versions`` says at which version the note, the channel and the other single fields last changed; it is
-    what ``ifVersion`` is compared with.
+    what ``ifVersion`` is compared with. ``payment_method`` is empty until it is known; ``draw`` decides the arm of
+    experiments, see `engine.cart.draw`. ``gift_choices`` says which gift is wished where a promotion offers several.
     """
 
     id: CartId
@@ -112,10 +162,14 @@ class Cart:
     lines: tuple[LineItem, ...] = ()
     codes: tuple[CodeEntry, ...] = ()
     fees: tuple[FeeChoice, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
+    gift_choices: Mapping[PromotionId, Sku] = field(default_factory=dict)
     delivery: DeliveryChoice | None = None
+    payment_method: str = ""
     note: str = ""
     customer: CustomerId | None = None
     facts: Facts | None = None
+    draw: int = 0
     created_ms: InstantMs = EPOCH
     updated_ms: InstantMs = EPOCH
     expires_ms: InstantMs = EPOCH

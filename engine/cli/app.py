@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from engine.cli.check import check
+from engine.cli.codes import codes
 from engine.cli.price import price
+from engine.cli.rules import rules
 from engine.cli.serve import serve
 from engine.cli.token import token
 
@@ -21,6 +23,8 @@ app.command()(serve)
 app.command()(price)
 app.command()(check)
 app.command()(token)
+app.add_typer(rules, name="rules")
+app.add_typer(codes, name="codes")
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's form

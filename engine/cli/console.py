@@ -11,12 +11,15 @@ from typing import Final, NoReturn
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 from engine.errors import Diagnostic, FilesRefusedError, Severity
 
 FILES_WRONG: Final = 1
 CANNOT_START: Final = 2
+UNCUT: Final = 10_000
+"""Characters on a line of a table that is not for a terminal."""
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -47,6 +50,11 @@ def show(diagnostics: Iterable[Diagnostic], console: Console) -> None:
         text.highlight_regex(r"(?m)^  help:", "bold cyan")
         console.print(text)
         console.print()
+
+
+def show_table(table: Table) -> None:
+    """Print a table: as wide as the terminal, and uncut where a file or a pipe looks on."""
+    out.print(table, width=None if out.is_terminal else UNCUT)
 
 
 def summary(diagnostics: Iterable[Diagnostic]) -> str:

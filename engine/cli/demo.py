@@ -29,7 +29,7 @@ def demo_callers(shop: Shop) -> tuple[Caller, ...]:
             at("associate", "pos"),
             here,
             "tablet",
-            cart_rights | {Scope.OFFERS_READ.value},
+            cart_rights | {Scope.OFFERS_READ.value, Scope.CART_ADJUST.value},
         ),
         Caller(CallerKind.TERMINAL, "demo-till", at("pos"), here, "till-1", cart_rights),
         Caller(CallerKind.SERVICE, "demo-back-office", scopes=frozenset(Scope)),

@@ -16,6 +16,7 @@ def cart_limits(settings: Settings) -> CartLimits:
         quantity=settings.cart_quantity_max,
         codes=settings.cart_codes_max,
         fees=settings.cart_fees_max,
+        adjustments=settings.cart_adjustments_max,
         cart_bytes=settings.cart_bytes_max,
         guest_ms=_ms(settings.guest_cart_life),
         customer_ms=_ms(settings.customer_cart_life),

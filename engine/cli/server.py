@@ -6,12 +6,13 @@ Imported only by a command that serves, because the libraries of a server take t
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from rich.text import Text
@@ -21,10 +22,9 @@ from engine.cli.console import counted, fail, out
 from engine.cli.demo import curl_line, demo_query, demo_tokens
 from engine.cli.limits import cart_limits, http_config, request_limits
 from engine.cli.loading import check_folders, load
+from engine.cli.reload import Fingerprint, Folders, Reloader, collector_resting, now_ms
 from engine.cli.secret import data_dir_refused, token_authority
 from engine.errors import PanierError
-from engine.pricing.shop import Shop
-from engine.rules.ruleset import Ruleset
 from engine.service import CallerKind, Panier, Snapshot
 from engine.settings import Settings, masked_url, variable
 from engine.storage.carts import CartStore
@@ -48,11 +48,15 @@ def run(settings: Settings) -> None:
     check_folders(settings.shop, settings.rules, shop_name=variable("shop"), rules_name=variable("rules"))
     tokens = token_authority(settings)
     with _listening(settings.host, settings.port) as listener:
-        shop, rules = load(settings.shop, settings.rules)
+        folders = Folders(settings.shop, settings.rules)
+        loaded = folders.fingerprint()
+        with collector_resting():
+            shop, rules = load(settings.shop, settings.rules)
         promotions = counted(len(rules.ruleset.promotions), "promotion")
         out.print(f"shop {shop.id}: {counted(len(shop.products), 'product')}, {promotions}")
         with _store(settings) as store:
-            _in_loop(_Service(settings, shop, rules.ruleset, tokens, listener).serve(store))
+            snapshot = Snapshot(shop, rules.ruleset, now_ms())
+            _in_loop(_Service(settings, snapshot, folders, loaded, tokens, listener).serve(store))
 
 
 @contextlib.contextmanager
@@ -112,11 +116,19 @@ class _Service:
     """One service: its app, its connection, and what it says when it is ready."""
 
     def __init__(
-        self, settings: Settings, shop: Shop, ruleset: Ruleset, tokens: TokenAuthority, listener: socket.socket
+        self,
+        settings: Settings,
+        snapshot: Snapshot,
+        folders: Folders,
+        loaded: Fingerprint,
+        tokens: TokenAuthority,
+        listener: socket.socket,
     ) -> None:
         self._settings = settings
-        self._shop = shop
-        self._ruleset = ruleset
+        self._snapshot = snapshot
+        self._shop = shop = snapshot.shop
+        self._folders = folders
+        self._loaded = loaded
         self._tokens = tokens
         self._listener = listener
         life_s = int(settings.token_life.total_seconds())
@@ -132,18 +144,19 @@ class _Service:
         except ValueError as fault:
             fail(f"{variable('redis_url')}: {fault}, expected options that its kind of address has")
         try:
-            app = await self._app_on(connection)
-            server = _Server(self._config(app), self._announce)
-            await _served(server, self._listener, store.watch)
+            engine = await self._engine_on(connection)
+            with self._reloading(engine):
+                server = _Server(self._config(self._app(engine, connection)), self._announce)
+                await _served(server, self._listener, store.watch)
         finally:
             await connection.close()
 
-    async def _app_on(self, connection: Connection) -> ASGIApp:
-        """Check the store and build the app on it; where that fails, the message names the setting."""
+    async def _engine_on(self, connection: Connection) -> Panier:
+        """Check the store and build the engine on it; where that fails, the message names the setting."""
         try:
             await self._check(connection)
             await connection.load()
-            return await self._app(connection)
+            return await self._engine(connection)
         except PanierError as fault:
             if self._settings.redis_url is None:
                 raise
@@ -163,17 +176,39 @@ class _Service:
             out.print(_line(finding))
         require_fit(findings)
 
-    async def _app(self, connection: Connection) -> ASGIApp:
+    async def _engine(self, connection: Connection) -> Panier:
         settings, names = self._settings, KeyNames(shop=self._shop.id)
         await agree_on_partitions(connection, names)
-        engine = Panier(
-            Snapshot(self._shop, self._ruleset),
+        return Panier(
+            self._snapshot,
             CartStore(connection, names, cart_limits(settings)),
             CustomerStore(connection, names),
             request_limits(settings),
         )
+
+    @contextlib.contextmanager
+    def _reloading(self, engine: Panier) -> Iterator[None]:
+        """Load again when files change, where that is set, and whenever SIGHUP asks for it."""
+        reloader = Reloader(engine, self._folders, self._loaded, out.print)
+        tasks: list[asyncio.Task[Any]] = []
+        if self._settings.reloads:
+            tasks.append(asyncio.create_task(reloader.watch()))
+        if hasattr(signal, "SIGHUP"):
+
+            def reload() -> None:
+                tasks[:] = [task for task in tasks if not task.done()]
+                tasks.append(asyncio.create_task(reloader.reload(all_of_it=True)))
+
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _app(self, engine: Panier, connection: Connection) -> ASGIApp:
         config = http_config(
-            settings,
+            self._settings,
             ping=lambda: connection.command("PING"),
             graphiql_token=self._demo_tokens.get(CallerKind.CUSTOMER, ""),
             graphiql_query=demo_query(self._shop),

@@ -27,6 +27,7 @@ def token(
     scope: Annotated[
         list[str] | None, typer.Option(help="A right beyond the own carts, such as cart:read; may be repeated.")
     ] = None,
+    role: Annotated[str, typer.Option(help="The post of a member of staff, as adjustments.yaml calls it.")] = "",
     ttl: Annotated[
         str | None, typer.Option(help="How long it is good for, such as 30m.", show_default="token_life")
     ] = None,
@@ -56,6 +57,7 @@ def token(
         store=StoreId(store) if store else None,
         device=device,
         scopes=frozenset(scope or ()),
+        role=role,
     )
     life = _life(ttl) if ttl else settings.token_life
     try:

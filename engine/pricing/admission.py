@@ -133,10 +133,14 @@ def admit_context(request: ContextRequest, shop: Shop) -> SetContext:
         message = f"`{_shown(request.locale)}` is not served: expected {one_of(shop.locales)}"
         faults.add(UserErrorCode.UNKNOWN_LOCALE, message, "locale")
     _check_delivery(request.delivery, shop, faults, "delivery", clear=request.clear_delivery)
-    if not _says_something(request.channel, request.store, request.locale, request.delivery) and not (
-        request.clear_store or request.clear_delivery
-    ):
-        faults.add(UserErrorCode.NOTHING_TO_DO, "name a channel, store, locale or delivery choice to set")
+    payment_method = request.payment_method or ""
+    if len(payment_method) > _WORD_LENGTH_MAX or _has_control(payment_method):
+        message = f"a payment method is at most {_WORD_LENGTH_MAX} characters, without control characters"
+        faults.add(UserErrorCode.INVALID_PAYMENT_METHOD, message, "paymentMethod")
+    wishes = (request.channel, request.store, request.locale, request.delivery, request.payment_method)
+    if not _says_something(*wishes) and not (request.clear_store or request.clear_delivery):
+        message = "name a channel, store, locale, delivery choice or payment method to set"
+        faults.add(UserErrorCode.NOTHING_TO_DO, message)
     faults.refuse()
     return SetContext(
         channel=None if request.channel is None else ChannelId(request.channel),
@@ -145,6 +149,7 @@ def admit_context(request: ContextRequest, shop: Shop) -> SetContext:
         locale=request.locale,
         delivery=request.delivery,
         clear_delivery=request.clear_delivery,
+        payment_method=request.payment_method,
         if_version=request.if_version,
     )
 

@@ -4,15 +4,25 @@ The basket knows nothing of members, versions or the store; it is what a till, a
 in the same way from a cart, a shop and an instant.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
-from engine.cart.model import QUANTITY_SCALE, Cart, DeliveryChoice, Facts, FeeChoice, LineItem
+from engine.cart.model import (
+    QUANTITY_SCALE,
+    Adjustment,
+    AdjustmentKind,
+    Cart,
+    DeliveryChoice,
+    Facts,
+    FeeChoice,
+    LineItem,
+)
 from engine.money import AMOUNT_MINOR_MAX, ratio_of
+from engine.pricing.adjustments import AdjustmentRules, StaffPrice
 from engine.pricing.evaluation import Alternative, Unavailable
 from engine.pricing.pricebook import Buyer, PriceList, UnitPrice
 from engine.pricing.shop import PIECE, Option, Product, Shop, Store, TaxRules
-from engine.types import ChannelId, Currency, InstantMs, LineId, PriceListId
+from engine.types import ChannelId, Currency, InstantMs, LineId, PriceListId, PromotionId, Sku
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +31,8 @@ class BasketLine:
 
     Counted goods have ``units`` pieces of ``unit_minor`` each. A measured line is one indivisible unit of its rounded
     amount, whatever it weighs. ``unit_list_minor`` is what a price tag shows: for a piece, or for a whole kilogram.
+    A price set by staff has taken the place of the tag's in all of these; ``staff_price`` says what it changed.
+    ``floor_minor`` is what staff may not go below with the whole line.
     """
 
     id: LineId
@@ -33,6 +45,13 @@ class BasketLine:
     price_list: PriceListId | None
     tax_included: bool
     delivery: DeliveryChoice | None
+    floor_minor: int = 0
+    staff_price: StaffPrice | None = None
+
+    @property
+    def staff_change_minor(self) -> int:
+        """What a set price changed, negative where it lowered the line."""
+        return self.staff_price.change_minor if self.staff_price else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +84,15 @@ class BasketFee:
     tax_category: str
 
 
+Join = Callable[[LineItem], BasketLine | UnavailableLine]
+
+
+def _unknown_product(line: LineItem) -> UnavailableLine:
+    """Return a line of a product that the catalogue does not have: the wish is kept, its unit as the line has it."""
+    gone = Product(sku=line.sku, name=line.sku, unit="unit" if line.measured else PIECE)
+    return UnavailableLine(line.id, gone, line.quantity, Unavailable.UNKNOWN_PRODUCT, ())
+
+
 @dataclass(frozen=True, slots=True)
 class Basket:
     """Everything an evaluation depends on but the rules.
@@ -88,6 +116,17 @@ class Basket:
     taxes: TaxRules
     tax_rounding: str
     price_book_version: str
+    payment_method: str = ""
+    """Empty until it is known."""
+    draw: int = 0
+    """What decides the arms of experiments, see `engine.cart.draw`."""
+    adjustments: tuple[Adjustment, ...] = ()
+    """What staff change by hand, in the order in which they added it."""
+    adjustment_rules: AdjustmentRules = field(default_factory=AdjustmentRules)
+    gift_choices: Mapping[PromotionId, Sku] = field(default_factory=dict)
+    """What the shopper chose where a promotion lets them choose a gift."""
+    join: Join = field(default=_unknown_product, repr=False, compare=False)
+    """Prices a line that is not in the cart as if it were: what a gift would cost here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +144,7 @@ def build_basket(
     """Join a cart's lines to the shop's prices in the cart's own context at one instant."""
     store = shop.store_of(cart.channel, cart.store)
     lists = shop.prices.lists_for(buyer_of(cart, store, as_of_ms))
-    joiner = _Joiner(shop, store, cart.channel, lists, explicit or {})
+    joiner = _Joiner(shop, store, cart.channel, lists, explicit or {}, _set_prices(cart, store.currency))
     joined = [joiner.join(line) for line in cart.lines]
     lines = sorted((line for line in joined if isinstance(line, BasketLine)), key=lambda line: line.id)
     return Basket(
@@ -124,6 +163,12 @@ def build_basket(
         taxes=shop.taxes[store.country],
         tax_rounding=shop.tax_rounding,
         price_book_version=shop.version,
+        payment_method=cart.payment_method,
+        draw=cart.draw,
+        adjustments=cart.adjustments,
+        adjustment_rules=shop.adjustments,
+        gift_choices=cart.gift_choices,
+        join=joiner.join,
     )
 
 
@@ -148,14 +193,13 @@ class _Joiner:
     channel: ChannelId
     lists: tuple[PriceList, ...]
     explicit: Mapping[LineId, ExplicitLine]
+    set_prices: Mapping[LineId, Adjustment]
 
     def join(self, line: LineItem) -> BasketLine | UnavailableLine:
         own = self.explicit.get(line.id)
         product = own.product if own else self.shop.products.get(line.sku)
         if product is None:
-            # A product that left the catalogue: the wish is kept, its unit as the line remembers it.
-            gone = Product(sku=line.sku, name=line.sku, unit="unit" if line.measured else PIECE)
-            return UnavailableLine(line.id, gone, line.quantity, Unavailable.UNKNOWN_PRODUCT, ())
+            return _unknown_product(line)
         if own:
             return self._priced(line, product, own.unit_price_minor, None, tax_included=own.tax_included)
         if not self.shop.sold_in(product, self.channel, self.store.id):
@@ -189,7 +233,8 @@ class _Joiner:
             unit_list_minor = unit_minor
         if units * unit_minor > AMOUNT_MINOR_MAX:
             return self._unavailable(line, product, Unavailable.TOO_LARGE)
-        return BasketLine(
+        floor_minor = product.floor_minor(self.store.currency, cost=self.shop.adjustments.floor_is_cost)
+        joined = BasketLine(
             id=line.id,
             product=product,
             quantity=line.quantity,
@@ -200,6 +245,37 @@ class _Joiner:
             price_list=price_list,
             tax_included=tax_included,
             delivery=line.delivery,
+            floor_minor=_line_minor(product, floor_minor, line.quantity, units) if floor_minor else 0,
+        )
+        staff = self.set_prices.get(line.id)
+        if staff and not product.never_discount:
+            joined = self._at_set_price(joined, staff, floor_minor)
+            if joined.list_minor > AMOUNT_MINOR_MAX:
+                return self._unavailable(line, product, Unavailable.TOO_LARGE)
+        return joined
+
+    def _at_set_price(self, line: BasketLine, staff: Adjustment, unit_floor_minor: int) -> BasketLine:
+        """Return the line at a price that staff set for a piece or a whole unit, cut to what the role may give.
+
+        Where the tag is below the floor already, the price stays at the tag: lowering never raises.
+        """
+        rules, product = self.shop.adjustments, line.product
+        wanted_minor = _line_minor(product, staff.value, line.quantity, line.units) - line.list_minor
+        most_minor = rules.most_minor(staff.role, line.list_minor, self.store.currency)
+        price_minor = max(staff.value, min(unit_floor_minor, line.unit_list_minor))
+        if not rules.may_set_price(staff.role):
+            price_minor, unit_minor = line.unit_list_minor, line.unit_minor
+        elif product.measured:
+            unit_minor = max(_line_minor(product, price_minor, line.quantity, 1), line.list_minor - most_minor)
+        else:
+            price_minor = unit_minor = max(price_minor, line.unit_minor - most_minor // line.units)
+        list_minor = line.units * unit_minor
+        return replace(
+            line,
+            unit_minor=unit_minor,
+            unit_list_minor=price_minor,
+            list_minor=list_minor,
+            staff_price=StaffPrice(staff.id, wanted_minor, list_minor - line.list_minor, line.unit_list_minor),
         )
 
     def _unavailable(self, line: LineItem, product: Product, reason: Unavailable) -> UnavailableLine:
@@ -209,6 +285,20 @@ class _Joiner:
             if self.shop.sold_in(self.shop.products[alternate.sku], self.channel, self.store.id)
         )
         return UnavailableLine(line.id, product, line.quantity, reason, alternatives)
+
+
+def _set_prices(cart: Cart, currency: Currency) -> dict[LineId, Adjustment]:
+    """Return the price that staff set for each line: of several the newest in the currency of the cart."""
+    return {
+        adjustment.line: adjustment
+        for adjustment in cart.adjustments
+        if adjustment.kind is AdjustmentKind.PRICE and adjustment.line and adjustment.currency == currency
+    }
+
+
+def _line_minor(product: Product, price_minor: int, quantity: int, units: int) -> int:
+    """Return what a line costs at one price a piece, or a whole unit."""
+    return ratio_of(price_minor, quantity, QUANTITY_SCALE) if product.measured else price_minor * units
 
 
 def option_surcharge_minor(

@@ -4,35 +4,57 @@
 as one that a shopper filled, so both are priced by the same code.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from engine.cart.commands import NewLine
-from engine.cart.model import QUANTITY_SCALE, Cart, CodeEntry, DeliveryChoice, Facts, FeeChoice, LineItem, Member, Role
+from engine.cart.draw import draw_of
+from engine.cart.model import (
+    Adjustment,
+    Cart,
+    CodeEntry,
+    DeliveryChoice,
+    Facts,
+    FeeChoice,
+    LineItem,
+    Member,
+    Role,
+)
 from engine.errors import Diagnostic, RefusedError, Span, UserError, UserErrorCode, one_of
-from engine.fields import YEARS, Written, instant_ms
-from engine.money import AMOUNT_MINOR_MAX, format_minor, parse_amount
+from engine.fields import Amounts, Birthday, Written, instant_ms
+from engine.money import parse_amount
 from engine.pricing.admission import (
     admit_codes,
     admit_context,
     admit_fees,
     admit_lines,
 )
-from engine.pricing.basket import Basket, ExplicitLine
+from engine.pricing.admission_adjustments import admit_adjustment
+from engine.pricing.basket import ExplicitLine
+from engine.pricing.cartfields import DrawNumber, Moment, Number, Whole
 from engine.pricing.cartjson import JsonFaultError, read_json, shown, wanted_json
-from engine.pricing.evaluation import Unavailable
-from engine.pricing.requests import ContextRequest, FeeRequest, Limits, LineRequest
+from engine.pricing.requests import AdjustmentRequest, ContextRequest, FeeRequest, Limits, LineRequest
 from engine.pricing.shop import PIECE, Product, Shop, Store
 from engine.source import explained
-from engine.types import CartId, ChannelId, CustomerId, InstantMs, LineId, MemberId, OperationId, Sku, StoreId
+from engine.types import (
+    AdjustmentId,
+    CartId,
+    ChannelId,
+    CustomerId,
+    InstantMs,
+    LineId,
+    MemberId,
+    OperationId,
+    PromotionId,
+    Sku,
+    StoreId,
+)
 
 LINE_BYTES_MAX = 4 * 1024 * 1024
 """A cart that takes more text than this is refused unread."""
@@ -42,55 +64,6 @@ _FILE_MEMBER = MemberId("service:file")
 _FILE_LIMITS = Limits(
     lines_max=10_000, lines_per_request_max=10_000, quantity_max=10_000_000, codes_max=1_000, fees_max=1_000
 )
-
-_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
-"""What GraphQL takes as a quantity; `Decimal` takes `1_0`, ` 3 ` and digits of other scripts too."""
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,19}")
-_WHOLE_MAX = 2**63 - 1
-
-
-def _read_number(value: Any) -> Any:
-    """Take numbers as they were written: 0.1 is a tenth, and true is no number."""
-    if isinstance(value, bool):
-        raise ValueError("not_a_number: true and false are no numbers; help: write a number")  # noqa: TRY004 - pydantic reads these
-    if isinstance(value, str) and not _PLAIN_NUMBER.fullmatch(value):
-        raise ValueError(f"not_a_number: {shown(value)} is not a plain number; help: write it like 3 or 0.745")
-    if isinstance(value, str | int | float | Decimal):
-        return str(value)
-    raise ValueError(f"not_a_number: {shown(value)} is no number; help: write a number")
-
-
-def _read_whole(value: Any) -> int:
-    """Read a whole number, in digits as YAML brings it or as a number."""
-    digits = isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)
-    integral = isinstance(value, float | Decimal) and 0 <= value <= _WHOLE_MAX and value == int(value)
-    whole = int(value) if digits or integral else value
-    if isinstance(whole, bool) or not isinstance(whole, int) or not 0 <= whole <= _WHOLE_MAX:
-        raise ValueError(f"not_a_whole_number: {shown(value)} is not a whole number from 0; help: write it like 3")
-    return whole
-
-
-def _read_moment(value: Any) -> datetime:
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise ValueError(
-            f"invalid_instant: {shown(value)} is not a date and time; help: write it like 2026-10-01T20:00+02:00"
-        ) from None
-    if moment.year not in YEARS:
-        raise ValueError(f"invalid_instant: the year {moment.year} is outside {YEARS.start} to {YEARS.stop - 1}")
-    return moment
-
-
-Number = Annotated[
-    Decimal,
-    BeforeValidator(_read_number),
-    Field(max_digits=24),
-    WithJsonSchema({"type": ["number", "string"], "description": "A number, or a decimal in quotes."}),
-]
-Whole = Annotated[int, BeforeValidator(_read_whole), WithJsonSchema({"type": "integer", "minimum": 0})]
-Moment = Annotated[datetime, BeforeValidator(_read_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
-"""A date and time; without an offset it is the time of the cart's store."""
 
 
 class ProductDocument(Written):
@@ -104,6 +77,8 @@ class ProductDocument(Written):
     tags: tuple[str, ...] = ()
     attributes: dict[str, str] = Field(default_factory=dict)
     never_discount: bool = False
+    cost: Amounts = Field(default_factory=dict)
+    regulated_minimum: Amounts = Field(default_factory=dict)
 
 
 class DeliveryDocument(Written):
@@ -140,6 +115,10 @@ class CustomerDocument(Written):
     segments: tuple[str, ...] | None = None
     first_order: Moment | None = None
     points: Whole | None = None
+    since: Moment | None = None
+    birthday: Birthday | None = None
+    orders: Whole | None = None
+    ordered_categories: tuple[str, ...] | None = None
 
 
 class FeeDocument(Written):
@@ -147,6 +126,23 @@ class FeeDocument(Written):
 
     fee: str
     quantity: Whole = 1
+
+
+class AdjustmentDocument(Written):
+    """A change by hand: one of `price`, `amount` and `percent`.
+
+    `line` is the place of a line among `lines`, counted from 0; without it, it is about the whole cart. Without a
+    `currency` it is in that of the cart's store, without a `role` the shop's default role asks for it.
+    """
+
+    reason: str
+    line: Whole | None = None
+    price: Number | None = None
+    amount: Number | None = None
+    percent: Number | None = None
+    currency: str | None = None
+    role: str = ""
+    note: str = ""
 
 
 class CartDocument(Written):
@@ -161,7 +157,11 @@ class CartDocument(Written):
     lines: tuple[LineDocument, ...] = ()
     codes: tuple[str, ...] = ()
     fees: tuple[FeeDocument, ...] = ()
+    gift_choices: dict[str, str] = Field(default_factory=dict)
+    adjustments: tuple[AdjustmentDocument, ...] = ()
     delivery: DeliveryDocument | None = None
+    payment_method: str = Field(default="", max_length=64)
+    draw: DrawNumber | None = None
 
     def at_ms(self, store_zone: str) -> InstantMs | None:
         """Return the instant to price at, None where the document leaves it open."""
@@ -222,35 +222,6 @@ def read_cart(document: CartDocument, shop: Shop, default_codes: Sequence[str] =
     return CartToPrice(document.id or "", cart, reader.explicit)
 
 
-def amounts_too_large(basket: Basket) -> tuple[UserError, ...]:
-    """Return a fault for each line and fee whose amount is larger than any that sums are sure to hold.
-
-    Only a basket knows what a line comes to: its price may stand in the catalogue and depend on the instant.
-    """
-    large = [
-        f"{_how_much(line.product, line.quantity)} of `{line.product.sku}` come"
-        for line in basket.unavailable
-        if line.reason is Unavailable.TOO_LARGE
-    ]
-    large += [
-        f"{fee.quantity} of `{fee.fee}` come"
-        for fee in basket.fees
-        if fee.unit_minor is not None and fee.quantity * fee.unit_minor > AMOUNT_MINOR_MAX
-    ]
-    most = format_minor(AMOUNT_MINOR_MAX, basket.currency)
-    return tuple(
-        UserError(UserErrorCode.INVALID_QUANTITY, f"{what} to more than {most}, the largest amount that is priced")
-        for what in large
-    )
-
-
-def _how_much(product: Product, quantity: int) -> str:
-    if not product.measured:
-        return str(quantity)
-    whole, thousandths = divmod(quantity, QUANTITY_SCALE)
-    return f"{whole}.{thousandths:03} {product.unit}"
-
-
 class _Reader:
     """Reads the parts of one document; faults gather in `errors`."""
 
@@ -259,6 +230,8 @@ class _Reader:
         self.shop = shop
         self.errors: list[UserError] = []
         self.explicit: dict[LineId, ExplicitLine] = {}
+        self.line_ids: dict[int, LineId] = {}
+        """By the place in the document: several of them may be one line."""
         self.channel = ChannelId(document.channel or shop.default_channel)
         self.store = StoreId(document.store) if document.store else None
 
@@ -275,8 +248,12 @@ class _Reader:
             lines=self._lines() if known else (),
             codes=self._codes(codes),
             fees=self._fees(),
+            gift_choices={PromotionId(promotion): Sku(sku) for promotion, sku in document.gift_choices.items()},
+            adjustments=self._adjustments() if known else (),
             delivery=_choice(document.delivery),
+            payment_method=document.payment_method,
             facts=self._facts(),
+            draw=draw_of(document.id or "file") if document.draw is None else document.draw,
         )
 
     def _context(self) -> bool:
@@ -300,6 +277,7 @@ class _Reader:
                 for line in self._explicit(written, own, place) if own else self._of_catalogue(written, place):
                     known = wishes.get(line.id)
                     wishes[line.id] = _more(line, known) if known else line
+                    self.line_ids[place] = line.id
             except RefusedError as refused:
                 self.errors += [
                     UserError(error.code, error.message, ("lines", str(place), *error.field[2:]))
@@ -363,6 +341,8 @@ class _Reader:
             tags=frozenset(own.tags),
             attributes=own.attributes,
             never_discount=own.never_discount,
+            cost_minor=own.cost,
+            regulated_minimum_minor=own.regulated_minimum,
         )
 
     def _own_price(self, written: LineDocument, store: Store, place: int) -> int:
@@ -398,25 +378,78 @@ class _Reader:
             return ()
         return tuple(FeeChoice(fee, quantity) for fee, quantity in admitted.fees)
 
+    def _adjustments(self) -> tuple[Adjustment, ...]:
+        adjustments = []
+        for place, written in enumerate(self.document.adjustments):
+            try:
+                adjustments.append(self._adjustment(written, place))
+            except RefusedError as refused:
+                self.errors += [
+                    UserError(error.code, error.message, ("adjustments", str(place), *error.field[1:]))
+                    for error in refused.errors
+                ]
+        return tuple(adjustments)
+
+    def _adjustment(self, written: AdjustmentDocument, place: int) -> Adjustment:
+        line = None
+        if written.line is not None:
+            if written.line >= len(self.document.lines):
+                message = f"there is no line {written.line}: they are counted from 0"
+                raise RefusedError.because(UserErrorCode.LINE_NOT_FOUND, message, "adjustment", "line")
+            line = self.line_ids.get(written.line, LineId("of a line that has a fault of its own"))
+        request = AdjustmentRequest(
+            reason=written.reason,
+            line=line,
+            price=_text(written.price),
+            amount=_text(written.amount),
+            percent=_text(written.percent),
+            currency=written.currency or self.shop.store_of(self.channel, self.store).currency,
+            note=written.note,
+        )
+        id_ = AdjustmentId(f"file-{place}")
+        asked = admit_adjustment(request, written.role, id_, self.shop, _FILE_LIMITS)
+        return Adjustment(
+            id=id_,
+            kind=asked.kind,
+            line=asked.line,
+            value=asked.value,
+            currency=asked.currency,
+            reason=asked.reason,
+            role=asked.role,
+            member=_FILE_MEMBER,
+            note=asked.note,
+        )
+
     def _facts(self) -> Facts | None:
         written = self.document.customer
         if written is None:
             return None
         customer = CustomerId(written.id or "file")
         known = (self.shop.customers.get(customer) if written.id else None) or Facts(customer)
-        first_order_ms = known.first_order_ms
-        if written.first_order is not None:
-            moment = written.first_order
-            zone = ZoneInfo(self.shop.stores[self.shop.default_store].timezone)
-            first_order_ms = instant_ms(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+        categories = written.ordered_categories
         return Facts(
             customer=customer,
             version=known.version,
             tier=known.tier if written.tier is None else written.tier,
             segments=known.segments if written.segments is None else frozenset(written.segments),
             points=known.points if written.points is None else written.points,
-            first_order_ms=first_order_ms,
+            first_order_ms=self._moment_ms(written.first_order, known.first_order_ms),
+            customer_since_ms=self._moment_ms(written.since, known.customer_since_ms),
+            birthday=known.birthday if written.birthday is None else written.birthday,
+            orders=known.orders if written.orders is None else written.orders,
+            ordered_categories=known.ordered_categories if categories is None else frozenset(categories),
         )
+
+    def _moment_ms(self, written: datetime | None, known_ms: InstantMs | None) -> InstantMs | None:
+        """Return what is written, without an offset in the zone of the default store; else what is known."""
+        if written is None:
+            return known_ms
+        zone = ZoneInfo(self.shop.stores[self.shop.default_store].timezone)
+        return instant_ms(written if written.tzinfo else written.replace(tzinfo=zone))
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else f"{number:f}"
 
 
 def _choice(written: DeliveryDocument | None) -> DeliveryChoice | None:

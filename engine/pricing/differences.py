@@ -15,11 +15,12 @@ class LineDifference:
 
 
 def line_differences(here: Evaluation, there: Evaluation) -> list[LineDifference]:
-    """Compare the lines of one cart in two places, in the order in which they were added."""
+    """Compare the lines of one cart in two places, in the order in which they were added; gifts are none of them."""
     one_currency = here.currency == there.currency
+    own_lines, other_lines = ([line for line in each.lines if line.gift_of is None] for each in (here, there))
     return [
         LineDifference(own, other, other.total_minor - own.total_minor if one_currency else None)
-        for own, other in zip(here.lines, there.lines, strict=True)
+        for own, other in zip(own_lines, other_lines, strict=True)
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from engine.cart.model import Adjustment
 from engine.types import Currency, InstantMs, LineId, PriceListId, PromotionId, Sku
 
 PRICING_VERSION: Final = 1
@@ -33,6 +34,8 @@ class OutcomeCode(StrEnum):
     SIGN_IN = "sign_in"
     """It needs to know the customer, and this cart has none."""
     NOT_FOR_CUSTOMER = "not_for_customer"
+    CHOICE_OPEN = "choice_open"
+    """It gives what the shopper chooses, and they have not chosen yet."""
 
 
 class Measure(StrEnum):
@@ -40,15 +43,19 @@ class Measure(StrEnum):
 
     MONEY = "money"
     UNITS = "units"
+    PRODUCTS = "products"
+    THOUSANDTHS = "thousandths"
+    """Of a kilogram, a litre, a metre: of the unit that the outcome's detail names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The verdict on one promotion, with what was measured.
 
-    For a failed condition: ``condition`` is its word (``spend``), ``wanted`` and ``measured`` are minor units or
-    units, ``distance`` is what is missing (0 where more of something cannot help). ``opens_ms`` is the next opening
-    of a closed window, None when it never opens again. ``detail`` names the rival, channel, store or code at issue.
+    For a failed condition: ``condition`` is its word (``spend``), ``wanted`` and ``measured`` are counted as
+    ``measure`` says, ``distance`` is what is missing (0 where more of something cannot help). ``opens_ms`` is the next
+    opening of a closed window, None when it never opens again. ``detail`` names the rival, channel, store, code or
+    unit at issue.
     """
 
     promotion: PromotionId
@@ -62,6 +69,7 @@ class Outcome:
     distance: int = 0
     opens_ms: InstantMs | None = None
     detail: str = ""
+    points: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,9 @@ class EvaluatedLine:
     """One line, priced.
 
     ``list_minor`` is the amount before any discount; ``discount_minor`` what promotions on items took;
-    ``order_discount_minor`` its share of discounts on the whole order; ``total_minor`` what is left of the goods.
+    ``order_discount_minor`` its share of discounts on the whole order; ``adjustment_minor`` what staff changed by hand,
+    negative where they lowered it, ``price_change_minor`` the part of that which a set price made before any discount;
+    ``total_minor`` what is left of the goods.
     ``tax_minor`` is contained in the total when ``tax_included``, else comes on top.
     """
 
@@ -118,15 +128,20 @@ class EvaluatedLine:
     allocations: tuple[Allocation, ...] = ()
     unavailable: Unavailable | None = None
     alternatives: tuple[Alternative, ...] = ()
+    adjustment_minor: int = 0
+    price_change_minor: int = 0
+    gift_of: PromotionId | None = None
+    """For a gift the promotion that gives it: the line is derived, it is not in the cart that is kept."""
 
     @property
     def unit_price_minor(self) -> int | None:
-        """What one unit costs after the discounts on items; None where that is not one exact amount."""
-        if not self.discount_minor:
+        """What one unit costs at a set price and after the discounts on items; None where that is no exact amount."""
+        if not self.discount_minor and not self.price_change_minor:
             return self.unit_list_minor
         if self.list_minor != self.unit_list_minor * self.quantity:
             return None  # sold by measure, or by a label's price: there is no price of one unit to lower
-        unit_minor, remainder = divmod(self.list_minor - self.discount_minor, self.quantity)
+        left_minor = self.list_minor + self.price_change_minor - self.discount_minor
+        unit_minor, remainder = divmod(left_minor, self.quantity)
         return unit_minor if not remainder else None
 
 
@@ -153,7 +168,10 @@ class EvaluatedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedFee:
-    """One chosen fee. ``available`` False: the shop has no amount for it in this currency."""
+    """One chosen fee. ``available`` False: the shop has no amount for it in this currency.
+
+    ``unit_minor`` is one of it before discounts, ``total_minor`` what is left of all of them.
+    """
 
     fee: str
     quantity: int
@@ -162,6 +180,13 @@ class EvaluatedFee:
     tax_minor: int
     tax_included: bool
     available: bool = True
+    discount_minor: int = 0
+    allocations: tuple[Allocation, ...] = ()
+
+    @property
+    def list_minor(self) -> int:
+        """All of them before discounts."""
+        return self.unit_minor * self.quantity
 
 
 class Target(StrEnum):
@@ -170,6 +195,9 @@ class Target(StrEnum):
     ITEM = "item"
     ORDER = "order"
     DELIVERY = "delivery"
+    FEE = "fee"
+    GIFT = "gift"
+    """A gift, by what it is worth beyond its token price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +207,33 @@ class Discount:
     promotion: PromotionId
     lane: str
     target: Target
+    wanted_minor: int
+    amount_minor: int
+    lines: tuple[tuple[LineId, int], ...] = ()
+
+
+class AdjustmentState(StrEnum):
+    """What became of a change by staff."""
+
+    APPLIED = "applied"
+    CUT = "cut"
+    """A floor, or the ceiling of the role, let through less than was wanted, perhaps nothing."""
+    REPLACED = "replaced"
+    """A newer price was set for the same line."""
+    OTHER_CURRENCY = "other_currency"
+    """It is in another currency than the cart: suspended until the cart is back in it."""
+    REGULATED = "regulated"
+    """Nobody may change what these goods cost."""
+    NO_TARGET = "no_target"
+    """Its line is not sold here at present, or costs nothing already."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedAdjustment:
+    """What a change by staff did. Amounts are signed: negative lowers the total. ``lines`` are its shares."""
+
+    adjustment: Adjustment
+    state: AdjustmentState
     wanted_minor: int
     amount_minor: int
     lines: tuple[tuple[LineId, int], ...] = ()
@@ -197,7 +252,11 @@ class TaxAmount:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums. ``total = goods - item_discounts - order_discounts + fees + delivery - delivery_discounts + tax_added``."""
+    """Sums.
+
+    ``total = goods - item_discounts - order_discounts + adjustments + fees - fees_discounts + delivery -
+    delivery_discounts + tax_added``; ``adjustments_minor`` is what staff changed, negative where they lowered it.
+    """
 
     goods_minor: int
     item_discounts_minor: int
@@ -208,16 +267,20 @@ class Totals:
     tax_included_minor: int
     tax_added_minor: int
     total_minor: int
+    adjustments_minor: int = 0
+    fees_discounts_minor: int = 0
 
     @property
     def discounts_minor(self) -> int:
         """All discounts together."""
-        return self.item_discounts_minor + self.order_discounts_minor + self.delivery_discounts_minor
+        of_goods_minor = self.item_discounts_minor + self.order_discounts_minor
+        return of_goods_minor + self.fees_discounts_minor + self.delivery_discounts_minor
 
     @property
     def subtotal_minor(self) -> int:
-        """Goods after their discounts, before fees, delivery and added tax."""
-        return self.goods_minor - self.item_discounts_minor - self.order_discounts_minor
+        """Goods after their discounts and what staff changed, before fees, delivery and added tax."""
+        discounts_minor = self.item_discounts_minor + self.order_discounts_minor
+        return self.goods_minor - discounts_minor + self.adjustments_minor
 
 
 class CodeState(StrEnum):
@@ -236,6 +299,23 @@ class CodeVerdict:
     canonical: str
     state: CodeState
     outcomes: tuple[Outcome, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EarnedPoints:
+    """What one promotion adds to the points that the cart earns when it is paid for."""
+
+    promotion: PromotionId
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCode:
+    """A code for a later cart that one promotion gives when this cart is paid for."""
+
+    promotion: PromotionId
+    series: str
+    valid_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,3 +344,12 @@ class Evaluation:
     outcomes: Mapping[PromotionId, Outcome]
     """The verdict on every candidate: each promotion that the index finds for this cart."""
     computed_from: ComputedFrom
+    adjustments: tuple[EvaluatedAdjustment, ...] = ()
+    """What became of each change by staff, in the order in which they were added."""
+    points: tuple[EarnedPoints, ...] = ()
+    codes_to_issue: tuple[IssuedCode, ...] = ()
+
+    @property
+    def points_earned(self) -> int:
+        """All points that the cart earns when it is paid for."""
+        return sum(each.points for each in self.points)

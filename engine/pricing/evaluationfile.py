@@ -12,6 +12,7 @@ from engine.pricing.evaluation import (
     Allocation,
     CodeVerdict,
     Discount,
+    EvaluatedAdjustment,
     EvaluatedDelivery,
     EvaluatedFee,
     EvaluatedLine,
@@ -37,10 +38,17 @@ def evaluation_document(cart: str, basket: Basket, evaluation: Evaluation, *, ou
         "lines": [_line(line, units) for line in evaluation.lines],
         "deliveries": [_delivery(delivery) for delivery in evaluation.deliveries],
         "fees": [_fee(fee) for fee in evaluation.fees],
+        "adjustments": [_adjustment(each) for each in evaluation.adjustments],
         "discounts": [_discount(discount) for discount in evaluation.discounts],
         "taxes": [_tax(tax) for tax in evaluation.taxes],
         "totals": _totals(evaluation.totals),
         "codes": [_code(verdict) for verdict in evaluation.codes],
+        "points_earned": evaluation.points_earned,
+        "points": [{"promotion": each.promotion, "points": each.points} for each in evaluation.points],
+        "codes_to_issue": [
+            {"promotion": each.promotion, "series": each.series, "valid_days": each.valid_days}
+            for each in evaluation.codes_to_issue
+        ],
         "computed_from": {
             "ruleset_hash": made_from.ruleset_hash,
             "price_book_version": made_from.price_book_version,
@@ -65,6 +73,7 @@ def _line(line: EvaluatedLine, units: dict[LineId, str]) -> dict[str, Any]:
         "list_minor": line.list_minor,
         "discount_minor": line.discount_minor,
         "order_discount_minor": line.order_discount_minor,
+        "adjustment_minor": line.adjustment_minor,
         "total_minor": line.total_minor,
         "tax_minor": line.tax_minor,
         "tax_rate_ppm": line.tax_rate_ppm,
@@ -72,6 +81,7 @@ def _line(line: EvaluatedLine, units: dict[LineId, str]) -> dict[str, Any]:
         "tax_included": line.tax_included,
         "price_list": line.price_list,
         "allocations": _allocations(line.allocations),
+        "gift_of": line.gift_of,
         "alternatives": [{"sku": other.sku, "kind": other.kind, "units": other.units} for other in line.alternatives],
     }
 
@@ -102,9 +112,11 @@ def _fee(fee: EvaluatedFee) -> dict[str, Any]:
         "quantity": fee.quantity,
         "available": fee.available,
         "unit_minor": fee.unit_minor,
+        "discount_minor": fee.discount_minor,
         "total_minor": fee.total_minor,
         "tax_minor": fee.tax_minor,
         "tax_included": fee.tax_included,
+        "allocations": _allocations(fee.allocations),
     }
 
 
@@ -115,6 +127,20 @@ def _discount(discount: Discount) -> dict[str, Any]:
         "target": discount.target,
         "wanted_minor": discount.wanted_minor,
         "amount_minor": discount.amount_minor,
+    }
+
+
+def _adjustment(each: EvaluatedAdjustment) -> dict[str, Any]:
+    asked = each.adjustment
+    return {
+        "id": asked.id,
+        "kind": asked.kind,
+        "line": asked.line,
+        "reason": asked.reason,
+        "state": each.state,
+        "wanted_minor": each.wanted_minor,
+        "amount_minor": each.amount_minor,
+        "lines": [{"line": line, "amount_minor": amount_minor} for line, amount_minor in each.lines],
     }
 
 
@@ -132,8 +158,10 @@ def _totals(totals: Totals) -> dict[str, int]:
         "goods_minor": totals.goods_minor,
         "item_discounts_minor": totals.item_discounts_minor,
         "order_discounts_minor": totals.order_discounts_minor,
+        "adjustments_minor": totals.adjustments_minor,
         "subtotal_minor": totals.subtotal_minor,
         "fees_minor": totals.fees_minor,
+        "fees_discounts_minor": totals.fees_discounts_minor,
         "delivery_minor": totals.delivery_minor,
         "delivery_discounts_minor": totals.delivery_discounts_minor,
         "discounts_minor": totals.discounts_minor,
@@ -167,6 +195,8 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         }
     if outcome.opens_ms is not None:
         document["opens_ms"] = outcome.opens_ms
+    if outcome.points:
+        document["points"] = outcome.points
     if outcome.detail:
         document["detail"] = outcome.detail
     return document

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from engine.errors import Diagnostic, FilesRefusedError, Severity, Span, in_order
+from engine.pricing.load_adjustments import read_adjustments
 from engine.pricing.load_catalogue import Catalogue, Progress, read_customers, read_prices, read_products
 from engine.pricing.load_files import Folder, Report, misnamed_files
 from engine.pricing.load_places import (
@@ -100,6 +101,7 @@ def _read(folder: Folder, progress: Progress) -> Shop | None:
     catalogue = read_products(folder, places, layouts, progress)
     prices = read_prices(folder, places, price_lists, catalogue, progress)
     customers = read_customers(folder, _default_zone(places), progress)
+    adjustments = read_adjustments(folder)
     if catalogue is not None:
         _check_rates(places, catalogue)
     if places.shop is None or places.shop.wrong or catalogue is None:
@@ -126,6 +128,7 @@ def _read(folder: Folder, progress: Progress) -> Shop | None:
         options=options_of(places.options),
         label_layouts=layouts,
         customers=customers,
+        adjustments=adjustments,
     )
 
 

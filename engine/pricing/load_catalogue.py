@@ -11,9 +11,11 @@ from itertools import pairwise
 from sys import intern
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
+
 from engine.cart.model import QUANTITY_SCALE, Facts
 from engine.errors import Diagnostic, Span
-from engine.fields import read_local_instant
+from engine.fields import is_birthday, read_amounts, read_local_instant
 from engine.money import parse_amount
 from engine.pricing.barcodes import BarcodeError, canonical_gtin
 from engine.pricing.load_csv import Row
@@ -22,7 +24,8 @@ from engine.pricing.load_models import ID_HELP, is_id
 from engine.pricing.load_places import CORE_RANGE, Places
 from engine.pricing.pricebook import PriceBook, PriceList
 from engine.pricing.shop import PIECE, Alternate, LabelLayout, Product
-from engine.types import CustomerId, InstantMs, PriceListId, Sku
+from engine.source import explained, split_fault
+from engine.types import Currency, CustomerId, InstantMs, PriceListId, Sku
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being read, how much of it is done, and how much there is."""
@@ -44,11 +47,15 @@ _OPTIONAL = (
     "packs",
     "substitutes",
     "options",
+    "cost",
+    "regulated_minimum",
 )
 _WHOLE = re.compile(r"[0-9]{1,15}")
 _SIGNED = re.compile(r"-?[0-9]{1,15}")
+_COUNT = re.compile(r"[0-9]{1,9}")
 _QUANTITY = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,12}))?")
 _NO_TAGS: frozenset[str] = frozenset()
+_NO_AMOUNTS: Mapping[Currency, int] = {}
 
 
 @dataclass(slots=True)
@@ -140,6 +147,8 @@ class _ProductReader:
             never_discount=self.never_discount(row),
             alternates=self.alternates(row, sku) if get("packs") or get("substitutes") else (),
             options=self.options(row) if get("options") else (),
+            cost_minor=self.amounts(row, "cost") if get("cost") else _NO_AMOUNTS,
+            regulated_minimum_minor=self.amounts(row, "regulated_minimum") if get("regulated_minimum") else _NO_AMOUNTS,
         )
 
     def name(self, row: Row) -> str:
@@ -194,6 +203,21 @@ class _ProductReader:
             if unknown := self.places.options.unknown(option, self.report):
                 self.fault(row, unknown[0], "options", unknown[1], unknown[2])
         return options
+
+    def amounts(self, row: Row, column: str) -> Mapping[Currency, int]:
+        """Read amounts by currency: ``3.20 EUR``, or several of them separated by semicolons."""
+        amounts: dict[Currency, int] = {}
+        for text in row.cells[column].split(";"):
+            try:
+                amounts.update(read_amounts(text))
+            except ValidationError as refused:
+                for error in refused.errors(include_url=False):
+                    _, message, help_ = explained(error)
+                    self.fault(row, "invalid_amount", column, message, help_ or "write it like 3.20 EUR")
+            except ValueError as fault:
+                _, message, help_ = split_fault(str(fault))
+                self.fault(row, "invalid_amount", column, message, help_ or "write it like 3.20 EUR")
+        return amounts
 
     def read_gtin(self, row: Row, sku: Sku) -> None:
         text = row.cells.get("gtin", "")
@@ -379,10 +403,16 @@ class _PriceReader:
         self.report.add(row.diagnostic(code, column, message, help_))
 
 
+_CUSTOMER_COLUMNS = (
+    *("tier", "segments", "first_order", "points"),
+    *("since", "birthday", "orders", "ordered_categories"),
+)
+
+
 def read_customers(folder: Folder, zone: ZoneInfo, progress: Progress) -> dict[CustomerId, Facts]:
     """Read ``customers.csv``, if there is one; dates are in `zone`, the default store's."""
     file = "customers.csv"
-    table = folder.rows(file, ("id",), ("tier", "segments", "first_order", "points"), needed=False)
+    table = folder.rows(file, ("id",), _CUSTOMER_COLUMNS, needed=False)
     rows = table.rows if table else ()
     customers: dict[CustomerId, Facts] = {}
     lines: dict[str, int] = {}
@@ -402,6 +432,7 @@ def read_customers(folder: Folder, zone: ZoneInfo, progress: Progress) -> dict[C
 
 def _customer(row: Row, zone: ZoneInfo, segments: dict[str, frozenset[str]], report: Report) -> Facts:
     get = row.cells.get
+    categories = get("ordered_categories")
     id_, tier, words, points = row.cells["id"], get("tier", ""), get("segments", ""), get("points") or "0"
     if not is_id(id_):
         report.add(row.diagnostic("invalid_id", "id", f"`{id_[:70]}` is not an id", ID_HELP))
@@ -419,22 +450,50 @@ def _customer(row: Row, zone: ZoneInfo, segments: dict[str, frozenset[str]], rep
         tier=intern(tier),
         segments=segments[words],
         points=int(points),
-        first_order_ms=_first_order_ms(row, zone, report),
+        first_order_ms=_date_ms(row, "first_order", zone, report),
+        customer_since_ms=_date_ms(row, "since", zone, report),
+        birthday=_birthday(row, report),
+        orders=_orders(row, report),
+        ordered_categories=_categories(categories) if categories is not None else None,
     )
+
+
+def _categories(cell: str) -> frozenset[str]:
+    return frozenset(intern(path.strip()) for path in cell.split(";") if path.strip())
+
+
+def _birthday(row: Row, report: Report) -> str:
+    text = row.cells.get("birthday") or ""
+    if text and not is_birthday(text):
+        help_ = "write month and day, such as 02-29"
+        report.add(row.diagnostic("invalid_birthday", "birthday", f"`{text[:40]}` is not a birthday", help_))
+        return ""
+    return text
+
+
+def _orders(row: Row, report: Report) -> int | None:
+    text = row.cells.get("orders")
+    if not text:
+        return None
+    if not _COUNT.fullmatch(text):
+        help_ = "write how many orders there were so far, or leave the cell empty"
+        report.add(row.diagnostic("invalid_orders", "orders", f"`{text[:40]}` is not a number of orders", help_))
+        return None
+    return int(text)
 
 
 def _words(columns: Iterable[tuple[str, Iterable[str]]]) -> Iterable[tuple[str, str]]:
     return ((column, word) for column, words in columns for word in words)
 
 
-def _first_order_ms(row: Row, zone: ZoneInfo, report: Report) -> InstantMs | None:
-    text = row.cells.get("first_order")
+def _date_ms(row: Row, column: str, zone: ZoneInfo, report: Report) -> InstantMs | None:
+    text = row.cells.get(column)
     if not text:
         return None
     try:
         when = read_local_instant(text)
     except ValueError:
         help_ = "write it like 2026-10-01"
-        report.add(row.diagnostic("invalid_date", "first_order", f"`{text[:40]}` is not a date", help_))
+        report.add(row.diagnostic("invalid_date", column, f"`{text[:40]}` is not a date", help_))
         return None
     return when.starts_ms(zone)

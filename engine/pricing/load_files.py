@@ -156,6 +156,10 @@ class Folder:
         source, node = document
         return self._entry(model, node, source)
 
+    def optional_entry(self, file: str, model: type[M]) -> Entry[M] | None:
+        """Read a YAML file that is one entry, if it is there."""
+        return self.entry(file, model) if (self.path / file).exists() else None
+
     def entries(self, file: str, key: str, kind: str, model: type[M], *, needed: bool) -> Section[M]:
         """Read a YAML file with one list of entries, each with an ``id``."""
         listed = self._under_key(file, key, needed=needed)

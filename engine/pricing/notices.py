@@ -4,15 +4,18 @@ Nothing about prices is stored, and nothing has to be: the price book is dated, 
 changed can be worked out again and compared with what it costs now.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.cart.model import Cart
 from engine.money import format_minor
 from engine.pricing.basket import Basket, BasketLine, build_basket
-from engine.pricing.evaluation import CodeState, Evaluation, Unavailable
+from engine.pricing.evaluation import AdjustmentState, CodeState, Evaluation, Unavailable
 from engine.pricing.shop import Shop
 from engine.types import InstantMs, LineId
+
+_NO_REASONS: Mapping[str, str] = {}
 
 
 class NoticeCode(StrEnum):
@@ -29,6 +32,10 @@ class NoticeCode(StrEnum):
     FEE_UNAVAILABLE = "FEE_UNAVAILABLE"
     CODE_UNKNOWN = "CODE_UNKNOWN"
     CODE_NOT_APPLIED = "CODE_NOT_APPLIED"
+    ADJUSTMENT_CUT = "ADJUSTMENT_CUT"
+    ADJUSTMENT_SUSPENDED = "ADJUSTMENT_SUSPENDED"
+    ADJUSTMENT_WITHOUT_EFFECT = "ADJUSTMENT_WITHOUT_EFFECT"
+    GIFT_CHOICE_OPEN = "GIFT_CHOICE_OPEN"
     CART_ADOPTED = "CART_ADOPTED"
     UNKNOWN_STORE = "UNKNOWN_STORE"
     UNKNOWN_CHANNEL = "UNKNOWN_CHANNEL"
@@ -44,14 +51,26 @@ class Notice:
     line: LineId | None = None
 
 
-def notices_of(cart: Cart, basket: Basket, evaluation: Evaluation, shop: Shop) -> list[Notice]:
-    """Return everything about this priced cart that its shopper may not expect."""
+ADOPTED = Notice(
+    NoticeCode.CART_ADOPTED,
+    "the customer has an active cart already: that one was taken, where it is, and what is new went into it",
+)
+
+
+def notices_of(
+    cart: Cart, basket: Basket, evaluation: Evaluation, shop: Shop, reasons: Mapping[str, str] = _NO_REASONS
+) -> list[Notice]:
+    """Return everything about this priced cart that its shopper may not expect.
+
+    `reasons` says, by code, why one gives nothing (see `engine.rules.code_reasons`).
+    """
     return [
         *_gone(cart, shop),
         *_unavailable(basket),
         *_repriced(cart, basket, shop),
         *_undeliverable(evaluation),
-        *_codes(cart, evaluation),
+        *_codes(cart, evaluation, reasons),
+        *_adjustments(basket, evaluation),
     ]
 
 
@@ -136,6 +155,31 @@ def _price_notice(line: BasketLine, before: BasketLine, basket: Basket, shop: Sh
     return Notice(NoticeCode.PRICE_CHANGED, text, line.id)
 
 
+def _adjustments(basket: Basket, evaluation: Evaluation) -> list[Notice]:
+    """Tell of changes by staff that did not do what they were to do."""
+    names = {line.id: line.product.name or line.product.sku for line in basket.lines}
+    notices = []
+    for each in evaluation.adjustments:
+        line, currency = each.adjustment.line, evaluation.currency
+        on = f"the change by staff on {names.get(line, 'a line') if line else 'the cart'}"
+        match each.state:
+            case AdjustmentState.CUT:
+                code = NoticeCode.ADJUSTMENT_CUT
+                wanted, got = (format_minor(minor, currency) for minor in (each.wanted_minor, each.amount_minor))
+                why = f"was cut from {wanted} to {got} {currency}: there is a floor, and a ceiling for each role"
+            case AdjustmentState.OTHER_CURRENCY:
+                code = NoticeCode.ADJUSTMENT_SUSPENDED
+                why = f"is in {each.adjustment.currency} and suspended while the cart is in {currency}"
+            case AdjustmentState.REGULATED:
+                code, why = NoticeCode.ADJUSTMENT_WITHOUT_EFFECT, "has no effect: nobody may change a regulated price"
+            case AdjustmentState.NO_TARGET:
+                code, why = NoticeCode.ADJUSTMENT_WITHOUT_EFFECT, "has no effect: there is nothing to take it off"
+            case _:
+                continue
+        notices.append(Notice(code, f"{on} {why}", line))
+    return notices
+
+
 def _undeliverable(evaluation: Evaluation) -> list[Notice]:
     notices = [
         Notice(
@@ -154,7 +198,7 @@ def _undeliverable(evaluation: Evaluation) -> list[Notice]:
     return notices
 
 
-def _codes(cart: Cart, evaluation: Evaluation) -> list[Notice]:
+def _codes(cart: Cart, evaluation: Evaluation, reasons: Mapping[str, str]) -> list[Notice]:
     entered = {code.canonical: code.entered for code in cart.codes}
     notices = []
     for verdict in evaluation.codes:
@@ -162,5 +206,6 @@ def _codes(cart: Cart, evaluation: Evaluation) -> list[Notice]:
         if verdict.state is CodeState.UNKNOWN:
             notices.append(Notice(NoticeCode.CODE_UNKNOWN, f"the code {shown} is not known: check how it is written"))
         elif verdict.state is CodeState.NOT_APPLIED:
-            notices.append(Notice(NoticeCode.CODE_NOT_APPLIED, f"the code {shown} gives nothing at present"))
+            why = reasons.get(verdict.canonical, "it gives nothing at present")
+            notices.append(Notice(NoticeCode.CODE_NOT_APPLIED, f"the code {shown} is not applied: {why}"))
     return notices

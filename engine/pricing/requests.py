@@ -60,6 +60,22 @@ class FeeRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class AdjustmentRequest:
+    """A change by hand: exactly one of price, amount and percentage, as they were written.
+
+    `line` None is the whole cart. `currency` goes with a price and an amount.
+    """
+
+    reason: str
+    line: LineId | None = None
+    price: str | None = None
+    amount: str | None = None
+    percent: str | None = None
+    currency: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ContextRequest:
     """Where the cart is to be; None leaves a value as it is."""
 
@@ -69,4 +85,6 @@ class ContextRequest:
     locale: str | None = None
     delivery: DeliveryChoice | None = None
     clear_delivery: bool = False
+    payment_method: str | None = None
+    """Empty takes it away."""
     if_version: int | None = None

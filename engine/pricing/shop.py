@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.cart.model import Facts
+from engine.pricing.adjustments import AdjustmentRules
 from engine.pricing.pricebook import PriceBook
 from engine.types import ChannelId, Currency, CustomerId, Sku, StoreId
 
@@ -31,7 +32,8 @@ class Product:
 
     ``category`` is a path such as ``grocery/bakery/bread``; its ancestors are the shorter paths. ``attributes`` are
     the further columns of the catalogue. ``never_discount`` marks regulated goods: no promotion touches them, and
-    they enter no base and no threshold.
+    they enter no base and no threshold. ``cost_minor`` is what one piece or whole unit costs the shop,
+    ``regulated_minimum_minor`` the least that it may be sold at, both by currency.
     """
 
     sku: Sku
@@ -46,6 +48,8 @@ class Product:
     never_discount: bool = False
     alternates: tuple[Alternate, ...] = ()
     options: tuple[str, ...] = ()
+    cost_minor: Mapping[Currency, int] = field(default_factory=dict)
+    regulated_minimum_minor: Mapping[Currency, int] = field(default_factory=dict)
 
     @property
     def measured(self) -> bool:
@@ -56,6 +60,11 @@ class Product:
         """Return the category path and all its ancestors, nearest first."""
         parts = self.category.split("/") if self.category else []
         return tuple("/".join(parts[:length]) for length in range(len(parts), 0, -1))
+
+    def floor_minor(self, currency: Currency, *, cost: bool) -> int:
+        """Return the least that staff may sell a piece or whole unit at; `cost` says whether its cost counts."""
+        least_minor = self.regulated_minimum_minor.get(currency, 0)
+        return max(least_minor, self.cost_minor.get(currency, 0)) if cost else least_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +227,7 @@ class Shop:
     options: Mapping[str, Option]
     label_layouts: tuple[LabelLayout, ...]
     customers: Mapping[CustomerId, Facts]
+    adjustments: AdjustmentRules = field(default_factory=AdjustmentRules)
 
     def store_of(self, channel: ChannelId, store: StoreId | None) -> Store:
         """Return the store whose currency, tax and prices hold: the cart's, else the channel's, else the default.

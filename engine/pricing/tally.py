@@ -10,8 +10,9 @@ from typing import Protocol
 
 from engine.money import allocate
 from engine.pricing.basket import Basket, BasketLine
-from engine.pricing.evaluation import Target
-from engine.pricing.units import LineUnits
+from engine.pricing.evaluation import EvaluatedAdjustment, OutcomeCode, Target
+from engine.pricing.extras import Extra
+from engine.pricing.units import LineUnits, Pick, Use
 from engine.types import Currency, PromotionId
 
 
@@ -19,24 +20,35 @@ class Selects(Protocol):
     """A compiled choice of lines, as `Tally.selected` needs it: a key that names it, and the test of one line."""
 
     key: str
+    asks_discounted: bool
+    """Whether it depends on what earlier lanes took, and must be worked out anew for each lane."""
 
-    def matches(self, line: BasketLine, currency: Currency) -> bool:
-        """Say whether the line is chosen."""
+    def matches(self, line: BasketLine, currency: Currency, *, discounted: bool = False) -> bool:
+        """Say whether the line is chosen; `discounted`: earlier lanes took something off it."""
 
 
 @dataclass(slots=True)
 class Proposal:
     """What a benefit asks for.
 
-    ``shares`` are pairs of (place of the line or delivery in the basket, minor units wanted there). ``wanted_minor``
-    may exceed their sum: ten off an order of eight. ``unit_wants`` says what is wanted of one unit of each run of a
-    line, for benefits that look at units.
+    ``shares`` are pairs of (place of the line, delivery or fee in the basket, minor units wanted there).
+    ``wanted_minor`` may exceed their sum: ten off an order of eight. ``picks`` says, line by line, which units it is
+    about, for benefits that look at units; elsewhere a share falls on all units of its line. ``may`` is what the units
+    that it uses may be to later promotions that build sets. ``line_cap_minor`` caps what one line gets.
     """
 
     target: Target
     shares: Sequence[tuple[int, int]]
     wanted_minor: int
-    unit_wants: dict[int, list[int]] = field(default_factory=dict)
+    picks: dict[int, list[Pick]] = field(default_factory=dict)
+    may: Use = Use.BOTH
+    line_cap_minor: int | None = None
+    extra: Extra | None = None
+    """What it gives beside a discount. The shares of a gift are its own discount, at place 0."""
+    why_nothing: OutcomeCode = OutcomeCode.NO_TARGET
+    """The verdict where nothing can be granted."""
+    detail: str = ""
+    """For the outcome: the gift, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +61,69 @@ class Grant:
     shares: tuple[tuple[int, int], ...]
     wanted_minor: int
     granted_minor: int
+    extra: Extra | None = None
+
+    @property
+    def gave(self) -> bool:
+        """Whether it got anything at all."""
+        return self.granted_minor > 0 or self.extra is not None
 
 
 class Tally:
-    """What is left to pay on each line and delivery."""
+    """What is left to pay on each line, delivery and fee."""
 
-    __slots__ = ("_selected", "basket", "deliveries", "grants", "lines")
+    __slots__ = (
+        *("_discounted", "_selected", "_selected_in_lane"),
+        *("adjusted", "basket", "deliveries", "fees", "grants", "lines", "points", "staff_minor"),
+    )
 
     def __init__(self, basket: Basket) -> None:
         self.basket = basket
         self.lines = [LineUnits(line.unit_minor, line.units) for line in basket.lines]
         self.deliveries = [delivery.fee_minor or 0 for delivery in basket.deliveries]
+        self.fees = [(fee.unit_minor or 0) * fee.quantity for fee in basket.fees]
         self.grants: list[Grant] = []
+        self.points: dict[PromotionId, int] = {}
+        """What promotions on points earn, once all lanes have run."""
         self._selected: dict[str, list[int]] = {}
+        self._selected_in_lane: dict[str, list[int]] = {}
+        self._discounted: frozenset[int] = frozenset()
+        self.adjusted: tuple[EvaluatedAdjustment, ...] = ()
+        self.staff_minor = [0] * len(self.lines)
+        """What staff took off each line, set prices aside."""
 
-    def current(self) -> list[int]:
-        """Return what each line still costs, now."""
-        return [line.current_minor for line in self.lines]
+    def begin_lane(self) -> list[int]:
+        """Let picks go by what units cost from here on; return what each line costs to thresholds.
+
+        What staff took off counts in none of them.
+        """
+        for line in self.lines:
+            line.begin_lane()
+        self._discounted = frozenset(
+            place
+            for grant in self.grants
+            if grant.target is Target.ITEM or grant.target is Target.ORDER
+            for place, _ in grant.shares
+        )
+        self._selected_in_lane.clear()
+        return [line.current_minor + staff for line, staff in zip(self.lines, self.staff_minor, strict=True)]
+
+    def take_by_staff(self, place: int, amount_minor: int) -> None:
+        """Take a manual amount off a line."""
+        self.staff_minor[place] += amount_minor
+        self.lines[place].take(amount_minor)
 
     def selected(self, selection: Selects) -> list[int]:
-        """Return the places of the lines that a selection chooses; worked out once an evaluation."""
-        places = self._selected.get(selection.key)
+        """Return the places of the lines that a selection chooses; worked out once an evaluation, or once a lane."""
+        known = self._selected_in_lane if selection.asks_discounted else self._selected
+        places = known.get(selection.key)
         if places is None:
             currency = self.basket.currency
-            places = [place for place, line in enumerate(self.basket.lines) if selection.matches(line, currency)]
-            self._selected[selection.key] = places
+            places = known[selection.key] = [
+                place
+                for place, line in enumerate(self.basket.lines)
+                if selection.matches(line, currency, discounted=place in self._discounted)
+            ]
         return places
 
     def spread(self, total_minor: int, places: Iterable[int]) -> list[tuple[int, int]]:
@@ -85,28 +135,53 @@ class Tally:
 
     def cut(self, proposal: Proposal, cap_minor: int | None) -> list[tuple[int, int]]:
         """Return the shares that can be granted: none more than is left, together no more than the cap."""
-        left = self.deliveries if proposal.target is Target.DELIVERY else None
+        if proposal.target is Target.GIFT:
+            return list(proposal.shares)
+        left = self._costs(proposal.target)
+        line_cap = proposal.line_cap_minor
         cut = [
             (place, min(wanted, self.lines[place].current_minor if left is None else left[place]))
             for place, wanted in proposal.shares
         ]
+        if line_cap is not None:
+            cut = [(place, min(minor, line_cap)) for place, minor in cut]
         if cap_minor is not None and sum(minor for _, minor in cut) > cap_minor:
             parts = allocate(cap_minor, [minor for _, minor in cut])
             cut = [(place, part) for (place, _), part in zip(cut, parts, strict=True)]
         return [(place, minor) for place, minor in cut if minor]
 
+    def would_give(self, proposal: Proposal, cap_minor: int | None) -> bool:
+        """Say whether a proposal would get anything at all."""
+        return proposal.extra is not None or bool(self.cut(proposal, cap_minor))
+
     def grant(self, promotion: PromotionId, lane: str, proposal: Proposal, cap_minor: int | None) -> Grant:
         """Take what a proposal may have; the grant says how much that was."""
         shares = self.cut(proposal, cap_minor)
-        for place, minor in shares:
-            if proposal.target is Target.DELIVERY:
-                self.deliveries[place] -= minor
-            elif place in proposal.unit_wants:
-                self.lines[place].take_from_units(minor, proposal.unit_wants[place])
-            else:
-                self.lines[place].take(minor)
         granted_minor = sum(minor for _, minor in shares)
-        grant = Grant(promotion, lane, proposal.target, tuple(shares), proposal.wanted_minor, granted_minor)
         if granted_minor:
+            self._take(proposal, dict(shares))
+        grant = Grant(
+            promotion, lane, proposal.target, tuple(shares), proposal.wanted_minor, granted_minor, proposal.extra
+        )
+        if grant.gave:
             self.grants.append(grant)
         return grant
+
+    def _costs(self, target: Target) -> list[int] | None:
+        """Return what is left of the deliveries or fees, whichever a discount lowers; None where it lowers lines."""
+        return {Target.DELIVERY: self.deliveries, Target.FEE: self.fees}.get(target)
+
+    def _take(self, proposal: Proposal, shares: dict[int, int]) -> None:
+        if proposal.target is Target.GIFT:
+            return
+        costs = self._costs(proposal.target)
+        if costs is not None:
+            for place, minor in shares.items():
+                costs[place] -= minor
+            return
+        for place in shares.keys() | proposal.picks.keys():
+            if place in proposal.picks:
+                # Units that only triggered a reward elsewhere get no share, but they have been used.
+                self.lines[place].take_from(shares.get(place, 0), proposal.picks[place], proposal.may)
+            else:
+                self.lines[place].take(shares[place])

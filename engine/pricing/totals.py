@@ -1,6 +1,7 @@
 """The sums of an evaluation: what the lanes left, taxed and added up, each invariant checked on the way out."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from engine.money import allocate
 from engine.pricing.basket import Basket, BasketDelivery, BasketFee, BasketLine
@@ -9,17 +10,20 @@ from engine.pricing.evaluation import (
     CodeVerdict,
     ComputedFrom,
     Discount,
+    EarnedPoints,
     EvaluatedDelivery,
     EvaluatedFee,
     EvaluatedLine,
     Evaluation,
+    IssuedCode,
     Outcome,
     Target,
     Totals,
 )
+from engine.pricing.extras import CodeToIssue, GiftLine
 from engine.pricing.tally import Grant, Tally
 from engine.pricing.tax import Taxable, summary, taxes_of
-from engine.types import PromotionId
+from engine.types import LineId, PromotionId
 
 
 def total_up(
@@ -29,7 +33,7 @@ def total_up(
     basket = tally.basket
     taxables, owners = _taxables(tally)
     taxes = taxes_of(taxables, basket.tax_rounding)
-    taxes_by_owner: dict[tuple[str, int], int] = {}
+    taxes_by_owner: dict[tuple[str, int | str], int] = {}
     for owner, tax_minor in zip(owners, taxes, strict=True):
         taxes_by_owner[owner] = taxes_by_owner.get(owner, 0) + tax_minor
     lines = [
@@ -37,24 +41,31 @@ def total_up(
     ]
     lines += [_unavailable(basket, place) for place in range(len(basket.unavailable))]
     lines.sort(key=lambda line: basket.order[line.line])
+    lines += [_gift(tally, grant, taxes_by_owner) for grant in tally.grants if isinstance(grant.extra, GiftLine)]
     deliveries = tuple(
         _delivery(tally, place, delivery, taxes_by_owner.get(("delivery", place), 0))
         for place, delivery in enumerate(basket.deliveries)
     )
     fees = tuple(
-        _fee(fee, taxes_by_owner.get(("fee", place), 0), tax_included=basket.taxes.included)
-        for place, fee in enumerate(basket.fees)
+        _fee(tally, place, fee, taxes_by_owner.get(("fee", place), 0)) for place, fee in enumerate(basket.fees)
     )
     evaluation = Evaluation(
         currency=basket.currency,
         lines=tuple(lines),
         deliveries=deliveries,
         fees=fees,
-        discounts=tuple(_discount(basket, grant) for grant in tally.grants),
+        discounts=tuple(_discount(basket, grant) for grant in tally.grants if grant.granted_minor),
         taxes=summary(taxables, taxes),
         totals=_totals(lines, deliveries, fees, taxables, taxes),
         codes=codes,
         outcomes=outcomes,
+        adjustments=tally.adjusted,
+        points=tuple(EarnedPoints(promotion, points) for promotion, points in tally.points.items() if points),
+        codes_to_issue=tuple(
+            IssuedCode(grant.promotion, grant.extra.series, grant.extra.valid_days)
+            for grant in tally.grants
+            if isinstance(grant.extra, CodeToIssue)
+        ),
         computed_from=ComputedFrom(
             ruleset_hash=ruleset_hash,
             price_book_version=basket.price_book_version,
@@ -66,20 +77,25 @@ def total_up(
     return evaluation
 
 
-def _taxables(tally: Tally) -> tuple[list[Taxable], list[tuple[str, int]]]:
+def _taxables(tally: Tally) -> tuple[list[Taxable], list[tuple[str, int | str]]]:
     """Return every amount to tax beside the line, delivery or fee it belongs to."""
     basket, rules = tally.basket, tally.basket.taxes
     rates = rules.rates_ppm
     taxables: list[Taxable] = []
-    owners: list[tuple[str, int]] = []
+    owners: list[tuple[str, int | str]] = []
 
-    def add(owner: tuple[str, int], category: str, amount_minor: int, *, included: bool) -> None:
+    def add(owner: tuple[str, int | str], category: str, amount_minor: int, *, included: bool) -> None:
         taxables.append(Taxable(category, rates.get(category, 0), included, amount_minor))
         owners.append(owner)
 
     for place, line in enumerate(basket.lines):
         amount_minor = tally.lines[place].current_minor
         add(("line", place), line.product.tax_category, amount_minor, included=line.tax_included)
+    for grant in tally.grants:
+        if isinstance(grant.extra, GiftLine):
+            gift = grant.extra.line
+            amount_minor = gift.list_minor - grant.granted_minor
+            add(("gift", gift.id), gift.product.tax_category, amount_minor, included=gift.tax_included)
     for place, fee_minor in enumerate(tally.deliveries):
         if rules.delivery_category is not None:
             add(("delivery", place), rules.delivery_category, fee_minor, included=rules.included)
@@ -88,7 +104,7 @@ def _taxables(tally: Tally) -> tuple[list[Taxable], list[tuple[str, int]]]:
                 add(("delivery", place), category, part, included=rules.included)
     for place, fee in enumerate(basket.fees):
         if fee.unit_minor is not None:
-            add(("fee", place), fee.tax_category, fee.unit_minor * fee.quantity, included=rules.included)
+            add(("fee", place), fee.tax_category, tally.fees[place], included=rules.included)
     return taxables, owners
 
 
@@ -120,6 +136,7 @@ def _shares(tally: Tally, place: int, targets: set[Target]) -> tuple[Allocation,
 
 
 def _line(tally: Tally, place: int, line: BasketLine, tax_minor: int) -> EvaluatedLine:
+    staff = line.staff_price
     items = _shares(tally, place, {Target.ITEM})
     order = _shares(tally, place, {Target.ORDER})
     category = line.product.tax_category
@@ -127,8 +144,8 @@ def _line(tally: Tally, place: int, line: BasketLine, tax_minor: int) -> Evaluat
         line=line.id,
         sku=line.product.sku,
         quantity=line.quantity,
-        unit_list_minor=line.unit_list_minor,
-        list_minor=line.list_minor,
+        unit_list_minor=staff.unit_list_minor if staff else line.unit_list_minor,
+        list_minor=line.list_minor - line.staff_change_minor,
         discount_minor=sum(share.amount_minor for share in items),
         order_discount_minor=sum(share.amount_minor for share in order),
         total_minor=tally.lines[place].current_minor,
@@ -138,6 +155,31 @@ def _line(tally: Tally, place: int, line: BasketLine, tax_minor: int) -> Evaluat
         tax_included=line.tax_included,
         price_list=line.price_list,
         allocations=items + order,
+        adjustment_minor=line.staff_change_minor - tally.staff_minor[place],
+        price_change_minor=line.staff_change_minor,
+    )
+
+
+def _gift(tally: Tally, grant: Grant, taxes_by_owner: Mapping[tuple[str, int | str], int]) -> EvaluatedLine:
+    """Return the line of a gift: its tax is on what is paid for it."""
+    gift = cast("GiftLine", grant.extra).line
+    category = gift.product.tax_category
+    return EvaluatedLine(
+        line=gift.id,
+        sku=gift.product.sku,
+        quantity=gift.quantity,
+        unit_list_minor=gift.unit_list_minor,
+        list_minor=gift.list_minor,
+        discount_minor=grant.granted_minor,
+        order_discount_minor=0,
+        total_minor=gift.list_minor - grant.granted_minor,
+        tax_minor=taxes_by_owner[("gift", gift.id)],
+        tax_rate_ppm=tally.basket.taxes.rates_ppm.get(category, 0),
+        tax_category=category,
+        tax_included=gift.tax_included,
+        price_list=gift.price_list,
+        allocations=(Allocation(grant.promotion, grant.granted_minor),) if grant.granted_minor else (),
+        gift_of=grant.promotion,
     )
 
 
@@ -179,22 +221,27 @@ def _delivery(tally: Tally, place: int, delivery: BasketDelivery, tax_minor: int
     )
 
 
-def _fee(fee: BasketFee, tax_minor: int, *, tax_included: bool) -> EvaluatedFee:
-    unit_minor = fee.unit_minor or 0
+def _fee(tally: Tally, place: int, fee: BasketFee, tax_minor: int) -> EvaluatedFee:
+    unit_minor, total_minor = fee.unit_minor or 0, tally.fees[place]
     return EvaluatedFee(
-        fee.fee,
-        fee.quantity,
-        unit_minor,
-        unit_minor * fee.quantity,
-        tax_minor,
-        tax_included,
+        fee=fee.fee,
+        quantity=fee.quantity,
+        unit_minor=unit_minor,
+        total_minor=total_minor,
+        tax_minor=tax_minor,
+        tax_included=tally.basket.taxes.included,
         available=fee.unit_minor is not None,
+        discount_minor=unit_minor * fee.quantity - total_minor,
+        allocations=_shares(tally, place, {Target.FEE}),
     )
 
 
 def _discount(basket: Basket, grant: Grant) -> Discount:
-    of_lines = grant.target is not Target.DELIVERY
-    shares = tuple((basket.lines[place].id, minor) for place, minor in grant.shares) if of_lines else ()
+    shares: tuple[tuple[LineId, int], ...] = ()
+    if isinstance(grant.extra, GiftLine):
+        shares = ((grant.extra.line.id, grant.granted_minor),)
+    elif grant.target in {Target.ITEM, Target.ORDER}:
+        shares = tuple((basket.lines[place].id, minor) for place, minor in grant.shares)
     return Discount(grant.promotion, grant.lane, grant.target, grant.wanted_minor, grant.granted_minor, shares)
 
 
@@ -208,7 +255,9 @@ def _totals(
     goods = sum(line.list_minor for line in lines)
     item_discounts = sum(line.discount_minor for line in lines)
     order_discounts = sum(line.order_discount_minor for line in lines)
-    fees_minor = sum(fee.total_minor for fee in fees)
+    adjustments = sum(line.adjustment_minor for line in lines)
+    fees_minor = sum(fee.list_minor for fee in fees)
+    fees_discounts = sum(fee.discount_minor for fee in fees)
     delivery = sum(delivery.list_minor for delivery in deliveries)
     delivery_discounts = sum(delivery.discount_minor for delivery in deliveries)
     included = sum(tax for taxable, tax in zip(taxables, taxes, strict=True) if taxable.included)
@@ -222,7 +271,26 @@ def _totals(
         delivery_discounts_minor=delivery_discounts,
         tax_included_minor=included,
         tax_added_minor=added,
-        total_minor=goods - item_discounts - order_discounts + fees_minor + delivery - delivery_discounts + added,
+        total_minor=goods
+        - item_discounts
+        - order_discounts
+        + adjustments
+        + fees_minor
+        - fees_discounts
+        + delivery
+        - delivery_discounts
+        + added,
+        adjustments_minor=adjustments,
+        fees_discounts_minor=fees_discounts,
+    )
+
+
+def _line_is_sound(line: EvaluatedLine) -> bool:
+    """Say whether its discounts fit into what promotions began with, and its sums are right."""
+    discounts_minor = line.discount_minor + line.order_discount_minor
+    return (
+        0 <= discounts_minor <= line.list_minor + line.price_change_minor
+        and line.total_minor == line.list_minor - discounts_minor + line.adjustment_minor >= 0
     )
 
 
@@ -233,12 +301,10 @@ def _check(evaluation: Evaluation) -> None:
     sound = (
         granted == totals.discounts_minor
         and totals.total_minor >= 0
-        and all(0 <= line.discount_minor + line.order_discount_minor <= line.list_minor for line in evaluation.lines)
-        and all(
-            line.total_minor == line.list_minor - line.discount_minor - line.order_discount_minor
-            for line in evaluation.lines
-        )
+        and all(_line_is_sound(line) for line in evaluation.lines)
+        and totals.adjustments_minor == sum(each.amount_minor for each in evaluation.adjustments)
         and all(0 <= delivery.discount_minor <= delivery.list_minor for delivery in evaluation.deliveries)
+        and all(0 <= fee.discount_minor <= fee.list_minor for fee in evaluation.fees)
     )
     if not sound:
         raise ArithmeticError(f"an evaluation broke its invariants: {evaluation.computed_from}")

@@ -5,9 +5,49 @@ line still costs, so its runs are worked out when somebody asks for them.
 """
 
 from collections.abc import Sequence
+from enum import IntFlag
+from typing import NamedTuple
 
-Run = tuple[int, int]
-"""(what one unit still costs, how many units cost that)."""
+
+class Use(IntFlag):
+    """What a unit can be to a promotion that builds sets: it triggers a reward, or it is rewarded."""
+
+    NONE = 0
+    TRIGGER = 1
+    REWARD = 2
+    BOTH = 3
+
+
+class Run(NamedTuple):
+    """Some equal units of a line.
+
+    ``now_minor`` is what one of them still costs, ``start_minor`` what it cost when the lane began (picks go by that,
+    so that one promotion of a lane does not change which units another one finds). ``was`` says what they have been
+    to promotions so far, ``may`` what they may still be.
+    """
+
+    now_minor: int
+    units: int
+    start_minor: int
+    was: Use = Use.NONE
+    may: Use = Use.BOTH
+
+
+class Pick(NamedTuple):
+    """Some units that a benefit asks something of.
+
+    ``run`` is the place of their run in `LineUnits.runs`. What is granted on the line falls on its picked units in
+    proportion to ``weight_minor``, which also bounds what one of them can be asked. ``use`` is what they become.
+    """
+
+    run: int
+    units: int
+    weight_minor: int
+    use: Use = Use.NONE
+
+
+_LANE_BEGINS = -1
+"""Stands among amounts, none of which is negative."""
 
 
 class LineUnits:
@@ -17,44 +57,88 @@ class LineUnits:
 
     def __init__(self, unit_minor: int, units: int) -> None:
         self.current_minor = unit_minor * units
-        self._runs: list[Run] = [(unit_minor, units)]
+        self._runs: list[Run] = [Run(unit_minor, units, unit_minor)]
         self._pending: list[int] = []
+        """What happened since the runs were last worked out: amounts taken, and beginnings of lanes."""
 
     def runs(self) -> Sequence[Run]:
         """Return the units as runs, dearest first."""
         for amount_minor in self._pending:
-            self._runs = _take(self._runs, amount_minor, [price for price, _ in self._runs])
+            if amount_minor == _LANE_BEGINS:
+                self._runs = _merged([run._replace(start_minor=run.now_minor) for run in self._runs])
+            else:
+                self._runs = _take(self._runs, amount_minor, [run.now_minor for run in self._runs])
         self._pending.clear()
         return self._runs
+
+    def begin_lane(self) -> None:
+        """Let picks go by what units cost from here on."""
+        self._pending.append(_LANE_BEGINS)
 
     def take(self, amount_minor: int) -> None:
         """Take a discount off the line; it is spread over the units in proportion to what they cost."""
         self.current_minor -= amount_minor
         self._pending.append(amount_minor)
 
-    def take_from_units(self, amount_minor: int, wants: Sequence[int]) -> None:
-        """Take a discount off, spread in proportion to what was wanted of a unit of each of `runs()`."""
-        self._runs = _take(list(self.runs()), amount_minor, wants)
+    def take_from(self, amount_minor: int, picks: Sequence[Pick], may: Use = Use.BOTH) -> None:
+        """Take a discount off picked units, spread by their weights; `may` is what used ones may still be."""
+        runs, weights = _split(self.runs(), picks, may)
+        self._runs = _take(runs, amount_minor, weights)
         self.current_minor -= amount_minor
 
 
-def _take(runs: Sequence[Run], amount_minor: int, wants: Sequence[int]) -> list[Run]:
-    """Allocate `amount_minor` over all units by largest remainder, weighing each unit by its want.
+def _split(runs: Sequence[Run], picks: Sequence[Pick], may: Use) -> tuple[list[Run], list[int]]:
+    """Part the picked units from their runs; return the runs and the weight of a unit of each."""
+    left = [run.units for run in runs]
+    parted: list[Run] = []
+    weights: list[int] = []
+    for pick in picks:
+        run = runs[pick.run]
+        left[pick.run] -= pick.units
+        allowed = run.may & may if pick.use else run.may
+        parted.append(run._replace(units=pick.units, was=run.was | pick.use, may=allowed))
+        weights.append(pick.weight_minor)
+    for run, count in zip(runs, left, strict=True):
+        if count:
+            parted.append(run._replace(units=count))
+            weights.append(0)
+    return parted, weights
+
+
+def _take(runs: Sequence[Run], amount_minor: int, weights: Sequence[int]) -> list[Run]:
+    """Allocate `amount_minor` over all units by largest remainder.
 
     The same as `money.allocate` over a list of single units, in time that grows with the runs and not with the units.
     """
-    whole = sum(want * count for want, (_, count) in zip(wants, runs, strict=True))
+    whole = sum(weight * run.units for weight, run in zip(weights, runs, strict=True))
     if not amount_minor or not whole:
-        return list(runs)
-    shares = [divmod(amount_minor * want, whole) for want in wants]
-    left = amount_minor - sum(share * count for (share, _), (_, count) in zip(shares, runs, strict=True))
-    counts: dict[int, int] = {}
-    for index in sorted(range(len(runs)), key=lambda i: (-shares[i][1], -wants[i], i)):
-        price, count = runs[index]
-        share = shares[index][0]
-        more = min(left, count)
+        return _merged(runs)
+    shares = [divmod(amount_minor * weight, whole) for weight in weights]
+    left = amount_minor - sum(share * run.units for (share, _), run in zip(shares, runs, strict=True))
+    taken: list[Run] = []
+    for index in sorted(range(len(runs)), key=lambda i: (-shares[i][1], -weights[i], _rank(runs[i]))):
+        run, share = runs[index], shares[index][0]
+        more = min(left, run.units)
         left -= more
-        for unit_price, number in ((price - share - 1, more), (price - share, count - more)):
-            if number:
-                counts[unit_price] = counts.get(unit_price, 0) + number
-    return sorted(counts.items(), reverse=True)
+        taken.append(run._replace(now_minor=run.now_minor - share - 1, units=more))
+        taken.append(run._replace(now_minor=run.now_minor - share, units=run.units - more))
+    return _merged(taken)
+
+
+def _merged(runs: Sequence[Run]) -> list[Run]:
+    """Join equal units into one run and put the dearest first; of these, the ones that may be used for least.
+
+    How many there are decides nothing: a cent may not move because one more was bought.
+    """
+    counts: dict[Run, int] = {}
+    for run in runs:
+        if run.units:
+            alike = run._replace(units=0)
+            counts[alike] = counts.get(alike, 0) + run.units
+    ordered = sorted(counts, key=lambda alike: (_rank(alike), alike.was))
+    return [alike._replace(units=counts[alike]) for alike in ordered]
+
+
+def _rank(run: Run) -> tuple[int, int, bool, bool]:
+    """Put the dearest first; of these, the ones that were dearer, then the ones that may be used for least."""
+    return -run.now_minor, -run.start_minor, bool(run.may & Use.TRIGGER), bool(run.may & Use.REWARD)

@@ -2,16 +2,27 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from engine.errors import Diagnostic, Severity, did_you_mean, one_of
 from engine.money import Rounding
-from engine.pricing.shop import Shop
+from engine.pricing.shop import Shop, Store
+from engine.rules.benefits.gift import Gift
+from engine.rules.conditions.context import Context
+from engine.rules.conditions.delivery import Delivery
+from engine.rules.conditions.experiment import Experiment
+from engine.rules.conditions.weight import Weight
+from engine.rules.customers import Customers
 from engine.rules.model import DEFAULT_LANES, Example, Lane, Promotion, RuleFile
 from engine.rules.selectors import Selector
+from engine.rules.vocabulary import Word
+from engine.rules.walk import parts, selectors
 from engine.source import Node, Source, parse_yaml, validate, validate_parts, what_is_right
 
+W = TypeVar("W")
+
 _STAND_INS = {"id": "x", "give": {"order_percent_off": {"percent": "1%"}}}
-_GOODS, _DELIVERY = "goods", "delivery"
+_GOODS, _DELIVERY = "goods", "delivery or fees"
 _KINDS = {**dict.fromkeys(("price", "item", "bundle", "order"), _GOODS), "shipping": _DELIVERY}
 """What the lanes that everybody has are for."""
 
@@ -100,7 +111,7 @@ def _parse_promotion(
 
 
 def check_together(files: Sequence[ParsedFile], *, all_read: bool) -> Iterator[Diagnostic]:
-    """Find what is only wrong across files: the same id twice, lanes or rounding said twice, an unknown lane.
+    """Find what is only wrong across files: the same id twice, lanes or rounding said twice, an unknown lane, arms.
 
     With a file that could not be read, a lane may be one of that file.
     """
@@ -119,6 +130,22 @@ def check_together(files: Sequence[ParsedFile], *, all_read: bool) -> Iterator[D
         yield from _check_ids(file, ids)
         for promotion in file.promotions:
             yield from _check_lane(file, promotion, lanes)
+    yield from _check_arms(files)
+
+
+def _check_arms(files: Iterable[ParsedFile]) -> Iterator[Diagnostic]:
+    """Find experiments whose arms are written in two ways: a shopper would be in two arms at once, or in none."""
+    said: dict[str, tuple[Experiment, str]] = {}
+    sure = ((file, promotion) for file in files for promotion in file.promotions if promotion.has("when"))
+    for file, promotion in sure:
+        for path, part in parts(promotion.model, promotion.path):
+            if isinstance(part, Experiment):
+                first, where = said.setdefault(
+                    part.name, (part, f"{file.source.name}:{file.node.place_of((*path, 'arms')).line}")
+                )
+                if part.arms != first.arms:
+                    message = f"the arms of `{part.name}` are other ones in {where}"
+                    yield file.fault("arms_differ", message, (*path, "arms"), "write the same arms and shares")
 
 
 def _check_lanes(file: ParsedFile) -> Iterator[Diagnostic]:
@@ -201,28 +228,36 @@ def check_against_shop(file: ParsedFile, promotion: ParsedPromotion, known: "Kno
         place = file.node.place_of_key((*path, "label", locale))
         message = f"`{locale}` is not a locale of the shop: nobody reads this"
         yield file.source.diagnostic("unknown_locale", message, place, help_, Severity.WARNING)
-    if promotion.has("give") and promotion.has("when") and promotion.has("stores"):
+    if promotion.wrong.isdisjoint({"give", "when", "stores", "store_groups", "countries"}):
         yield from _check_currencies(file, promotion, known)
 
 
 def _check_currencies(file: ParsedFile, promotion: ParsedPromotion, known: "Known") -> Iterator[Diagnostic]:
     """Warn where no store of the promotion sells in a currency in which all its amounts are stated."""
-    model = promotion.model
-    stores = [store for store in (model.stores or known.currencies) if store in known.currencies]
-    left = {known.currencies[store] for store in stores}
-    words = [("give", model.benefit()), *(("when", condition) for condition in model.conditions())]
-    for parent, word in words if left else ():
+    model, path = promotion.model, promotion.path
+    left = sold = {store.currency for store in known.places if holds_in(model, store)}
+    written = (*parts(model.give, ("give",)), *parts(model.when, ("when",)))
+    words = ((steps, word) for steps, word in written if isinstance(word, Word))
+    for steps, word in words if left else ():
         stated = word.currencies()
         if stated is not None and not (left & stated):
-            sold = one_of(sorted({known.currencies[store] for store in stores}))
             why = "its amounts share no currency"
-            if stated and not stated & {known.currencies[store] for store in stores}:
+            if stated and not stated & sold:
                 why = f"no store of it sells in {one_of(sorted(stated))}"
             message = f"promotion `{model.id}` can never apply: {why}"
-            help_ = f"state each amount in {sold} too"
-            yield file.fault("unused_currency", message, (*promotion.path, parent, word.word), help_, Severity.WARNING)
+            help_ = f"state each amount in {one_of(sorted(sold))} too"
+            yield file.fault("unused_currency", message, (*path, *steps), help_, Severity.WARNING)
             return
         left = left & stated if stated is not None else left
+
+
+def holds_in(promotion: Promotion, store: Store) -> bool:
+    """Say whether a promotion holds in a store."""
+    return (
+        (not promotion.stores or store.id in promotion.stores)
+        and (not promotion.store_groups or not set(promotion.store_groups).isdisjoint(store.groups))
+        and (not promotion.countries or store.country in promotion.countries)
+    )
 
 
 class Known:
@@ -233,9 +268,14 @@ class Known:
         lists = shop.prices.lists
         self.channels = {str(channel) for channel in shop.channels}
         self.stores = {str(store) for store in shop.stores}
+        self.places = tuple(shop.stores.values())
+        self.store_groups = {group for store in self.places for group in store.groups}
+        self.countries = {store.country for store in self.places}
         self.methods = set(shop.delivery_methods)
+        self.fees = set(shop.fees)
+        self.slots = {slot for method in shop.delivery_methods.values() for slot in method.slots}
+        self.units = {product.unit for product in products if product.measured}
         self.locales = {"", *shop.locales, *(locale.partition("-")[0] for locale in shop.locales)}
-        self.currencies = {str(store.id): store.currency for store in shop.stores.values()}
         self.skus = {str(sku) for sku in shop.products}
         self.categories = {path for product in products for path in product.categories()}
         self.tags = {tag for product in products for tag in product.tags}
@@ -248,6 +288,18 @@ class Known:
         self.segments = {segment for record in facts for segment in record.segments} | {
             segment for price_list in lists for segment in price_list.segments
         }
+
+
+def names_unknown(selector: Selector, known: Known) -> bool:
+    """Say whether a selector, or one inside it, names something that the shop does not have."""
+
+    def unknown(
+        _what: str, words: Iterable[str] | None, names: set[str], *_steps: str | int, severity: Severity
+    ) -> Iterator[str]:
+        del severity
+        return (word for word in words or () if word not in names)
+
+    return any(any(_check_selector(part, (), known, unknown)) for _, part in selectors(selector))
 
 
 def _check_promotion(
@@ -265,39 +317,41 @@ def _check_promotion(
                 yield file.fault(f"unknown_{what}", message, (*path, *steps, place), help_, severity)
 
     error, warning = Severity.ERROR, Severity.WARNING
-    yield from unknown("channel", promotion.channels, known.channels, "channels", severity=error)
-    yield from unknown("store", promotion.stores, known.stores, "stores", severity=error)
-    if promotion.customers:
-        customers = promotion.customers
-        yield from unknown("tier", customers.tiers, known.tiers, "customers", "tiers", severity=warning)
-        yield from unknown("segment", customers.segments, known.segments, "customers", "segments", severity=warning)
+    for steps, part in parts(promotion):
+        if isinstance(part, Promotion | Context):
+            yield from unknown("channel", part.channels, known.channels, *steps, "channels", severity=error)
+            yield from unknown("store", part.stores, known.stores, *steps, "stores", severity=error)
+            yield from unknown("group", part.store_groups, known.store_groups, *steps, "store_groups", severity=error)
+            yield from unknown("country", part.countries, known.countries, *steps, "countries", severity=error)
+        elif isinstance(part, Customers):
+            ordered = part.first_order_in.category if part.first_order_in else None
+            of_order = (*steps, "first_order_in", "category")
+            yield from unknown("tier", part.tiers, known.tiers, *steps, "tiers", severity=warning)
+            yield from unknown("segment", part.segments, known.segments, *steps, "segments", severity=warning)
+            yield from unknown("category", ordered, known.categories, *of_order, severity=warning)
+        elif isinstance(part, Delivery):
+            yield from unknown("method", part.methods, known.methods, *steps, "methods", severity=error)
+            yield from unknown("slot", part.slots, known.slots, *steps, "slots", severity=error)
+        elif isinstance(part, Weight):
+            yield from unknown("unit", [part.unit], known.units, *steps, "unit", severity=warning)
     benefit = promotion.benefit()
     methods = getattr(benefit, "methods", None)
     yield from unknown("method", methods, known.methods, "give", benefit.word, "methods", severity=error)
-    for steps, selector in _selectors(promotion):
+    if isinstance(benefit, Gift):
+        yield from unknown("sku", benefit.skus(), known.skus, "give", benefit.word, benefit.way(), severity=warning)
+    fees = getattr(benefit, "fees", None)
+    yield from unknown("fee", fees, known.fees, "give", benefit.word, "fees", severity=error)
+    for steps, selector in (*selectors(promotion.when, ("when",)), *selectors(promotion.give, ("give",))):
         yield from _check_selector(selector, steps, known, unknown)
-
-
-def _selectors(promotion: Promotion) -> Iterator[tuple[tuple[str | int, ...], Selector]]:
-    """Yield every selector of a promotion with its path."""
-    words = [("give", promotion.benefit()), *(("when", condition) for condition in promotion.conditions())]
-    for parent, word in words:
-        for name, field in type(word).model_fields.items():
-            value, key = getattr(word, name), field.alias or name
-            if isinstance(value, Selector):
-                yield (parent, word.word, key), value
-            elif isinstance(value, tuple):
-                for position, item in enumerate(value):
-                    if isinstance(item, Selector):
-                        yield (parent, word.word, key, position), item
 
 
 def _check_selector(
     selector: Selector,
     steps: tuple[str | int, ...],
     known: Known,
-    unknown: Callable[..., Iterator[Diagnostic]],
-) -> Iterator[Diagnostic]:
+    unknown: Callable[..., Iterator[W]],
+) -> Iterator[W]:
+    """Check the words of one selector; those inside it come by themselves."""
     warning = Severity.WARNING
     yield from unknown("sku", selector.sku, known.skus, *steps, "sku", severity=warning)
     yield from unknown("category", selector.category, known.categories, *steps, "category", severity=warning)
@@ -308,10 +362,3 @@ def _check_selector(
         else:
             names = known.attributes[name]
             yield from unknown("value", values, names, *steps, "attribute", name, severity=warning)
-    nested = [
-        *((("and", i), part) for i, part in enumerate(selector.all_of or ())),
-        *((("or", i), part) for i, part in enumerate(selector.any_of or ())),
-        *([(("not",), selector.none_of)] if selector.none_of else []),
-    ]
-    for more, part in nested:
-        yield from _check_selector(part, (*steps, *more), known, unknown)

@@ -1,11 +1,15 @@
 """`evaluate`: a basket and a rule set in, the priced cart with a verdict on every candidate out. A pure function."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
+from engine.pricing.adjusting import adjust, adjusted_after
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import CodeState, CodeVerdict, Evaluation, Outcome, OutcomeCode
+from engine.pricing.points import points_of
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.totals import total_up
+from engine.rules.conflicts import Losers, settle
 from engine.rules.model import Lane, LaneMode
 from engine.rules.ruleset import CompiledPromotion, Ruleset
 from engine.rules.vocabulary import LaneStart
@@ -18,28 +22,59 @@ Outcomes = dict[PromotionId, Outcome]
 def evaluate(basket: Basket, ruleset: Ruleset, *, every_outcome: bool = False) -> Evaluation:
     """Price a basket under a rule set.
 
-    Lanes run in their order, each on what the one before left. The outcomes are those of the promotions that the index
-    finds; with `every_outcome` those of all promotions, which costs time and changes no cent.
+    Lanes run in their order, each on what the one before left; promotions that do not go together are settled by
+    `engine.rules.conflicts`. The outcomes are those of the promotions that the index finds; with `every_outcome` those
+    of all promotions, which costs time and changes no cent.
     """
-    places = ruleset.index.all_places if every_outcome else ruleset.index.places(basket)
+    meant = ruleset.with_codes_meant(basket)
+    places = ruleset.index.all_places if every_outcome else ruleset.index.places(meant)
     by_lane: dict[str, list[CompiledPromotion]] = {}
     for place in places:
         promotion = ruleset.promotions[place]
         by_lane.setdefault(promotion.lane, []).append(promotion)
-    tally = Tally(basket)
+    if not ruleset.may_conflict:
+        return _run(basket, meant, ruleset, by_lane, {})
+    return settle(lambda losers: _run(basket, meant, ruleset, by_lane, losers), ruleset)
+
+
+def _run(
+    basket: Basket,
+    meant: Basket,
+    ruleset: Ruleset,
+    by_lane: Mapping[str, Sequence[CompiledPromotion]],
+    losers: Losers,
+) -> Evaluation:
+    """Run all lanes, without the promotions that give way to others."""
+    tally = Tally(meant)
     outcomes: Outcomes = {}
+    staff_after = adjusted_after([lane.name for lane in ruleset.lanes]) if basket.adjustments else None
     for lane in ruleset.lanes:
         if lane.name in by_lane:
-            _run_lane(lane, by_lane[lane.name], tally, outcomes)
+            _run_lane(lane, by_lane[lane.name], tally, outcomes, losers)
+        if lane.name == staff_after:
+            adjust(tally, ruleset.rounding)
+    _award_points(tally, outcomes)
     return total_up(tally, outcomes, _code_verdicts(basket, ruleset, outcomes), ruleset.hash)
 
 
-def _run_lane(lane: Lane, promotions: Sequence[CompiledPromotion], tally: Tally, outcomes: Outcomes) -> None:
+def _award_points(tally: Tally, outcomes: Outcomes) -> None:
+    """Note what is earned on what is left now, after every lane; whoever earns nothing had no target."""
+    tally.points = points_of(tally)
+    for promotion, points in tally.points.items():
+        applied = replace(outcomes[promotion], points=points)
+        outcomes[promotion] = applied if points else Outcome(promotion, OutcomeCode.NO_TARGET)
+
+
+def _run_lane(
+    lane: Lane, promotions: Sequence[CompiledPromotion], tally: Tally, outcomes: Outcomes, losers: Losers
+) -> None:
     """Let the promotions of one lane compete; conditions see the cart as the lane found it."""
-    start = LaneStart(tally, tally.current())
+    start = LaneStart(tally, tally.begin_lane())
     entrants = []
     for promotion in promotions:
         refused = _refusal(promotion, start)
+        if refused is None and promotion.id in losers:
+            refused = _lost(promotion, losers[promotion.id], tally)
         if refused is None:
             entrants.append(promotion)
         else:
@@ -53,7 +88,7 @@ def _refusal(promotion: CompiledPromotion, start: LaneStart) -> Outcome | None:
     basket = start.tally.basket
     if promotion.channels is not None and basket.channel not in promotion.channels:
         return Outcome(promotion.id, OutcomeCode.WRONG_CHANNEL, detail=basket.channel)
-    if promotion.stores is not None and basket.store.id not in promotion.stores:
+    if not promotion.offered_in(basket.store):
         return Outcome(promotion.id, OutcomeCode.WRONG_STORE, detail=basket.store.id)
     if promotion.codes is not None and promotion.codes.isdisjoint(basket.codes):
         return Outcome(promotion.id, OutcomeCode.CODE_MISSING)
@@ -66,37 +101,28 @@ def _refusal(promotion: CompiledPromotion, start: LaneStart) -> Outcome | None:
 
 
 def _customer_refusal(promotion: CompiledPromotion, basket: Basket) -> Outcome | None:
-    if promotion.tiers is None and promotion.segments is None and promotion.first_order is None:
+    if promotion.not_for is None:
         return None
-    facts = basket.facts
-    if facts is None:
+    if basket.facts is None:
         return Outcome(promotion.id, OutcomeCode.SIGN_IN)
-    if promotion.tiers is not None and facts.tier not in promotion.tiers:
-        return Outcome(promotion.id, OutcomeCode.NOT_FOR_CUSTOMER, condition="tiers")
-    if promotion.segments is not None and promotion.segments.isdisjoint(facts.segments):
-        return Outcome(promotion.id, OutcomeCode.NOT_FOR_CUSTOMER, condition="segments")
-    if promotion.first_order is not None:
-        # An order placed at this very instant or later does not make this one the second.
-        is_first = facts.first_order_ms is None or facts.first_order_ms >= basket.as_of_ms
-        if is_first is not promotion.first_order:
-            return Outcome(promotion.id, OutcomeCode.NOT_FOR_CUSTOMER, condition="first_order")
-    return None
+    lacking = promotion.not_for(basket.facts, basket)
+    return Outcome(promotion.id, OutcomeCode.NOT_FOR_CUSTOMER, condition=lacking) if lacking else None
 
 
 def _condition_refusal(promotion: CompiledPromotion, start: LaneStart) -> Outcome | None:
-    for test in promotion.tests:
-        shortfall = test(start)
-        if shortfall is not None:
-            return Outcome(
-                promotion.id,
-                OutcomeCode.CONDITION_FAILED,
-                condition=shortfall.word,
-                measure=shortfall.measure,
-                wanted=shortfall.wanted,
-                measured=shortfall.measured,
-                distance=shortfall.distance,
-            )
-    return None
+    shortfall = promotion.test(start) if promotion.test else None
+    if shortfall is None:
+        return None
+    return Outcome(
+        promotion.id,
+        OutcomeCode.CONDITION_FAILED,
+        condition=shortfall.word,
+        measure=shortfall.measure,
+        wanted=shortfall.wanted,
+        measured=shortfall.measured,
+        distance=shortfall.distance,
+        detail=shortfall.unit,
+    )
 
 
 def _stack(lane: Lane, entrants: Sequence[CompiledPromotion], tally: Tally, outcomes: Outcomes) -> None:
@@ -115,11 +141,12 @@ def _first(lane: Lane, entrants: Sequence[CompiledPromotion], tally: Tally, outc
 
 
 def _best(lane: Lane, entrants: Sequence[CompiledPromotion], tally: Tally, outcomes: Outcomes) -> None:
-    def gives_minor(promotion: CompiledPromotion) -> int:
-        shares = tally.cut(promotion.propose(tally), _cap_minor(promotion, tally))
-        return sum(minor for _, minor in shares)
+    def gives(promotion: CompiledPromotion) -> tuple[int, bool]:
+        proposal, cap_minor = promotion.propose(tally), _cap_minor(promotion, tally)
+        shares = tally.cut(proposal, cap_minor)
+        return sum(minor for _, minor in shares), tally.would_give(proposal, cap_minor)
 
-    best = max(entrants, key=gives_minor)  # of equals the first: the total order decides
+    best = max(entrants, key=gives)  # of equals the first: the total order decides
     losers = [promotion for promotion in entrants if promotion is not best]
     for promotion in losers:
         outcomes[promotion.id] = _lost(promotion, best.id, tally)
@@ -135,17 +162,23 @@ _COMPETE: dict[LaneMode, Callable[[Lane, Sequence[CompiledPromotion], Tally, Out
 
 def _grant(lane: Lane, promotion: CompiledPromotion, proposal: Proposal, tally: Tally) -> Outcome:
     grant = tally.grant(promotion.id, lane.name, proposal, _cap_minor(promotion, tally))
-    if not grant.granted_minor:
-        return Outcome(promotion.id, OutcomeCode.NO_TARGET)
+    if not grant.gave:
+        return Outcome(promotion.id, proposal.why_nothing, detail=proposal.detail)
     code = OutcomeCode.CAPPED if grant.granted_minor < grant.wanted_minor else OutcomeCode.APPLIED
-    return Outcome(promotion.id, code, granted_minor=grant.granted_minor, wanted_minor=grant.wanted_minor)
+    return Outcome(
+        promotion.id,
+        code,
+        granted_minor=grant.granted_minor,
+        wanted_minor=grant.wanted_minor,
+        detail=proposal.detail,
+    )
 
 
 def _lost(promotion: CompiledPromotion, winner: PromotionId, tally: Tally) -> Outcome:
     """Tell a promotion that lost from one that had nothing to give anyway."""
     proposal = promotion.propose(tally)
-    if not tally.cut(proposal, _cap_minor(promotion, tally)):
-        return Outcome(promotion.id, OutcomeCode.NO_TARGET)
+    if not tally.would_give(proposal, _cap_minor(promotion, tally)):
+        return Outcome(promotion.id, proposal.why_nothing, detail=proposal.detail)
     return Outcome(promotion.id, OutcomeCode.LOST_TO, wanted_minor=proposal.wanted_minor, detail=winner)
 
 
@@ -156,7 +189,7 @@ def _cap_minor(promotion: CompiledPromotion, tally: Tally) -> int | None:
 def _code_verdicts(basket: Basket, ruleset: Ruleset, outcomes: Outcomes) -> tuple[CodeVerdict, ...]:
     verdicts = []
     for code in basket.codes:
-        unlocked = ruleset.by_code.get(code, ())
+        unlocked = ruleset.by_code.get(ruleset.code_meant(code), ())
         of_code = tuple(outcomes[promotion.id] for promotion in unlocked if promotion.id in outcomes)
         if not unlocked:
             state = CodeState.UNKNOWN

@@ -1,8 +1,9 @@
 """Examples are tests: the carts beside a promotion, priced with that promotion alone."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from engine.errors import Diagnostic, RefusedError
+from engine.errors import Diagnostic, RefusedError, Span
 from engine.money import Rounding, format_minor
 from engine.pricing.basket import Basket, build_basket
 from engine.pricing.cartfile import read_cart
@@ -13,10 +14,20 @@ from engine.rules.evaluate import evaluate
 from engine.rules.explain import sentence
 from engine.rules.model import Example, Lane
 from engine.rules.ruleset import CompiledPromotion, Ruleset, compile_ruleset
-from engine.types import InstantMs
+from engine.types import InstantMs, PromotionId
 
 _ORDINARY_DAY_MS = InstantMs(1_767_265_200_000)
 """When an example of a promotion without dates takes place unless it says: 2026-01-01T11:00Z, an ordinary Thursday."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleRun:
+    """One example: where it stands, what happened as a sentence, and a fault for each thing that was not expected."""
+
+    promotion: PromotionId
+    place: Span
+    text: str
+    faults: tuple[Diagnostic, ...]
 
 
 def failed_examples(
@@ -25,9 +36,20 @@ def failed_examples(
     roundings: Sequence[Rounding],
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Iterator[Diagnostic]:
-    """Run every example; yield a diagnostic at each one that does not come out as expected.
+    """Run every example; yield a diagnostic at each one that does not come out as expected."""
+    for run in run_examples(written, shop, roundings, progress):
+        yield from run.faults
 
-    With several `roundings`, because which one holds cannot be told, at those that come out under none of them.
+
+def run_examples(
+    written: Sequence[tuple[ParsedFile, ParsedPromotion]],
+    shop: Shop,
+    roundings: Sequence[Rounding],
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Iterator[ExampleRun]:
+    """Run every example with its promotion alone.
+
+    With several `roundings`, because which one holds cannot be told, one fails that fails under all of them.
     """
     total = sum(len(promotion.examples) for _, promotion in written)
     done = 0
@@ -37,31 +59,27 @@ def failed_examples(
         alone = [compile_ruleset([promotion.model], lanes, rounding) for rounding in roundings]
         for number, example in promotion.examples.items():
             path = (*promotion.path, "examples", number)
-            found = [_faults(file, path, example, ruleset.promotions[0], ruleset, shop) for ruleset in alone]
-            yield from min(found, key=len)
+            runs = [_run(example, ruleset, shop, file, path) for ruleset in alone]
+            yield min(runs, key=lambda run: len(run.faults))
             done += 1
             if progress:
                 progress("running examples", done, total)
 
 
-def _faults(
-    file: ParsedFile,
-    path: tuple[str | int, ...],
-    example: Example,
-    promotion: CompiledPromotion,
-    ruleset: Ruleset,
-    shop: Shop,
-) -> list[Diagnostic]:
+def _run(example: Example, alone: Ruleset, shop: Shop, file: ParsedFile, path: tuple[str | int, ...]) -> ExampleRun:
+    promotion, span = alone.promotions[0], file.node.place_of(path)
     try:
         basket = _basket(example, promotion, shop)
     except RefusedError as refused:
-        return [file.fault("example_refused", error.message, (*path, *_steps(error.field))) for error in refused.errors]
-    outcome = evaluate(basket, ruleset, every_outcome=True).outcomes[promotion.id]
-    repair = sentence(outcome, promotion, basket)
-    return [
-        file.fault("example_failed", message, (*path, "expect", key), repair)
-        for key, message in _mismatches(example, outcome, basket)
-    ]
+        faults = tuple(
+            file.fault("example_refused", error.message, (*path, *_steps(error.field))) for error in refused.errors
+        )
+        return ExampleRun(promotion.id, span, str(refused), faults)
+    outcome = evaluate(basket, alone, every_outcome=True).outcomes[promotion.id]
+    text = sentence(outcome, promotion, basket)
+    mismatches = _mismatches(example, outcome, basket)
+    faults = tuple(file.fault("example_failed", message, (*path, "expect", key), text) for key, message in mismatches)
+    return ExampleRun(promotion.id, span, text, faults)
 
 
 def _basket(example: Example, promotion: CompiledPromotion, shop: Shop) -> Basket:
@@ -81,6 +99,8 @@ def _mismatches(example: Example, outcome: Outcome, basket: Basket) -> Iterator[
     expect = example.expect
     if expect.outcome is not None and outcome.code is not expect.outcome:
         yield "outcome", f"expected the outcome `{expect.outcome}`, got `{outcome.code}`"
+    if expect.points is not None and expect.points != outcome.points:
+        yield "points", f"expected {expect.points} points, got {outcome.points}"
     if expect.discount is not None:
         wanted = expect.discount.get(basket.currency)
         if wanted is None:

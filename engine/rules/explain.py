@@ -5,13 +5,19 @@ The sentences are English; front ends that speak other languages build theirs fr
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from engine.fields import label_in
 from engine.money import format_minor
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import Evaluation, Measure, Outcome, OutcomeCode
+from engine.rules.benefits.gift import Gift
+from engine.rules.benefits.issue_code import IssueCode
+from engine.rules.benefits.points import Points
 from engine.rules.evaluate import APPLIED, evaluate
 from engine.rules.ruleset import CompiledPromotion, Ruleset
+from engine.rules.vocabulary import Condition
+from engine.rules.when import CONDITIONS
 from engine.rules.window import iso
 from engine.types import PromotionId
 
@@ -44,7 +50,7 @@ def may_see(promotion: CompiledPromotion, basket: Basket, *, staff: bool) -> boo
 
     Shoppers see what is open to everybody, and what a code in the cart unlocks; staff by scope see all.
     """
-    entered = promotion.codes is not None and not promotion.codes.isdisjoint(basket.codes)
+    entered = not promotion.unlocked_by.isdisjoint(basket.codes)
     return staff or promotion.for_everybody or (entered and not promotion.written.hidden)
 
 
@@ -57,7 +63,7 @@ def explain_all(
     only: PromotionId | None = None,
 ) -> list[Explanation]:
     """Explain every candidate the viewer may see; or one promotion, candidate or not."""
-    outcomes = evaluation.outcomes
+    basket, outcomes = ruleset.with_codes_meant(basket), evaluation.outcomes
     if only is not None and only in ruleset.by_id and only not in outcomes:
         outcomes = evaluate(basket, ruleset, every_outcome=True).outcomes
     wanted = outcomes.values() if only is None else [outcomes[only]] if only in outcomes else []
@@ -77,7 +83,8 @@ def _without_secrets(outcome: Outcome, ruleset: Ruleset, basket: Basket, *, staf
 
 
 def near_misses(basket: Basket, ruleset: Ruleset, evaluation: Evaluation, *, staff: bool) -> list[NearMiss]:
-    """Return the promotions that more money or more units would unlock, nearest first, those in money before others."""
+    """Return the promotions that more money or more goods would unlock, those in money first, then nearest first."""
+    basket = ruleset.with_codes_meant(basket)
     found = [
         NearMiss(
             outcome.promotion,
@@ -93,7 +100,8 @@ def near_misses(basket: Basket, ruleset: Ruleset, evaluation: Evaluation, *, sta
         and outcome.distance > 0
         and may_see(promotion := ruleset.by_id[outcome.promotion], basket, staff=staff)
     ]
-    found.sort(key=lambda miss: (miss.measure is not Measure.MONEY, miss.distance, miss.promotion))
+    ranks = list(Measure)
+    found.sort(key=lambda miss: (ranks.index(miss.measure), miss.distance, miss.promotion))
     return found[:NEAR_MISSES_MAX]
 
 
@@ -107,14 +115,18 @@ def sentence(outcome: Outcome, promotion: CompiledPromotion, basket: Basket) -> 
     name = label_of(promotion, basket.locale)
     match outcome.code:
         case OutcomeCode.APPLIED:
-            return f"{name}: applied, {_money(outcome.granted_minor, basket)} off."
+            return f"{name}: applied, {_given(outcome, promotion, basket)}."
         case OutcomeCode.CAPPED:
             wanted = _money(outcome.wanted_minor, basket)
             return f"{name}: applied, {_money(outcome.granted_minor, basket)} off, cut from {wanted}."
+        case OutcomeCode.CHOICE_OPEN:
+            return f"{name}: choose a gift out of {outcome.detail}."
+        case OutcomeCode.NO_TARGET:
+            return f"{name}: {_no_target(outcome, promotion)}."
         case OutcomeCode.CONDITION_FAILED:
             return f"{name}: {_failure(outcome, basket)}."
         case OutcomeCode.OUTSIDE_WINDOW if outcome.opens_ms is None:
-            return f"{name}: it has ended."
+            return f"{name}: it {_ended(promotion, basket)}."
         case OutcomeCode.OUTSIDE_WINDOW if outcome.opens_ms is not None:
             return f"{name}: not active now, opens {iso(outcome.opens_ms, basket.store.timezone)}."
         case OutcomeCode.LOST_TO:
@@ -123,7 +135,8 @@ def sentence(outcome: Outcome, promotion: CompiledPromotion, basket: Basket) -> 
         case OutcomeCode.WRONG_CHANNEL:
             return f"{name}: not offered in the channel {outcome.detail}, only in {_list(promotion.channels)}."
         case OutcomeCode.WRONG_STORE:
-            return f"{name}: not offered in the store {outcome.detail}."
+            where = promotion.stores or promotion.store_groups or promotion.countries
+            return f"{name}: not offered in the store {outcome.detail}, only in {_list(where)}."
         case OutcomeCode.CURRENCY:
             return f"{name}: it states no amount in {outcome.detail}."
         case _:
@@ -131,22 +144,61 @@ def sentence(outcome: Outcome, promotion: CompiledPromotion, basket: Basket) -> 
 
 
 _PLAIN = {
-    OutcomeCode.NO_TARGET: "nothing in the cart can take this discount",
     OutcomeCode.CODE_MISSING: "it needs a code",
     OutcomeCode.SIGN_IN: "sign in to see whether it is for you",
     OutcomeCode.NOT_FOR_CUSTOMER: "it is for other customers",
 }
 
 
+def _no_target(outcome: Outcome, promotion: CompiledPromotion) -> str:
+    """Say why there was nothing to give."""
+    match promotion.written.benefit():
+        case Gift():
+            return f"there is no gift to be had here ({outcome.detail})"
+        case Points():
+            return "nothing in the cart earns its points"
+        case _:
+            return "nothing in the cart can take this discount"
+
+
+def _given(outcome: Outcome, promotion: CompiledPromotion, basket: Basket) -> str:
+    """Say what an applied promotion gives."""
+    match promotion.written.benefit():
+        case Gift():
+            return f"{outcome.detail} is a gift"
+        case Points():
+            return f"{outcome.points} points"
+        case IssueCode():
+            return "a code for a later cart"
+        case _:
+            return f"{_money(outcome.granted_minor, basket)} off"
+
+
 def _failure(outcome: Outcome, basket: Basket) -> str:
-    """Say what is missing, in money or units."""
+    """Say what is missing, as it is measured; where more of something cannot help, what the condition says."""
     if outcome.distance == 0:
-        return "the cart holds something that excludes it"
-    if outcome.measure is Measure.MONEY:
-        missing, wanted, has = (_money(n, basket) for n in (outcome.distance, outcome.wanted, outcome.measured))
+        return CONDITIONS.get(outcome.condition, Condition).unmet
+    missing, wanted, has = (_amount(n, outcome, basket) for n in (outcome.distance, outcome.wanted, outcome.measured))
+    if outcome.measure is Measure.MONEY or outcome.measure is Measure.THOUSANDTHS:
         return f"{missing} more is needed ({has} of {wanted})"
+    what = "more" if outcome.measure is Measure.UNITS else "more different product"
+    plural = "s" if outcome.measure is Measure.PRODUCTS and outcome.distance > 1 else ""
     verb = "is" if outcome.distance == 1 else "are"
-    return f"{outcome.distance} more {verb} needed ({outcome.measured} of {outcome.wanted})"
+    return f"{missing} {what}{plural} {verb} needed ({has} of {wanted})"
+
+
+def _amount(measured: int, outcome: Outcome, basket: Basket) -> str:
+    if outcome.measure is Measure.MONEY:
+        return _money(measured, basket)
+    if outcome.measure is Measure.THOUSANDTHS:
+        return f"{Decimal(measured).scaleb(-3).normalize():f} {outcome.detail}"
+    return str(measured)
+
+
+def _ended(promotion: CompiledPromotion, basket: Basket) -> str:
+    zone = basket.store.timezone
+    until_ms = promotion.window(zone).until_ms
+    return "never opens again" if until_ms is None else f"ended {iso(until_ms, zone)}"
 
 
 def _money(amount_minor: int, basket: Basket) -> str:

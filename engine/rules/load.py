@@ -1,12 +1,23 @@
 """From a rule folder to a rule set: read, validate, check, compile, run the examples. All faults, or a rule set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import Diagnostic, FilesRefusedError, Severity, Span, in_order
+from engine.money import Rounding
 from engine.pricing.shop import Shop
-from engine.rules.check import Known, check_against_shop, check_together, lanes_of, parse_rule_file, roundings_of
+from engine.rules.check import (
+    Known,
+    ParsedFile,
+    ParsedPromotion,
+    check_against_shop,
+    check_together,
+    lanes_of,
+    parse_rule_file,
+    roundings_of,
+)
+from engine.rules.codelists import ReadList, with_code_lists
 from engine.rules.examples import failed_examples
 from engine.rules.ruleset import Ruleset, compile_ruleset
 from engine.source import Source, read_source
@@ -21,6 +32,19 @@ class LoadedRules:
 
     ruleset: Ruleset
     warnings: tuple[Diagnostic, ...]
+    files: tuple[ParsedFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFiles:
+    """Rule files that were read and checked, and whose examples have not been run."""
+
+    files: tuple[ParsedFile, ...]
+    with_examples: tuple[tuple[ParsedFile, ParsedPromotion], ...]
+    """The promotions whose examples can run."""
+    roundings: tuple[Rounding, ...]
+    """The mode of rounding; every one that it may be, where that cannot be told."""
+    diagnostics: tuple[Diagnostic, ...]
 
 
 def load_rules(folder: Path, shop: Shop, progress: Progress | None = None) -> LoadedRules:
@@ -28,8 +52,16 @@ def load_rules(folder: Path, shop: Shop, progress: Progress | None = None) -> Lo
 
     Raises `FilesRefusedError` with every error of every file, examples that fail among them; nothing is loaded then.
     """
-    sources, diagnostics = _read(folder)
-    return load_rule_sources(sources, shop, progress, diagnostics)
+    sources, found = _read(folder)
+    return load_rule_sources(sources, shop, progress, found, _lists_in(folder))
+
+
+def read_rules(folder: Path) -> tuple[list[ParsedFile], list[Diagnostic]]:
+    """Read the files of a folder by themselves, without a shop: those that are rule files, and every fault."""
+    sources, found = _read(folder)
+    files, faults = _parse_all(sources, _lists_in(folder), None)
+    all_read = not found and len(files) == len(sources)
+    return files, [*found, *faults, *check_together(files, all_read=all_read)]
 
 
 def load_rule_sources(
@@ -37,19 +69,32 @@ def load_rule_sources(
     shop: Shop,
     progress: Progress | None = None,
     found: list[Diagnostic] | None = None,
+    read_list: ReadList | None = None,
 ) -> LoadedRules:
-    """Load rule files that are already text; `found` are faults of reading them."""
-    diagnostics = list(found or ())
-    files = []
-    for number, source in enumerate(sources):
-        parsed, faults = parse_rule_file(source)
-        diagnostics += faults
-        if parsed is not None:
-            files.append(parsed)
-        if progress:
-            progress("reading rules", number + 1, len(sources))
+    """Load rule files that are already text; `found` are faults of reading them, `read_list` reads lists of codes."""
+    checked = _checked(sources, shop, progress, found or [], read_list or _no_list)
+    failed = failed_examples(checked.with_examples, shop, checked.roundings, progress)
+    diagnostics = [*checked.diagnostics, *failed]
+    _refuse_errors(diagnostics)
+    promotions = [promotion.model for file in checked.files for promotion in file.promotions]
+    ruleset = compile_ruleset(promotions, lanes_of(checked.files), checked.roundings[0])
+    return LoadedRules(ruleset, in_order(diagnostics), checked.files)
+
+
+def checked_files(folder: Path, shop: Shop, progress: Progress | None = None) -> CheckedFiles:
+    """Load a rule folder up to its examples. Raises `FilesRefusedError` with every error."""
+    sources, found = _read(folder)
+    checked = _checked(sources, shop, progress, found, _lists_in(folder))
+    _refuse_errors(checked.diagnostics)
+    return checked
+
+
+def _checked(
+    sources: list[Source], shop: Shop, progress: Progress | None, found: list[Diagnostic], read_list: ReadList
+) -> CheckedFiles:
+    files, faults = _parse_all(sources, read_list, progress)
     all_read = not found and len(files) == len(sources)
-    diagnostics += check_together(files, all_read=all_read)
+    diagnostics = [*found, *faults, *check_together(files, all_read=all_read)]
     known = Known(shop)
     with_examples = []
     for file in files:
@@ -60,20 +105,46 @@ def load_rule_sources(
             if promotion.examples and not any(fault.severity is Severity.ERROR for fault in faults):
                 with_examples.append((file, promotion))
     roundings = roundings_of(files, all_read=all_read)
-    diagnostics += failed_examples(with_examples, shop, roundings, progress)
-    _refuse_errors(diagnostics)
-    promotions = [promotion.model for file in files for promotion in file.promotions]
-    return LoadedRules(compile_ruleset(promotions, lanes_of(files), roundings[0]), in_order(diagnostics))
+    return CheckedFiles(tuple(files), tuple(with_examples), roundings, tuple(diagnostics))
 
 
-def _read(folder: Path) -> tuple[list[Source], list[Diagnostic]]:
+def _lists_in(folder: Path) -> ReadList:
+    return lambda name: read_source(folder / name, name)
+
+
+def _no_list(name: str) -> Diagnostic:
+    return Diagnostic("unreadable_file", f"there is no `{name}` beside a text", Span(name, 1, 1))
+
+
+def rule_paths(folder: Path) -> list[Path]:
+    """Return the rule files of a folder, sorted. Raises `FilesRefusedError` where there is no such folder."""
     if not folder.is_dir():
         span = Span(str(folder), 1, 1)
         raise FilesRefusedError("the rule folder", (Diagnostic("missing_folder", f"`{folder}` is not a folder", span),))
-    read = [
-        read_source(path, str(path.relative_to(folder))) for path in sorted(filter(_is_rule_file, folder.rglob("*")))
-    ]
+    return sorted(filter(_is_rule_file, folder.rglob("*")))
+
+
+def _read(folder: Path) -> tuple[list[Source], list[Diagnostic]]:
+    paths = rule_paths(folder)
+    read = [read_source(path, str(path.relative_to(folder))) for path in paths]
     return [s for s in read if isinstance(s, Source)], [d for d in read if isinstance(d, Diagnostic)]
+
+
+def _parse_all(
+    sources: list[Source], read_list: ReadList, progress: Progress | None
+) -> tuple[list[ParsedFile], list[Diagnostic]]:
+    files: list[ParsedFile] = []
+    diagnostics: list[Diagnostic] = []
+    for number, source in enumerate(sources):
+        parsed, faults = parse_rule_file(source)
+        diagnostics += faults
+        if parsed is not None:
+            with_codes, faults = with_code_lists(parsed, read_list)
+            files.append(with_codes)
+            diagnostics += faults
+        if progress:
+            progress("reading rules", number + 1, len(sources))
+    return files, diagnostics
 
 
 def _is_rule_file(path: Path) -> bool:
@@ -81,6 +152,6 @@ def _is_rule_file(path: Path) -> bool:
     return path.suffix.lower() in {".yaml", ".yml"} and (path.is_file() or (path.is_symlink() and not path.exists()))
 
 
-def _refuse_errors(diagnostics: list[Diagnostic]) -> None:
+def _refuse_errors(diagnostics: Sequence[Diagnostic]) -> None:
     if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
         raise FilesRefusedError("the rule folder", in_order(diagnostics))

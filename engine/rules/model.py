@@ -5,17 +5,19 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, create_model, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, create_model, model_validator
 
-from engine.cart.codes import canonical_code
 from engine.errors import one_of
 from engine.fields import Amounts, Label, Written
 from engine.money import Rounding
 from engine.pricing.cartfile import CartDocument, LineDocument
 from engine.pricing.evaluation import OutcomeCode
-from engine.rules import benefits, conditions
+from engine.rules import benefits
+from engine.rules.conditions.codes import CodeWords
+from engine.rules.customers import Customers
 from engine.rules.selectors import Words
 from engine.rules.vocabulary import Benefit, Condition, Word, words_in
+from engine.rules.when import When
 from engine.rules.window import ALWAYS, Active
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -34,8 +36,7 @@ Id = Annotated[str, AfterValidator(_check_id), WithJsonSchema({"type": "string",
 
 M = TypeVar("M", bound=Written)
 
-CONDITIONS = words_in(conditions, Condition)  # type: ignore[type-abstract]  # only subclasses are made
-BENEFITS = words_in(benefits, Benefit)  # type: ignore[type-abstract]  # likewise
+BENEFITS = words_in(benefits, Benefit)  # type: ignore[type-abstract]  # only subclasses are made
 
 
 class LaneMode(StrEnum):
@@ -57,30 +58,6 @@ class Lane(Written):
 
 
 DEFAULT_LANES = tuple(Lane(name=name) for name in ("price", "item", "bundle", "order", "shipping", "points"))
-
-
-class Customers(Written):
-    """Whom a promotion is for. All keys given must hold; of a list, any one."""
-
-    tiers: Words | None = None
-    segments: Words | None = None
-    first_order: bool | None = None
-
-    @model_validator(mode="after")
-    def _one_key(self) -> "Customers":
-        if not self.model_fields_set:
-            raise ValueError(
-                "empty_customers: `customers` needs a key; help: write `tiers:`, `segments:` or `first_order:`"
-            )
-        return self
-
-
-class _When(Written):
-    """The conditions of a promotion: all that are written must hold."""
-
-    def conditions(self) -> list[Condition]:
-        """Return the conditions in the order of their words."""
-        return [value for word in CONDITIONS if (value := getattr(self, word)) is not None]
 
 
 class _Give(Written):
@@ -111,26 +88,24 @@ def _with_words(base: type[M], words: Mapping[str, type[Word]]) -> type[M]:
 
 if TYPE_CHECKING:  # a checker sees the bases, whose methods are all that code uses
 
-    class When(_When):
-        """The conditions of a promotion."""
-
     class Give(_Give):
         """The benefit of a promotion."""
 
 else:
-    When, Give = _with_words(_When, CONDITIONS), _with_words(_Give, BENEFITS)
+    Give = _with_words(_Give, BENEFITS)
 
 
 class Expect(Written):
     """What an example expects of its promotion; all that is written must come true."""
 
     discount: Amounts | None = None
+    points: int | None = None
     outcome: OutcomeCode | None = None
 
     @model_validator(mode="after")
     def _one_key(self) -> "Expect":
         if not self.model_fields_set:
-            raise ValueError("empty_expect: `expect` needs a key; help: write `discount:` or `outcome:`")
+            raise ValueError("empty_expect: `expect` needs a key; help: write `discount:`, `points:` or `outcome:`")
         return self
 
 
@@ -141,46 +116,63 @@ class Example(CartDocument):
     expect: Expect
 
 
-def _canonical(entered: str) -> str:
-    code = canonical_code(entered)
-    if code is None:
-        raise ValueError(
-            f"invalid_code: `{entered}` cannot be a code; help: use letters and digits, at most 64 of them"
-        )
-    return code
-
-
-Code = Annotated[str, AfterValidator(_canonical)]
-
-
-def _one_or_more(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 class Promotion(Written):
     """One offer."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     id: Id
+    """Unique; letters, digits, `-`, `_`, `.`."""
     label: Label = Field(default_factory=dict)
+    """What shoppers read: a text, or a map from locale to text."""
     lane: Id | None = None
+    """Where it competes; by default the lane of its benefit."""
     priority: int = Field(default=0, ge=-1_000_000, le=1_000_000)
+    """Higher goes first; ties go by id."""
     hidden: bool = False
+    """Shoppers see the discount, never an explanation or a hint."""
     active: Active = ALWAYS
+    """When; by default always."""
     channels: Words | None = None
+    """Ids of channels; by default all."""
     stores: Words | None = None
+    """Ids of stores; by default all."""
+    store_groups: Words | None = None
+    """Groups of stores; by default all."""
+    countries: Words | None = None
+    """Countries of stores; by default all."""
     customers: Customers | None = None
-    codes: Annotated[tuple[Code, ...], BeforeValidator(_one_or_more), Field(min_length=1)] | None = None
+    """Whom it is for; by default everybody."""
+    codes: CodeWords | None = None
+    """Any one of these must be in the cart; case, spaces and dashes do not count."""
+    codes_from: Annotated[str, Field(min_length=1)] | None = None
+    """A file with more codes, one a line: a path relative to this file."""
+    tags: Words | None = None
+    """What other promotions call it by in `excludes` and `combines_with`."""
+    exclusive: bool = False
+    """It goes with no other promotion."""
+    excludes: Words | None = None
+    """Tags of promotions that it does not go with."""
+    combines_with: Words | None = None
+    """Tags of the only promotions that it goes with."""
     when: When | None = None
+    """Conditions: all words that are written must hold."""
     give: Give
+    """What it gives: exactly one benefit."""
     examples: tuple[Example, ...] = ()
+    """Carts and what the promotion, alone, does to them: tests that run at load."""
 
     def benefit(self) -> Benefit:
         """Return what it gives."""
         return self.give.benefit()
 
     def conditions(self) -> list[Condition]:
-        """Return what must hold."""
-        return self.when.conditions() if self.when else []
+        """Return every condition that is written, however deep."""
+        return list(self.when.every_word()) if self.when else []
+
+    def may_conflict(self) -> bool:
+        """Say whether it keeps other promotions from the cart."""
+        return self.exclusive or self.excludes is not None or self.combines_with is not None
 
     def lane_name(self) -> str:
         """Return the lane it competes in."""

@@ -3,15 +3,19 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from engine.cart.codes import look_alike
 from engine.money import Rounding
 from engine.pricing.basket import Basket
-from engine.pricing.shop import Product
+from engine.pricing.shop import Product, Store
+from engine.rules.conditions.codes import Codes
+from engine.rules.customers import Customers, Unmet
 from engine.rules.model import DEFAULT_LANES, Lane, Promotion
 from engine.rules.selectors import Key, Selections, keys_cost
 from engine.rules.vocabulary import CompileEnv, Propose, Test
+from engine.rules.walk import parts
 from engine.rules.window import Window, window_in
 from engine.types import Currency, PromotionId
 
@@ -26,12 +30,16 @@ class CompiledPromotion:
     written: Promotion
     channels: frozenset[str] | None
     stores: frozenset[str] | None
-    tiers: frozenset[str] | None
-    segments: frozenset[str] | None
-    first_order: bool | None
+    store_groups: frozenset[str] | None
+    countries: frozenset[str] | None
+    not_for: Unmet | None
+    """Names what a customer lacks; None where anybody will do."""
     codes: frozenset[str] | None
+    unlocked_by: frozenset[str]
+    """Its codes, and those that a condition asks for."""
+    asks_segments: bool
     currencies: frozenset[Currency] | None
-    tests: tuple[Test, ...]
+    test: Test | None
     propose: Propose
     at_most: Mapping[Currency, int] | None
     windows: dict[str, Window] = field(default_factory=dict, compare=False)
@@ -40,7 +48,15 @@ class CompiledPromotion:
     @property
     def for_everybody(self) -> bool:
         """Whether any shopper may be told about it: no code, no segment, not hidden."""
-        return self.codes is None and self.segments is None and not self.written.hidden
+        return not (self.unlocked_by or self.asks_segments or self.written.hidden)
+
+    def offered_in(self, store: Store) -> bool:
+        """Say whether it holds in a store: by its id, its groups and its country."""
+        return (
+            (self.stores is None or store.id in self.stores)
+            and (self.store_groups is None or not self.store_groups.isdisjoint(store.groups))
+            and (self.countries is None or store.country in self.countries)
+        )
 
     def window(self, store_zone: str) -> Window:
         """Return when it is active for a store in that zone."""
@@ -84,14 +100,13 @@ def index_keys(promotion: Promotion) -> tuple[Key, ...] | None:
     options: list[tuple[Key, ...]] = []
     if promotion.codes:
         options.append(tuple(("code", code) for code in promotion.codes))
-    customers = promotion.customers
-    if customers and customers.segments:
-        options.append(tuple(("segment", segment) for segment in customers.segments))
-    if customers and customers.tiers:
-        options.append(tuple(("tier", tier) for tier in customers.tiers))
     if promotion.channels:
         options.append(tuple(("channel", channel) for channel in promotion.channels))
-    needs = [promotion.benefit().keys(), *(condition.keys() for condition in promotion.conditions())]
+    needs = [
+        promotion.benefit().keys(),
+        promotion.when.keys() if promotion.when else None,
+        promotion.customers.index_keys() if promotion.customers else None,
+    ]
     options += [keys for keys in needs if keys is not None]
     return min(options, key=keys_cost, default=None)
 
@@ -127,7 +142,20 @@ class Ruleset:
     promotions: tuple[CompiledPromotion, ...]
     by_id: Mapping[PromotionId, CompiledPromotion]
     by_code: Mapping[str, tuple[CompiledPromotion, ...]]
+    look_alikes: Mapping[str, str]
+    """The one code that looks so, by what it looks like (see `engine.cart.codes.look_alike`)."""
     index: Index
+    may_conflict: bool
+    """Whether some promotion keeps others from the cart."""
+
+    def code_meant(self, entered: str) -> str:
+        """Return the code that is meant: itself where it is known, else the only known one that looks the same."""
+        return entered if entered in self.by_code else self.look_alikes.get(look_alike(entered), entered)
+
+    def with_codes_meant(self, basket: Basket) -> Basket:
+        """Return the basket with the codes that are meant in place of those that were typed."""
+        meant = tuple(dict.fromkeys(self.code_meant(code) for code in basket.codes))
+        return basket if meant == basket.codes else replace(basket, codes=meant)
 
 
 def compile_ruleset(
@@ -138,11 +166,11 @@ def compile_ruleset(
     """Compile checked promotions. Their order does not matter: the result is ordered by lane, priority and id."""
     rank = {lane.name: position for position, lane in enumerate(lanes)}
     ordered = sorted(promotions, key=lambda p: (rank[p.lane_name()], -p.priority, p.id))
-    env = CompileEnv(Selections(), rounding)
+    env = CompileEnv(Selections(), rounding, PromotionId(""))
     compiled = tuple(_compile(promotion, place, env) for place, promotion in enumerate(ordered))
     by_code: dict[str, list[CompiledPromotion]] = {}
     for promotion in compiled:
-        for code in promotion.codes or ():
+        for code in promotion.unlocked_by:
             by_code.setdefault(code, []).append(promotion)
     return Ruleset(
         hash=_hash(ordered, lanes, rounding),
@@ -151,13 +179,18 @@ def compile_ruleset(
         promotions=compiled,
         by_id={promotion.id: promotion for promotion in compiled},
         by_code={code: tuple(unlocked) for code, unlocked in by_code.items()},
+        look_alikes=_look_alikes(by_code),
         index=Index(compiled),
+        may_conflict=any(promotion.may_conflict() for promotion in ordered),
     )
 
 
 def _compile(written: Promotion, place: int, env: CompileEnv) -> CompiledPromotion:
-    benefit, conditions, customers = written.benefit(), written.conditions(), written.customers
+    benefit, conditions = written.benefit(), written.conditions()
     stated = [currencies for word in (benefit, *conditions) if (currencies := word.currencies()) is not None]
+    asked_codes = [condition.any_of for condition in conditions if isinstance(condition, Codes)]
+    asked_customers = [part for _, part in parts(written) if isinstance(part, Customers)]
+    env = replace(env, promotion=PromotionId(written.id))
     return CompiledPromotion(
         id=PromotionId(written.id),
         place=place,
@@ -165,12 +198,14 @@ def _compile(written: Promotion, place: int, env: CompileEnv) -> CompiledPromoti
         written=written,
         channels=_set(written.channels),
         stores=_set(written.stores),
-        tiers=_set(customers.tiers) if customers else None,
-        segments=_set(customers.segments) if customers else None,
-        first_order=customers.first_order if customers else None,
+        store_groups=_set(written.store_groups),
+        countries=_set(written.countries),
+        not_for=written.customers.compiled() if written.customers else None,
         codes=_set(written.codes),
+        unlocked_by=frozenset(written.codes or ()).union(*asked_codes),
+        asks_segments=any(customers.segments for customers in asked_customers),
         currencies=frozenset.intersection(*stated) if stated else None,
-        tests=tuple(condition.compile(env) for condition in conditions),
+        test=written.when.compile(env) if written.when else None,
         propose=benefit.compile(env),
         at_most=benefit.at_most,
     )
@@ -180,12 +215,27 @@ def _set(words: tuple[str, ...] | None) -> frozenset[str] | None:
     return frozenset(words) if words is not None else None
 
 
+def _look_alikes(codes: Iterable[str]) -> dict[str, str]:
+    """Return codes by what they look like; those that look like another one only count as they are written."""
+    found: dict[str, str | None] = {}
+    for code in codes:
+        looks = look_alike(code)
+        found[looks] = None if looks in found else code
+    return {looks: code for looks, code in found.items() if code is not None}
+
+
+def _meaning(promotion: Promotion) -> dict[str, Any]:
+    """Return a promotion as what it does: its lane even where it is the default, its codes wherever they stand."""
+    written = promotion.model_dump(mode="json", exclude={"examples", "codes", "codes_from"})
+    return written | {"lane": promotion.lane_name(), "codes": sorted(set(promotion.codes or ()))}
+
+
 def _hash(ordered: Iterable[Promotion], lanes: tuple[Lane, ...], rounding: Rounding) -> str:
     """Name a rule set by what it means: file names, order, comments and examples do not matter."""
     canonical: dict[str, Any] = {
         "lanes": [lane.model_dump(mode="json") for lane in lanes],
         "rounding": rounding,
-        "promotions": [promotion.model_dump(mode="json", exclude={"examples"}) for promotion in ordered],
+        "promotions": [_meaning(promotion) for promotion in ordered],
     }
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -3,23 +3,32 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from engine.fields import Amounts, Written
 from engine.money import format_minor
 from engine.pricing.basket import BasketLine
 from engine.types import Currency
 
-Matcher = Callable[[BasketLine, Currency], bool]
+Matcher = Callable[[BasketLine, Currency, bool], bool]
+"""Says whether a line is selected, given the cart's currency and whether earlier lanes took something off the line."""
 Key = tuple[str, ...]
 """What the index finds a promotion by, such as ``("sku", "4711")`` or ``("category", "grocery/bakery")``."""
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
+    """Return one word as a list of it."""
     return [value] if isinstance(value, str) else value
 
 
-Words = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_listed), Field(min_length=1)]
+_WORD_SCHEMA = {"type": "string", "minLength": 1}
+WORDS_SCHEMA = WithJsonSchema({"anyOf": [_WORD_SCHEMA, {"type": "array", "items": _WORD_SCHEMA, "minItems": 1}]})
+Words = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    BeforeValidator(listed),
+    Field(min_length=1),
+    WORDS_SCHEMA,
+]
 """One word or a list of words."""
 
 
@@ -45,7 +54,7 @@ class PriceRange(Written):
         """Return the test of one line."""
         at_least, below = self.at_least, self.below
 
-        def in_range(line: BasketLine, currency: Currency) -> bool:
+        def in_range(line: BasketLine, currency: Currency, _discounted: object) -> bool:
             price = line.unit_list_minor
             return (at_least is None or at_least[currency] <= price) and (below is None or price < below[currency])
 
@@ -60,6 +69,7 @@ class Selector(Written):
     tag: Words | None = None
     attribute: dict[str, Words] | None = Field(default=None, min_length=1)
     price: PriceRange | None = None
+    discounted: bool | None = None
     all_of: tuple["Selector", ...] | None = Field(default=None, alias="and", min_length=1)
     any_of: tuple["Selector", ...] | None = Field(default=None, alias="or", min_length=1)
     none_of: "Selector | None" = Field(default=None, alias="not")
@@ -77,12 +87,17 @@ class Selector(Written):
         for part in (*(self.all_of or ()), *(self.any_of or ()), *([self.none_of] if self.none_of else [])):
             yield from part.amounts()
 
+    def asks_discounted(self) -> bool:
+        """Say whether it depends on what earlier lanes took off a line, however deep."""
+        parts = (*(self.all_of or ()), *(self.any_of or ()), *([self.none_of] if self.none_of else []))
+        return self.discounted is not None or any(part.asks_discounted() for part in parts)
+
     def compile(self) -> Matcher:
         """Return the test of one line: every part must agree. Lines come in a currency that `amounts` all state."""
         parts = self._parts()
         if len(parts) == 1:
             return parts[0]
-        return lambda line, currency: all(part(line, currency) for part in parts)
+        return lambda line, currency, discounted: all(part(line, currency, discounted) for part in parts)
 
     def _parts(self) -> list[Matcher]:
         parts: list[Matcher] = []
@@ -96,6 +111,8 @@ class Selector(Written):
             parts.append(_by_attribute(name, frozenset(values)))
         if self.price is not None:
             parts.append(self.price.compile())
+        if self.discounted is not None:
+            parts.append(_by_discounted(wanted=self.discounted))
         parts += [selector.compile() for selector in self.all_of or ()]
         if self.any_of is not None:
             parts.append(_any([selector.compile() for selector in self.any_of]))
@@ -126,27 +143,31 @@ def keys_cost(keys: tuple[Key, ...]) -> tuple[int, int]:
 
 
 def _by_sku(skus: frozenset[str]) -> Matcher:
-    return lambda line, _: line.product.sku in skus
+    return lambda line, _, __: line.product.sku in skus
 
 
 def _by_category(paths: frozenset[str]) -> Matcher:
-    return lambda line, _: not paths.isdisjoint(line.product.categories())
+    return lambda line, _, __: not paths.isdisjoint(line.product.categories())
 
 
 def _by_tag(tags: frozenset[str]) -> Matcher:
-    return lambda line, _: not tags.isdisjoint(line.product.tags)
+    return lambda line, _, __: not tags.isdisjoint(line.product.tags)
 
 
 def _by_attribute(name: str, values: frozenset[str]) -> Matcher:
-    return lambda line, _: line.product.attributes.get(name) in values
+    return lambda line, _, __: line.product.attributes.get(name) in values
+
+
+def _by_discounted(*, wanted: bool) -> Matcher:
+    return lambda _, __, discounted: discounted is wanted
 
 
 def _any(parts: list[Matcher]) -> Matcher:
-    return lambda line, currency: any(part(line, currency) for part in parts)
+    return lambda line, currency, discounted: any(part(line, currency, discounted) for part in parts)
 
 
 def _not(part: Matcher) -> Matcher:
-    return lambda line, currency: not part(line, currency)
+    return lambda line, currency, discounted: not part(line, currency, discounted)
 
 
 class Selection:
@@ -155,20 +176,21 @@ class Selection:
     Two rules that write the same choice share one selection, so that an evaluation works it out once.
     """
 
-    __slots__ = ("_except", "_on", "key", "regulated")
+    __slots__ = ("_except", "_on", "asks_discounted", "key", "regulated")
 
     def __init__(self, key: str, on: Selector | None, except_: Selector | None, *, regulated: bool) -> None:
         self.key = key
         self.regulated = regulated
+        self.asks_discounted = any(selector.asks_discounted() for selector in (on, except_) if selector)
         self._on = on.compile() if on else None
         self._except = except_.compile() if except_ else None
 
-    def matches(self, line: BasketLine, currency: Currency) -> bool:
-        """Say whether the line is chosen."""
+    def matches(self, line: BasketLine, currency: Currency, *, discounted: bool = False) -> bool:
+        """Say whether the line is chosen; `discounted`: earlier lanes took something off it."""
         return (
             (self.regulated or not line.product.never_discount)
-            and (self._on is None or self._on(line, currency))
-            and (self._except is None or not self._except(line, currency))
+            and (self._on is None or self._on(line, currency, discounted))
+            and (self._except is None or not self._except(line, currency, discounted))
         )
 
 

@@ -17,18 +17,22 @@ from engine.money import Rounding
 from engine.pricing.evaluation import Measure
 from engine.pricing.tally import Proposal, Tally
 from engine.rules.selectors import Key, Selections, Selector, keys_cost
-from engine.types import Currency
+from engine.types import Currency, PromotionId
 
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """How a condition failed: what was wanted, what the cart has, and what is missing (0: more of it cannot help)."""
+    """How a condition failed: what was wanted, what the cart has, and what is missing (0: more of it cannot help).
+
+    ``measure`` is None where nothing can be measured. ``unit`` is that of thousandths.
+    """
 
     word: str
-    measure: Measure
-    wanted: int
-    measured: int
-    distance: int
+    measure: Measure | None = None
+    wanted: int = 0
+    measured: int = 0
+    distance: int = 0
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,11 @@ Propose = Callable[[Tally], Proposal]
 
 @dataclass(frozen=True, slots=True)
 class CompileEnv:
-    """What words need to compile: shared selections, and the rounding mode of the rule set."""
+    """What words need to compile: shared selections, the rounding mode of the rule set, whose words they are."""
 
     selections: Selections
     rounding: Rounding
+    promotion: PromotionId
 
 
 class Word(Written):
@@ -76,6 +81,9 @@ def _amounts(value: object) -> Iterator[Mapping[Currency, int]]:
         yield value
     elif isinstance(value, Selector):
         yield from value.amounts()
+    elif isinstance(value, Written):
+        for name in type(value).model_fields:
+            yield from _amounts(getattr(value, name))
     elif isinstance(value, tuple):
         for item in value:
             yield from _amounts(item)
@@ -86,6 +94,9 @@ W = TypeVar("W", bound=Word)
 
 class Condition(Word):
     """What must hold for a promotion to apply."""
+
+    unmet: ClassVar[str] = "the cart holds something that excludes it"
+    """What a shopper is told where it fails and no more of something can help."""
 
     @abstractmethod
     def compile(self, env: CompileEnv) -> Test:

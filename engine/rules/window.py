@@ -1,14 +1,15 @@
 """When a promotion is active: dates and recurring hours, by the clock on the wall of one time zone."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from engine.errors import did_you_mean
-from engine.fields import TimeZone, When, Written, instant_ms, one_text
+from engine.fields import CalendarDay, TimeZone, When, Written, instant_ms, one_text
 from engine.types import InstantMs
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -42,6 +43,9 @@ Clock = Annotated[
 """Minutes since midnight."""
 
 
+EXCEPT_DAYS_MAX = 366
+
+
 class Hours(Written):
     """Recurring hours: on these days, from one time of day until another.
 
@@ -52,19 +56,20 @@ class Hours(Written):
     from_: Clock = Field(default=0, alias="from")
     until: Clock = DAY_MINUTES
 
-    def cover(self, weekday: int, minute: int) -> bool:
-        """Say whether that minute of that day of the week is inside."""
+    def cover(self, weekday: int, minute: int, *, night: bool = True) -> bool:
+        """Say whether that minute of that day of the week is inside; `night`: so are hours of the evening before."""
         today = DAYS[weekday] in self.days
         if self.from_ < self.until:
             return today and self.from_ <= minute < self.until
         yesterday = DAYS[weekday - 1] in self.days
-        return (today and minute >= self.from_) or (yesterday and minute < self.until)
+        return (today and minute >= self.from_) or (night and yesterday and minute < self.until)
 
 
 class Active(Written):
     """When a promotion is active: every key is optional.
 
-    A date-only `until` includes that day; with a time it is exclusive. Without `timezone` it is the time of the cart's
+    A date-only `until` includes that day; with a time it is exclusive. On `except_days` it is closed from midnight to
+    midnight, and a night that would begin on one is left out whole. Without `timezone` it is the time of the cart's
     store that counts.
     """
 
@@ -72,6 +77,7 @@ class Active(Written):
     until: When | None = None
     timezone: TimeZone | None = None
     weekly: tuple[Hours, ...] | None = Field(default=None, min_length=1)
+    except_days: tuple[CalendarDay, ...] = Field(default=(), max_length=EXCEPT_DAYS_MAX)
 
     @model_validator(mode="after")
     def _in_order(self) -> "Active":
@@ -96,6 +102,7 @@ class Window:
     from_ms: InstantMs | None
     until_ms: InstantMs | None
     weekly: tuple[Hours, ...] | None
+    except_days: frozenset[date] = frozenset()
 
     def is_open(self, as_of_ms: InstantMs) -> bool:
         """Say whether the promotion is active at that instant."""
@@ -103,11 +110,16 @@ class Window:
             return False
         if self.until_ms is not None and as_of_ms >= self.until_ms:
             return False
-        if self.weekly is None:
+        if self.weekly is None and not self.except_days:
             return True
         local = datetime.fromtimestamp(as_of_ms / 1000, self.zone)
+        if local.date() in self.except_days:
+            return False
+        if self.weekly is None:
+            return True
         minute = local.hour * 60 + local.minute
-        return any(hours.cover(local.weekday(), minute) for hours in self.weekly)
+        night = local.date() - timedelta(days=1) not in self.except_days
+        return any(hours.cover(local.weekday(), minute, night=night) for hours in self.weekly)
 
     def opens_ms(self, as_of_ms: InstantMs) -> InstantMs | None:
         """Return the first instant at or after `as_of_ms` when it is active; None when there is none."""
@@ -116,19 +128,21 @@ class Window:
             return earliest
         return next((start for start in self._starts(earliest) if start >= earliest and self.is_open(start)), None)
 
-    def _starts(self, after_ms: InstantMs) -> list[InstantMs]:
-        """Return the beginnings of recurring hours around and after an instant, in order.
+    def _starts(self, after_ms: InstantMs) -> Iterator[InstantMs]:
+        """Yield the beginnings of days and of recurring hours around and after an instant, in order.
 
-        Sixteen days hold each weekly hour twice: once is not enough, because the clocks may skip it.
+        Sixteen days hold each weekly hour twice: once is not enough, because the clocks may skip it. Each excluded day
+        may take one of them away.
         """
-        first = datetime.fromtimestamp(after_ms / 1000, self.zone).date()
-        return sorted(
-            start
-            for day in (first + timedelta(days=offset) for offset in range(-1, 16))
-            for hours in self.weekly or ()
-            if DAYS[day.weekday()] in hours.days and hours.from_ < DAY_MINUTES
-            for start in _instants_of(datetime.combine(day, time(hours.from_ // 60, hours.from_ % 60), self.zone))
-        )
+        first = datetime.fromtimestamp(after_ms / 1000, self.zone).date() - timedelta(days=1)
+        for day in (first + timedelta(days=offset) for offset in range(17 + 7 * len(self.except_days))):
+            minutes = {0} | {
+                hours.from_
+                for hours in self.weekly or ()
+                if DAYS[day.weekday()] in hours.days and hours.from_ < DAY_MINUTES
+            }
+            walls = [datetime.combine(day, time(minute // 60, minute % 60), self.zone) for minute in minutes]
+            yield from sorted(start for wall in walls for start in _instants_of(wall))
 
 
 def _instants_of(wall: datetime) -> set[InstantMs]:
@@ -158,6 +172,7 @@ def window_in(active: Active, store_zone: str) -> Window:
         active.from_.starts_ms(zone) if active.from_ else None,
         active.until.ends_ms(zone) if active.until else None,
         active.weekly,
+        frozenset(active.except_days),
     )
 
 

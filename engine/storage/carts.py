@@ -22,14 +22,16 @@ class CartLimits:
     """The guard rails that the script keeps, whoever asks.
 
     ``quantity`` bounds the pieces of a line or fee, and a thousand times as much in thousandths of measured goods;
-    ``fees`` how many different fees. Life spans count from the last change. ``log`` is how many versions a
-    returning subscriber can catch up on. ``applied_ms`` is how long an operation is recognised when it is sent again.
+    ``fees`` how many different fees, ``adjustments`` how many changes by staff. Life spans count from the last change.
+    ``log`` is how many versions a returning subscriber can catch up on. ``applied_ms`` is how long an operation is
+    recognised when it is sent again.
     """
 
     lines: int = 500
     quantity: int = 99_999
     codes: int = 20
     fees: int = 20
+    adjustments: int = 20
     cart_bytes: int = 128 * 1024
     guest_ms: int = 30 * _DAY_MS
     customer_ms: int = 180 * _DAY_MS
@@ -163,6 +165,7 @@ def _packed_limits(limits: CartLimits) -> bytes:
             "quantity": limits.quantity,
             "codes": limits.codes,
             "fees": limits.fees,
+            "adjustments": limits.adjustments,
             "bytes": limits.cart_bytes,
             "guest_ms": limits.guest_ms,
             "customer_ms": limits.customer_ms,

@@ -32,7 +32,7 @@ strawberry.enum(NoticeCode, name="WarningCode", description="Stable codes of war
 
 @object_type("Totals")
 class TotalsView:
-    """Sums: total = goods - itemDiscounts - orderDiscounts + fees + delivery - deliveryDiscounts + taxAdded."""
+    """Sums: total = subtotal + fees - feesDiscounts + delivery - deliveryDiscounts + taxAdded."""
 
     __slots__ = ("_currency", "_totals")
 
@@ -56,14 +56,24 @@ class TotalsView:
         return MoneyView(self._totals.order_discounts_minor, self._currency)
 
     @property
+    def adjustments(self) -> MoneyView:
+        """What staff changed by hand, negative where they lowered it."""
+        return MoneyView(self._totals.adjustments_minor, self._currency)
+
+    @property
     def subtotal(self) -> MoneyView:
-        """Goods after their discounts, before fees, delivery and added tax."""
+        """What the goods come to: goods - itemDiscounts - orderDiscounts + adjustments."""
         return MoneyView(self._totals.subtotal_minor, self._currency)
 
     @property
     def fees(self) -> MoneyView:
-        """The chosen fees."""
+        """The chosen fees before discounts."""
         return MoneyView(self._totals.fees_minor, self._currency)
+
+    @property
+    def fees_discounts(self) -> MoneyView:
+        """What promotions take off fees, not negative."""
+        return MoneyView(self._totals.fees_discounts_minor, self._currency)
 
     @property
     def delivery(self) -> MoneyView:
@@ -191,7 +201,7 @@ class DiscountView:
 
     @property
     def lines(self) -> list[LineShareView]:
-        """Its shares on the lines; those on deliveries are with the deliveries."""
+        """Its shares on the lines; those on deliveries and fees are with these."""
         currency = self._owner.evaluation.currency
         return [LineShareView(line, amount_minor, currency) for line, amount_minor in self._discount.lines]
 
@@ -304,13 +314,23 @@ class CartFeeView:
 
     @property
     def unit_price(self) -> MoneyView:
-        """What one costs."""
+        """What one costs before discounts."""
         return MoneyView(self._fee.unit_minor, self._owner.evaluation.currency)
 
     @property
+    def discount_amount(self) -> MoneyView:
+        """What promotions take off all of them, not negative."""
+        return MoneyView(self._fee.discount_minor, self._owner.evaluation.currency)
+
+    @property
     def total(self) -> MoneyView:
-        """What all of them cost."""
+        """What is left to pay for all of them."""
         return MoneyView(self._fee.total_minor, self._owner.evaluation.currency)
+
+    @property
+    def allocations(self) -> list[AllocationView]:
+        """The shares of discounts that fall on it."""
+        return [AllocationView(allocation, self._owner) for allocation in self._fee.allocations]
 
     @property
     def tax(self) -> MoneyView:
@@ -353,13 +373,8 @@ class CartCodeView:
     @property
     def reason(self) -> str | None:
         """Why it gives nothing, as an English sentence; null where it applies. The outcomes say it in codes."""
-        match self._verdict.state:
-            case CodeState.APPLIED:
-                return None
-            case CodeState.UNKNOWN:
-                return "There is no such code: check how it is written."
-            case _:
-                return " ".join(explanation.text for explanation in self._explained())
+        reason = self._owner.code_reason(self._verdict, staff=self._staff)
+        return f"{reason[0].upper()}{reason[1:]}." if reason else None
 
     @property
     def outcomes(self) -> list[OutcomeView]:

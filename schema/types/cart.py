@@ -12,6 +12,8 @@ from engine.service import Caller, PricedCart, Scope
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from schema.context import Info
 from schema.ids import encode_id, key_of
+from schema.scalars import Long
+from schema.types.adjustments import AdjustmentView
 from schema.types.amounts import (
     CartCodeView,
     CartFeeView,
@@ -22,6 +24,7 @@ from schema.types.amounts import (
     TaxAmountView,
     TotalsView,
 )
+from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView
 from schema.types.line import DeliveryChoiceView, LineItemConnectionView, PricedLine, priced_lines
 from schema.types.money import MoneyView
 from schema.types.node import Node
@@ -89,6 +92,21 @@ class _Priced:
     def fees(self) -> list[CartFeeView]:
         """The chosen fees."""
         return [CartFeeView(fee, self._priced) for fee in self._priced.evaluation.fees]
+
+    @property
+    def points_earned(self) -> Long:
+        """All points that the cart earns when it is paid for."""
+        return Long(self._priced.evaluation.points_earned)
+
+    @property
+    def points(self) -> list[EarnedPointsView]:
+        """What each promotion adds to them."""
+        return [EarnedPointsView(earned, self._priced) for earned in self._priced.evaluation.points]
+
+    @property
+    def codes_to_issue(self) -> list[CodeToIssueView]:
+        """The codes for a later cart that are made when this one is paid for."""
+        return [CodeToIssueView(code, self._priced) for code in self._priced.evaluation.codes_to_issue]
 
     @property
     def warnings(self) -> list[CartWarningView]:
@@ -212,6 +230,7 @@ class CartView(_Priced):
     def __init__(self, priced: PricedCart, viewer: Caller) -> None:
         self._priced = priced
         self._staff = viewer.may(Scope.OFFERS_READ)
+        self._sees_staff = viewer.may(Scope.CART_READ) or viewer.may(Scope.CART_ADJUST)
 
     @cached_property
     def _lines(self) -> list[PricedLine]:
@@ -260,6 +279,11 @@ class CartView(_Priced):
         return DeliveryChoiceView(choice) if choice else None
 
     @property
+    def payment_method(self) -> str | None:
+        """How the shopper is going to pay, null until that is known."""
+        return self._priced.cart.payment_method or None
+
+    @property
     def created_at(self) -> InstantMs:
         """When it was made."""
         return self._priced.cart.created_ms
@@ -292,6 +316,17 @@ class CartView(_Priced):
             CartCodeView(entry, verdicts[entry.canonical], self._priced, staff=self._staff)
             for entry in self._priced.cart.codes
         ]
+
+    @property
+    def adjustments(self) -> list[AdjustmentView]:
+        """What staff changed by hand, in the order in which they did. Who, as whom and their note are told to staff."""
+        evaluation = self._priced.evaluation
+        return [AdjustmentView(each, self._priced, staff=self._sees_staff) for each in evaluation.adjustments]
+
+    @property
+    def gift_choices(self) -> list[GiftChoiceView]:
+        """The gifts that the shopper may choose, chosen ones too."""
+        return [GiftChoiceView(choice) for choice in self._priced.gift_choices(staff=self._staff)]
 
     @field(
         "The verdict in words on each promotion that has to do with this cart, or on one. Shoppers are told of "

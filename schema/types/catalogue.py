@@ -1,16 +1,20 @@
 """The shop as clients see it: channels, stores, products and what they cost where."""
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import strawberry
 from strawberry import ID
 
-from engine.cart.model import QUANTITY_SCALE, Facts
+from engine.cart.model import QUANTITY_SCALE, Cart
 from engine.fields import label_in
+from engine.pricing.basket import buyer_of
 from engine.pricing.evaluation import Alternative, Unavailable
-from engine.pricing.pricebook import Buyer, PriceList, UnitPrice
+from engine.pricing.pricebook import PriceList, UnitPrice
 from engine.pricing.shop import Channel, DeliveryMethod, Fee, Product, Shop, Store
-from engine.types import ChannelId, InstantMs, Sku
+from engine.rules.catalogue import CatalogueOffer, CataloguePrice, catalogue_price
+from engine.service import Snapshot
+from engine.types import Currency, InstantMs, Sku
 from schema.ids import encode_id
 from schema.scalars import QuantityOut, quantity_out
 from schema.types.money import MoneyView
@@ -280,43 +284,73 @@ class QuantityBreakView:
 
 
 class PriceContext:
-    """Where, for whom and when catalogue prices are shown: worked out once for all products of a query."""
+    """Where, for whom and when catalogue prices are shown: worked out once for all products of a query.
 
-    __slots__ = ("channel", "lists", "shop", "store")
+    `shopper` is an empty cart that says where and who.
+    """
 
-    def __init__(self, shop: Shop, channel: ChannelId, store: Store, facts: Facts | None, as_of_ms: InstantMs) -> None:
-        buyer = Buyer(
-            channel=channel,
-            store=store.id,
-            store_groups=store.groups,
-            currency=store.currency,
-            tier=facts.tier if facts else "",
-            segments=facts.segments if facts else frozenset(),
-            as_of_ms=as_of_ms,
-        )
-        self.shop = shop
-        self.channel = channel
-        self.store = store
-        self.lists: tuple[PriceList, ...] = shop.prices.lists_for(buyer)
+    __slots__ = ("_shopper", "_snapshot", "_store", "as_of_ms", "lists", "shop")
+
+    def __init__(self, snapshot: Snapshot, shopper: Cart, as_of_ms: InstantMs) -> None:
+        self.shop = snapshot.shop
+        self.as_of_ms = as_of_ms
+        self._snapshot = snapshot
+        self._shopper = shopper
+        self._store = self.shop.store_of(shopper.channel, shopper.store)
+        self.lists: tuple[PriceList, ...] = self.shop.prices.lists_for(buyer_of(shopper, self._store, as_of_ms))
 
     def sells(self, product: Product) -> bool:
         """Say whether a product is sold here."""
-        return self.shop.sold_in(product, self.channel, self.store.id)
+        return self.shop.sold_in(product, self._shopper.channel, self._store.id)
 
     def price(self, sku: Sku, quantity: int) -> UnitPrice | None:
         """Return the price of one unit where that much is bought."""
         return self.shop.prices.unit_price(sku, quantity, self.lists)
+
+    def catalogue_price(self, product: Product) -> CataloguePrice | None:
+        """Return what one unit costs before and after the offers of the catalogue."""
+        rules = self._snapshot.catalogue_rules
+        return catalogue_price(product, self._shopper, self.shop, rules, self.as_of_ms)
+
+
+@object_type("CatalogueOffer")
+class CatalogueOfferView:
+    """A promotion that lowers the price of a product before it is in any cart."""
+
+    __slots__ = ("_currency", "_offer", "_shop")
+
+    def __init__(self, offer: CatalogueOffer, currency: Currency, shop: Shop) -> None:
+        self._offer = offer
+        self._currency = currency
+        self._shop = shop
+
+    @property
+    def promotion_id(self) -> ID:
+        """The id in the rule file."""
+        return ID(self._offer.promotion)
+
+    @field("What shoppers call it, in one of the shop's languages; its first one by default.")
+    def label(self, locale: str | None = None) -> str:
+        """Return the text in `locale`, or what comes nearest, or the id."""
+        return label_in(self._offer.label, locale or self._shop.locales[0]) or self._offer.promotion
+
+    @property
+    def amount(self) -> MoneyView:
+        """What it takes off one unit, not negative."""
+        return MoneyView(self._offer.amount_minor, self._currency)
 
 
 @object_type("PricedProduct")
 class PricedProductView:
     """A product in one channel and store, with its price for whoever asks."""
 
-    __slots__ = ("_context", "_product")
-
     def __init__(self, product: Product, context: PriceContext) -> None:
         self._product = product
         self._context = context
+
+    @cached_property
+    def _catalogue(self) -> CataloguePrice | None:
+        return self._context.catalogue_price(self._product)
 
     @property
     def product(self) -> ProductView:
@@ -350,6 +384,24 @@ class PricedProductView:
         """The list price of one piece, or of one whole unit of measured goods; null where it is not available here."""
         price = self._one() if self._context.sells(self._product) else None
         return MoneyView(price.amount_minor, price.price_list.currency) if price else None
+
+    @property
+    def was_price(self) -> MoneyView | None:
+        """The list price that offers of the catalogue have lowered; null where none of them does."""
+        found = self._catalogue
+        return MoneyView(found.was_minor, found.currency) if found and found.offers else None
+
+    @property
+    def now_price(self) -> MoneyView | None:
+        """What one unit, alone in a cart, costs after the offers of the catalogue; null where it is not available."""
+        found = self._catalogue
+        return MoneyView(found.now_minor, found.currency) if found else None
+
+    @property
+    def promotions(self) -> list[CatalogueOfferView]:
+        """The offers of the catalogue that make the difference, in the order in which they are applied."""
+        found, shop = self._catalogue, self._context.shop
+        return [CatalogueOfferView(offer, found.currency, shop) for offer in found.offers] if found else []
 
     @property
     def price_list(self) -> str | None:

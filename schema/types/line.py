@@ -11,7 +11,7 @@ from engine.fields import label_in
 from engine.pricing.evaluation import Allocation, EvaluatedLine, Unavailable
 from engine.pricing.shop import Product
 from engine.service import PricedCart
-from engine.types import Currency, LineId, PromotionId
+from engine.types import Currency, LineId, MemberId, PromotionId
 from schema.scalars import DecimalText, QuantityOut, quantity_out
 from schema.types.catalogue import AlternativeView, AttributeView, ProductView
 from schema.types.money import MoneyView
@@ -49,13 +49,20 @@ class PricedLine:
 
 
 def priced_lines(priced: PricedCart) -> list[PricedLine]:
-    """Return the lines of a cart in the order in which they were added."""
+    """Return the lines of a cart in the order in which they were added, and behind them its gifts."""
     prices: Mapping[LineId, EvaluatedLine] = {line.line: line for line in priced.evaluation.lines}
     products = priced.snapshot.shop.products
+    gifts = [_as_wish(line) for line in priced.evaluation.lines if line.gift_of is not None]
     return [
         PricedLine(wish, prices[wish.id], products.get(wish.sku) or Product(wish.sku, wish.sku), priced)
-        for wish in priced.cart.lines
+        for wish in (*priced.cart.lines, *gifts)
     ]
+
+
+def _as_wish(gift: EvaluatedLine) -> LineItem:
+    """Return what a line of the cart would be that wishes for a gift: nobody's, and of no version."""
+    shares = ((MemberId(""), gift.quantity),)
+    return LineItem(gift.line, gift.sku, shares, added_version=0, changed_version=0)
 
 
 @object_type("DeliveryChoice")
@@ -165,6 +172,12 @@ class LineItemView:
         return ProductView(known) if known else None
 
     @property
+    def gift_of(self) -> ID | None:
+        """For a gift the id of the promotion that gives it; such a line cannot be changed. Null for goods."""
+        promotion = self._line.price.gift_of
+        return ID(promotion) if promotion is not None else None
+
+    @property
     def quantity(self) -> QuantityOut:
         """How much of it."""
         return quantity_out(self._line.wish.quantity, measured=self._line.wish.measured)
@@ -197,7 +210,7 @@ class LineItemView:
 
     @property
     def added_version(self) -> int:
-        """The version of the cart that put the line in."""
+        """The version of the cart that put the line in; 0 for a gift, which nobody put in."""
         return self._line.wish.added_version
 
     @property
@@ -228,7 +241,7 @@ class LineItemView:
 
     @property
     def unit_price(self) -> MoneyView | None:
-        """What one unit costs after discounts on items; null where that is not one exact amount: show `total` then."""
+        """What one unit costs at a price set by staff and after discounts on items; null where that is not exact."""
         minor = self._line.price.unit_price_minor if self.available else None
         return MoneyView(minor, self._line.currency) if minor is not None else None
 
@@ -248,8 +261,13 @@ class LineItemView:
         return MoneyView(self._line.price.order_discount_minor, self._line.currency)
 
     @property
+    def adjustment_amount(self) -> MoneyView:
+        """What staff changed by hand, a set price and shares of what is off the cart included; negative is lower."""
+        return MoneyView(self._line.price.adjustment_minor, self._line.currency)
+
+    @property
     def total(self) -> MoneyView:
-        """What is left after all discounts; it contains tax where `tax.included`."""
+        """What is left after all discounts and changes by staff; it contains tax where `tax.included`."""
         return MoneyView(self._line.price.total_minor, self._line.currency)
 
     @property

@@ -6,11 +6,13 @@ from typing import Final
 import strawberry
 from strawberry import ID
 
+from engine.errors import Diagnostic
 from engine.fields import label_in
 from engine.pricing.evaluation import Measure, Outcome, OutcomeCode
 from engine.rules.explain import Explanation, NearMiss
 from engine.rules.ruleset import CompiledPromotion
 from engine.rules.window import Hours, Window
+from engine.service import RefusedLoad
 from engine.types import Currency, InstantMs
 from schema.context import Info, RequestContext
 from schema.ids import encode_id
@@ -143,7 +145,8 @@ class PromotionView:
     @property
     def tiers(self) -> list[str] | None:
         """The tiers of customers it is for, null for all."""
-        return sorted(self._promotion.tiers) if self._promotion.tiers is not None else None
+        customers = self._promotion.written.customers
+        return sorted(set(customers.tiers)) if customers and customers.tiers is not None else None
 
     @property
     def needs_code(self) -> bool:
@@ -204,6 +207,71 @@ class PromotionConnectionView:
         return self._page.count
 
 
+@object_type("FileMessage")
+class FileMessageView:
+    """One fault in a file of the shop or its rules."""
+
+    __slots__ = ("_diagnostic",)
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        self._diagnostic = diagnostic
+
+    @property
+    def file(self) -> str:
+        """The file."""
+        return self._diagnostic.span.file
+
+    @property
+    def line(self) -> int:
+        """The line, counted from 1."""
+        return self._diagnostic.span.line
+
+    @property
+    def column(self) -> int:
+        """The column, counted from 1."""
+        return self._diagnostic.span.column
+
+    @property
+    def severity(self) -> str:
+        """An "error", or a "warning" that refuses nothing."""
+        return self._diagnostic.severity
+
+    @property
+    def code(self) -> str:
+        """For programs."""
+        return self._diagnostic.code
+
+    @property
+    def message(self) -> str:
+        """What is wrong."""
+        return self._diagnostic.message
+
+    @property
+    def help(self) -> str | None:
+        """The likely repair."""
+        return self._diagnostic.help or None
+
+
+@object_type("RefusedLoad")
+class RefusedLoadView:
+    """Files that were not taken: what was loaded before goes on."""
+
+    __slots__ = ("_refused",)
+
+    def __init__(self, refused: RefusedLoad) -> None:
+        self._refused = refused
+
+    @property
+    def at(self) -> InstantMs:
+        """When they were looked at."""
+        return self._refused.at_ms
+
+    @property
+    def messages(self) -> list[FileMessageView]:
+        """Every fault, in the order of files and lines."""
+        return [FileMessageView(diagnostic) for diagnostic in self._refused.diagnostics]
+
+
 @object_type("Ruleset")
 class RulesetView:
     """The promotions that are running."""
@@ -217,6 +285,17 @@ class RulesetView:
     def hash(self) -> str:
         """Names the rules by what they mean: the same rules have the same hash everywhere."""
         return self._context.snapshot.ruleset.hash
+
+    @property
+    def loaded_at(self) -> InstantMs:
+        """When they were loaded, by the clock of the service."""
+        return self._context.snapshot.loaded_ms
+
+    @property
+    def last_refused(self) -> RefusedLoadView | None:
+        """The newer files that were refused, null where there are none. For staff with scope `offers:read`."""
+        refused = self._context.engine.last_refused if self._context.sees_all_offers else None
+        return RefusedLoadView(refused) if refused else None
 
     @property
     def lanes(self) -> list[str]:
@@ -275,7 +354,7 @@ class OutcomeView:
 
     @property
     def measure(self) -> Measure | None:
-        """What the next three numbers count: minor units of the cart's currency, or units of goods."""
+        """What the next three numbers count: minor units of the cart's currency, units, products, or thousandths."""
         return self._outcome.measure
 
     @property
@@ -362,17 +441,17 @@ class NearMissView:
 
     @property
     def measure(self) -> Measure:
-        """What is missing: money or units."""
+        """What is missing: money, units, different products, or thousandths of a unit such as a kilogram."""
         return self._miss.measure
 
     @property
     def missing_amount(self) -> MoneyView | None:
-        """How much money is missing, null where it is units."""
+        """How much money is missing, null where it is something else."""
         return MoneyView(self._miss.distance, self._currency) if self._miss.measure is _MONEY else None
 
     @property
     def missing_units(self) -> int | None:
-        """How many units are missing, null where it is money."""
+        """How many of them are missing, null where it is money."""
         return self._miss.distance if self._miss.measure is not _MONEY else None
 
     @property

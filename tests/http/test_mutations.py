@@ -33,7 +33,8 @@ ATTACH = (
 )
 UPSERT = """
 mutation($customers: [CustomerInput!]!) {
-  customersUpsert(customers: $customers) { customers { id version tier segments points firstOrderAt }
+  customersUpsert(customers: $customers) { customers { id version tier segments points firstOrderAt
+    customerSince birthday orders orderedCategories }
     userErrors { code field message } }
 }
 """
@@ -235,6 +236,10 @@ def test_customer_records_reach_their_open_carts(service: Service) -> None:
         "segments": ["b", "a"],
         "points": 2**40 - 1,
         "firstOrderAt": "2024-02-29T12:00:00+01:00",
+        "customerSince": "2024-01-31T12:00:00Z",
+        "birthday": "02-29",
+        "orders": 3,
+        "orderedCategories": ["grocery/meat", "grocery/dairy"],
     }
     record["points"] = 10**11
     written = only(office.run(UPSERT, customers=[record]))
@@ -246,6 +251,10 @@ def test_customer_records_reach_their_open_carts(service: Service) -> None:
         "segments": ["a", "b"],
         "points": 10**11,
         "firstOrderAt": "2024-02-29T11:00:00.000Z",
+        "customerSince": "2024-01-31T12:00:00.000Z",
+        "birthday": "02-29",
+        "orders": 3,
+        "orderedCategories": ["grocery/dairy", "grocery/meat"],
     }
     # The gold price list: 2.20 instead of 2.40, less 10 %.
     assert customer.run(READ, id=cart)["cart"]["totals"]["total"]["amount"] == "1.98"
@@ -253,6 +262,9 @@ def test_customer_records_reach_their_open_carts(service: Service) -> None:
     wrong = only(office.run(UPSERT, customers=[{"id": "", "points": -1}]))
     assert codes(wrong) == ["INVALID_CUSTOMER", "INVALID_CUSTOMER"]
     assert wrong["userErrors"][0]["field"] == ["customers", "0", "id"]
+    odd = {"id": "dora", "birthday": "02-30", "orders": -1, "orderedCategories": [""]}
+    faults = only(office.run(UPSERT, customers=[odd]))["userErrors"]
+    assert sorted(fault["field"][2] for fault in faults) == ["birthday", "orderedCategories", "orders"]
 
 
 def test_the_log_says_who_did_what_from_where(guest: Client, staff: Client) -> None:

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.oracle.arith import minor, rounded, thousandths, whole
-from tests.oracle.shop import Country, Customer, Option, PriceList, Product, Shop, Store, milliseconds
+from tests.oracle.adjustments import Adjustment, read_adjustments, set_prices
+from tests.oracle.arith import minor, rounded, share_out, thousandths, whole
+from tests.oracle.shop import Country, Customer, Option, PriceList, Product, Shop, Store, amounts_of, milliseconds
 
 DeliveryKey = tuple[str, str, str]
 """Method, place, slot."""
@@ -22,6 +24,11 @@ class Unit:
 
     list_minor: int
     current_minor: int
+    lane_start_minor: int = 0
+    """What it cost as the lane that now runs began."""
+    may_trigger: bool = True
+    may_be_rewarded: bool = True
+    """What sets it was in before leave it fit for."""
 
 
 @dataclass
@@ -39,8 +46,27 @@ class Line:
     units: list[Unit] = field(default_factory=list)
     given: list[tuple[str, int]] = field(default_factory=list)
     """What promotions took, in order."""
+    discounted_before: bool = False
+    """Whether promotions of earlier lanes took something."""
     discount_minor: int = 0
     order_discount_minor: int = 0
+    tag_before_minor: int | None = None
+    """What the tag said before staff set another price."""
+    price_change_minor: int = 0
+    """What a set price changed on the whole line, with its sign."""
+    staff_minor: int = 0
+    """What staff took off, set prices aside."""
+    floor_minor: int = 0
+    """What staff may not go below."""
+    gift_of: str | None = None
+    """The promotion that added the line."""
+
+    def take_by_staff(self, amount: int) -> None:
+        """Take an amount off, spread over the units in proportion to what they cost."""
+        self.staff_minor += amount
+        order = sorted(self.units, key=lambda unit: -unit.current_minor)
+        for unit, share in zip(order, share_out(amount, [unit.current_minor for unit in order]), strict=True):
+            unit.current_minor -= share
 
     @property
     def list_minor(self) -> int:
@@ -68,9 +94,12 @@ class Fee:
     available: bool
     unit_minor: int
     tax_category: str
+    current_minor: int = 0
+    """What is left to pay for all of them."""
+    given: list[tuple[str, int]] = field(default_factory=list)
 
     @property
-    def total_minor(self) -> int:
+    def list_minor(self) -> int:
         return self.unit_minor * self.quantity
 
 
@@ -86,6 +115,15 @@ class Cart:
     """In the order of their ids; those that cannot be had here among them."""
     deliveries: list[Delivery]
     fees: list[Fee]
+    payment_method: str
+    draw: int
+
+    adjustments: list[Adjustment] = field(default_factory=list)
+    gift_choices: dict[str, str] = field(default_factory=dict)
+    gift_line: Callable[[str, int, str], Line | None] = lambda *_: None
+    """What some pieces of a product would be as a line here, by SKU, number and line key; None where it cannot be had."""
+    gifts: list[Line] = field(default_factory=list)
+    """What promotions added."""
 
     @property
     def goods(self) -> list[Line]:
@@ -124,11 +162,25 @@ def read_cart(text: str, shop: Shop, default_at_ms: int | None = None) -> Cart:
         lines=[],
         deliveries=[],
         fees=[],
+        payment_method=document.get("payment_method", ""),
+        draw=_draw(document),
     )
+    cart.gift_choices = document.get("gift_choices", {})
+    cart.gift_line = lambda sku, quantity, key: _gift_line(sku, quantity, key, cart, shop)
     cart.lines = sorted(_lines(document, cart, shop), key=lambda line: line.id)
+    line_ids = [line_id_of(written, cart) for written in document.get("lines", ())]
+    cart.adjustments = read_adjustments(document, line_ids, store.currency, shop)
+    set_prices(cart.adjustments, cart, shop)
     cart.deliveries = _deliveries(cart, shop)
     cart.fees = _fees(document.get("fees", ()), cart, shop)
     return cart
+
+
+def _draw(document: dict[str, Any]) -> int:
+    if document.get("draw") is not None:
+        return int(document["draw"])
+    digest = hashlib.blake2b((document.get("id") or "file").encode("utf-8"), digest_size=4).digest()
+    return int(digest.hex(), 16)
 
 
 def _instant(written: str, store: Store) -> int:
@@ -139,20 +191,24 @@ def _instant(written: str, store: Store) -> int:
 def _facts(document: dict[str, Any] | None, shop: Shop, store: Store) -> Customer | None:
     if document is None:
         return None
-    known = shop.customers.get(document.get("id") or "", Customer("", frozenset(), None))
-    tier, segments, first_order = document.get("tier"), document.get("segments"), document.get("first_order")
-    return Customer(
-        known.tier if tier is None else tier,
-        known.segments if segments is None else frozenset(segments),
-        known.first_order_ms if first_order is None else _instant(first_order, store),
-    )
+    told: dict[str, Any] = {key: document[key] for key in ("tier", "birthday") if document.get(key) is not None}
+    for key in ("points", "orders"):
+        if document.get(key) is not None:
+            told[key] = int(document[key])
+    for key in ("segments", "ordered_categories"):
+        if document.get(key) is not None:
+            told[key] = frozenset(document[key])
+    for key in ("first_order", "since"):
+        if document.get(key) is not None:
+            told[f"{key}_ms"] = _instant(document[key], store)
+    return replace(shop.customers.get(document.get("id") or "", Customer()), **told)
 
 
 def _lines(document: dict[str, Any], cart: Cart, shop: Shop) -> list[Line]:
     """Return the lines with their prices; the same wish written twice is one line."""
     written_by_id: dict[str, list[dict[str, Any]]] = {}
     for written in document.get("lines", ()):
-        written_by_id.setdefault(_id_of(written, cart), []).append(written)
+        written_by_id.setdefault(line_id_of(written, cart), []).append(written)
     lines = []
     for id_, same in written_by_id.items():
         first = same[0]
@@ -171,7 +227,8 @@ def _goods_of(written: dict[str, Any]) -> tuple[object, ...]:
     return written.get("product"), written.get("tax_included")
 
 
-def _id_of(written: dict[str, Any], cart: Cart) -> str:
+def line_id_of(written: dict[str, Any], cart: Cart) -> str:
+    """Return the id of the line that a line of a document belongs to."""
     options, key = written.get("options", {}), written.get("line_key", "")
     if written.get("product"):
         price_minor = minor(Decimal(written["price"]), cart.store.currency)
@@ -187,16 +244,26 @@ def _product_of(written: dict[str, Any], shop: Shop) -> Product:
         sku=explicit["sku"],
         category=explicit.get("category", ""),
         tax_category=explicit["tax_category"],
-        measured=explicit.get("unit", "piece") != "piece",
+        unit=explicit.get("unit", "piece"),
         range="core",
         tags=frozenset(explicit.get("tags", ())),
         attributes=explicit.get("attributes", {}),
         never_discount=explicit.get("never_discount", False),
+        cost=amounts_of(explicit.get("cost", {})),
+        regulated_minimum=amounts_of(explicit.get("regulated_minimum", {})),
     )
 
 
 def _delivery_key(choice: dict[str, str]) -> DeliveryKey:
     return choice["method"], choice.get("place", ""), choice.get("slot", "")
+
+
+def _gift_line(sku: str, quantity: int, key: str, cart: Cart, shop: Shop) -> Line | None:
+    if sku not in shop.products:
+        return None
+    line = Line(line_id(sku, {}, key), shop.products[sku], quantity, None)
+    _price(line, {"sku": sku}, cart, shop)
+    return None if line.unavailable else line
 
 
 def _price(line: Line, written: dict[str, Any], cart: Cart, shop: Shop) -> None:
@@ -325,5 +392,6 @@ def _fees(documents: Any, cart: Cart, shop: Shop) -> list[Fee]:
     for id_, quantity in quantities.items():
         fee = shop.fees[id_]
         amount = fee.amount.get(cart.store.currency)
-        found.append(Fee(id_, quantity, amount is not None, amount or 0, fee.tax_category))
+        cost = (amount or 0) * quantity
+        found.append(Fee(id_, quantity, amount is not None, amount or 0, fee.tax_category, cost))
     return found

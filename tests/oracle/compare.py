@@ -25,14 +25,16 @@ def plain_of_oracle(priced: Priced) -> Plain:
                 "sku": line.product.sku,
                 "quantity": line.quantity,
                 "unavailable": line.unavailable,
+                "gift_of": line.gift_of,
                 **(
                     {}
                     if line.unavailable
                     else {
-                        "unit_list": line.tag_minor,
-                        "list": line.list_minor,
+                        "unit_list": line.tag_minor if line.tag_before_minor is None else line.tag_before_minor,
+                        "list": line.list_minor - line.price_change_minor,
                         "discount": line.discount_minor,
                         "order_discount": line.order_discount_minor,
+                        "adjustment": line.price_change_minor - line.staff_minor,
                         "total": line.current_minor,
                         "tax": taxes.of("line", line.id),
                         "tax_category": line.product.tax_category,
@@ -43,8 +45,10 @@ def plain_of_oracle(priced: Priced) -> Plain:
                     }
                 ),
             }
-            for line in cart.lines
+            for line in [*cart.lines, *cart.gifts]
         },
+        "points": priced.points,
+        "codes_to_issue": priced.codes_to_issue,
         "deliveries": {
             "/".join(each.key): {
                 "lines": sorted(line.id for line in each.lines),
@@ -62,13 +66,26 @@ def plain_of_oracle(priced: Priced) -> Plain:
             fee.fee: {
                 "quantity": fee.quantity,
                 "unit": fee.unit_minor,
-                "total": fee.total_minor,
+                "discount": fee.list_minor - fee.current_minor,
+                "total": fee.current_minor,
                 "tax": taxes.of("fee", fee.fee),
                 "tax_included": cart.country.included,
+                "allocations": sorted(fee.given),
                 "available": fee.available,
             }
             for fee in cart.fees
         },
+        "adjustments": [
+            {
+                "kind": each.kind,
+                "line": each.line,
+                "state": each.state,
+                "wanted": each.wanted_minor,
+                "amount": each.amount_minor,
+                "shares": each.shares,
+            }
+            for each in priced.adjustments
+        ],
         "discounts": [
             {
                 "promotion": each.promotion,
@@ -101,6 +118,10 @@ def plain_of_engine(document: Plain) -> Plain:
     plain = {
         "currency": document["currency"],
         "lines": {line["line"]: _engine_line(line) for line in document["lines"]},
+        "points": {each["promotion"]: each["points"] for each in document["points"]},
+        "codes_to_issue": {
+            each["promotion"]: (each["series"], each["valid_days"]) for each in document["codes_to_issue"]
+        },
         "deliveries": {
             f"{each['method']}/{each['place']}/{each['slot']}": {
                 "lines": sorted(each["lines"]),
@@ -118,6 +139,8 @@ def plain_of_engine(document: Plain) -> Plain:
             each["fee"]: {
                 "quantity": each["quantity"],
                 "unit": each["unit_minor"],
+                "discount": each["discount_minor"],
+                "allocations": _shares(each),
                 "total": each["total_minor"],
                 "tax": each["tax_minor"],
                 "tax_included": each["tax_included"],
@@ -125,6 +148,17 @@ def plain_of_engine(document: Plain) -> Plain:
             }
             for each in document["fees"]
         },
+        "adjustments": [
+            {
+                "kind": each["kind"],
+                "line": each["line"],
+                "state": each["state"],
+                "wanted": each["wanted_minor"],
+                "amount": each["amount_minor"],
+                "shares": {share["line"]: share["amount_minor"] for share in each["lines"]},
+            }
+            for each in document["adjustments"]
+        ],
         "discounts": [
             {
                 "promotion": each["promotion"],
@@ -154,15 +188,18 @@ def plain_of_engine(document: Plain) -> Plain:
 def _engine_line(line: Plain) -> Plain:
     if line["unavailable"] is not None:
         assert line["list_minor"] == line["total_minor"] == line["tax_minor"] == 0
-        return {"sku": line["sku"], "quantity": line["quantity"], "unavailable": line["unavailable"]}
+        kept = {"sku": line["sku"], "quantity": line["quantity"], "unavailable": line["unavailable"]}
+        return kept | {"gift_of": None}
     return {
         "sku": line["sku"],
         "quantity": line["quantity"],
         "unavailable": "",
+        "gift_of": line["gift_of"],
         "unit_list": line["unit_list_minor"],
         "list": line["list_minor"],
         "discount": line["discount_minor"],
         "order_discount": line["order_discount_minor"],
+        "adjustment": line["adjustment_minor"],
         "total": line["total_minor"],
         "tax": line["tax_minor"],
         "tax_category": line["tax_category"],
@@ -185,10 +222,10 @@ def _engine_outcome(outcome: Plain) -> Plain:
         "condition": outcome["condition"] if failed else "",
         "granted": outcome.get("granted_minor", 0),
     }
-    if failed and plain["condition"] != "contains":
+    if failed and "measure" in outcome:
         plain["wanted, measured, distance"] = (outcome["wanted"], outcome["measured"], outcome["distance"])
     if code in _GRANTED:
-        plain["wanted"] = outcome["wanted_minor"]
+        plain["wanted"] = outcome.get("wanted_minor", 0)
     if code == "lost_to":
         plain["rival"] = outcome["detail"]
     return plain

@@ -1,8 +1,10 @@
 """The rule files, read as data by the oracle: who qualifies, and which lines a rule speaks of."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,35 +13,74 @@ import yaml
 from pydantic import BaseModel
 
 from engine.rules.benefits.amount_off import AmountOff
+from engine.rules.benefits.bundle import Bundle
+from engine.rules.benefits.buy_get import BuyGet
 from engine.rules.benefits.delivery_amount_off import DeliveryAmountOff
 from engine.rules.benefits.delivery_percent_off import DeliveryPercentOff
+from engine.rules.benefits.delivery_price import DeliveryPrice
+from engine.rules.benefits.every_nth import EveryNth
+from engine.rules.benefits.fee_amount_off import FeeAmountOff
+from engine.rules.benefits.fee_percent_off import FeePercentOff
 from engine.rules.benefits.fixed_price import FixedPrice
+from engine.rules.benefits.gift import Gift
+from engine.rules.benefits.issue_code import IssueCode
+from engine.rules.benefits.n_for_m import NForM
 from engine.rules.benefits.order_amount_off import OrderAmountOff
 from engine.rules.benefits.order_percent_off import OrderPercentOff
 from engine.rules.benefits.percent_off import PercentOff
-from engine.rules.conditions.contains import Contains
+from engine.rules.benefits.points import Points
+from engine.rules.benefits.tiers import Tiers
+from engine.rules.conditions.active import ActiveCondition
+from engine.rules.conditions.codes import Codes
+from engine.rules.conditions.contains import Contains, Several
+from engine.rules.conditions.context import Context
+from engine.rules.conditions.customers import CustomersCondition
+from engine.rules.conditions.delivery import Delivery
+from engine.rules.conditions.experiment import Experiment
+from engine.rules.conditions.line_amount import LineAmount
+from engine.rules.conditions.payment import Payment
+from engine.rules.conditions.products import Products
 from engine.rules.conditions.quantity import Quantity
 from engine.rules.conditions.spend import Spend
+from engine.rules.conditions.weight import Weight
+from engine.rules.customers import Birthday, Customers, Orders
 from engine.rules.model import Promotion, RuleFile
 from engine.rules.selectors import PriceRange, Selector
+from engine.rules.when import When
 from engine.rules.window import Active, Hours
-from tests.oracle.cart import Cart, Line, canonical_code
-from tests.oracle.shop import end_instant, first_instant
+from tests.oracle.cart import Cart, DeliveryKey, Line, canonical_code
+from tests.oracle.shop import Customer, end_instant, first_instant
 
-AnyBenefit = (
-    PercentOff | AmountOff | FixedPrice | OrderPercentOff | OrderAmountOff | DeliveryPercentOff | DeliveryAmountOff
-)
-AnyCondition = Contains | Quantity | Spend
+GoodsBenefit = PercentOff | AmountOff | FixedPrice | Tiers | OrderPercentOff | OrderAmountOff
+SetBenefit = BuyGet | NForM | EveryNth | Bundle
+DeliveryBenefit = DeliveryPercentOff | DeliveryAmountOff | DeliveryPrice
+FeeBenefit = FeePercentOff | FeeAmountOff
+MoneyBenefit = GoodsBenefit | SetBenefit | DeliveryBenefit | FeeBenefit
+AnyBenefit = MoneyBenefit | Gift | Points | IssueCode
+OnGoods = LineAmount | Products | Quantity | Spend | Weight
+NotMeasured = ActiveCondition | Codes | Context | CustomersCondition | Delivery | Experiment | Payment
+AnyCondition = OnGoods | NotMeasured | Contains
 
 _DEFAULT_LANES = ["price", "item", "bundle", "order", "shipping", "points"]
 _DEFAULT_LANE_OF = {
     "percent_off": "item",
     "amount_off": "item",
     "fixed_price": "item",
+    "tiers": "item",
+    "buy_get": "bundle",
+    "n_for_m": "bundle",
+    "every_nth": "bundle",
+    "bundle": "bundle",
     "order_percent_off": "order",
     "order_amount_off": "order",
     "delivery_percent_off": "shipping",
     "delivery_amount_off": "shipping",
+    "delivery_price": "shipping",
+    "fee_percent_off": "shipping",
+    "fee_amount_off": "shipping",
+    "gift": "bundle",
+    "points": "points",
+    "issue_code": "points",
 }
 _DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -98,12 +139,26 @@ def benefit_of(promotion: Promotion) -> AnyBenefit:
     return benefit
 
 
+_WORDS = [
+    *("active", "codes", "contains", "context", "customers", "delivery", "experiment"),
+    *("line_amount", "payment", "products", "quantity", "spend", "weight"),
+]
+
+
+def words_of(when: When) -> list[AnyCondition]:
+    """Return the conditions that stand at this level, in the alphabetical order of their words."""
+    return [condition for word in _WORDS if (condition := getattr(when, word)) is not None]
+
+
 def conditions_of(promotion: Promotion) -> list[AnyCondition]:
-    """Return the conditions in the alphabetical order of their words."""
-    if promotion.when is None:
-        return []
-    words = ("contains", "quantity", "spend")
-    return [condition for word in words if (condition := getattr(promotion.when, word)) is not None]
+    """Return all conditions, however deep."""
+    found: list[AnyCondition] = []
+    levels = [promotion.when] if promotion.when else []
+    while levels:
+        level = levels.pop()
+        found += words_of(level)
+        levels += [*level.all_of, *level.any_of, *([level.none_of] if level.none_of else [])]
+    return found
 
 
 # Who, where, when
@@ -113,7 +168,7 @@ def closed_gate(promotion: Promotion, cart: Cart) -> Verdict | None:
     """Return the first gate that keeps a promotion from this cart, whatever is in it."""
     if promotion.channels is not None and cart.channel not in promotion.channels:
         return Verdict("wrong_channel")
-    if promotion.stores is not None and cart.store.id not in promotion.stores:
+    if not _in_store(promotion, cart):
         return Verdict("wrong_store")
     if promotion.codes is not None and not cart.codes & {canonical_code(code) for code in promotion.codes}:
         return Verdict("code_missing")
@@ -124,17 +179,37 @@ def closed_gate(promotion: Promotion, cart: Cart) -> Verdict | None:
     return _customer_gate(promotion, cart)
 
 
+def _in_store(wanted: Promotion | Context, cart: Cart) -> bool:
+    store = cart.store
+    return (
+        (wanted.stores is None or store.id in wanted.stores)
+        and (wanted.store_groups is None or any(group in wanted.store_groups for group in store.groups))
+        and (wanted.countries is None or store.country in wanted.countries)
+    )
+
+
 def _amounts_in(promotion: Promotion) -> list[dict[str, int]]:
     """Return every amount that the benefit and the conditions state, by currency."""
     benefit = benefit_of(promotion)
     written = [
-        getattr(benefit, "amount", None),
-        getattr(benefit, "price", None),
-        benefit.at_most,
-        *(condition.at_least for condition in conditions_of(promotion) if isinstance(condition, Spend)),
+        *_amounts_given(benefit),
+        *(each.at_least for each in conditions_of(promotion) if isinstance(each, Spend | LineAmount)),
         *(bound for word in (benefit, *conditions_of(promotion)) for bound in _bounds_in(word)),
     ]
-    return [_texts(amounts) for amounts in written if amounts is not None]
+    return [_texts(amounts) for amounts in written if isinstance(amounts, Mapping)]
+
+
+def _amounts_given(written: object) -> list[Any]:
+    """Return the amounts of a benefit, its steps and its groups, but not those in selectors."""
+    if isinstance(written, tuple):
+        return [amounts for each in written for amounts in _amounts_given(each)]
+    if not isinstance(written, BaseModel) or isinstance(written, Selector):
+        return []
+    found = [
+        getattr(written, name, None) for name in ("amount", "price", "per", "spend", "at_most", "at_most_per_line")
+    ]
+    found = [each for each in found if isinstance(each, Mapping)]
+    return found + [each for name in type(written).model_fields for each in _amounts_given(getattr(written, name))]
 
 
 def _bounds_in(written: object) -> list[Any]:
@@ -154,16 +229,59 @@ def _customer_gate(promotion: Promotion, cart: Cart) -> Verdict | None:
         return None
     if facts is None:
         return Verdict("sign_in")
-    not_for_them = Verdict("not_for_customer")
-    if wanted.tiers is not None and facts.tier not in wanted.tiers:
-        return not_for_them
-    if wanted.segments is not None and not facts.segments & set(wanted.segments):
-        return not_for_them
+    return None if _is_wanted(wanted, facts, cart) else Verdict("not_for_customer")
+
+
+def _is_wanted(wanted: Customers, facts: Customer, cart: Cart) -> bool:
+    """Say whether all that is asked of a customer is known and true of this one."""
+    today = _date_at(cart.at_ms, cart.store.timezone)
+    truths = []
+    if wanted.tiers is not None:
+        truths.append(facts.tier in wanted.tiers)
+    if wanted.segments is not None:
+        truths.append(any(segment in facts.segments for segment in wanted.segments))
     if wanted.first_order is not None:
         this_is_the_first = facts.first_order_ms is None or facts.first_order_ms >= cart.at_ms
-        if wanted.first_order != this_is_the_first:
-            return not_for_them
-    return None
+        truths.append(wanted.first_order == this_is_the_first)
+    if wanted.points is not None:
+        truths.append(facts.points >= wanted.points.at_least)
+    if wanted.account_age is not None:
+        since = None if facts.since_ms is None else _date_at(facts.since_ms, cart.store.timezone)
+        earliest = today - timedelta(days=wanted.account_age.at_least_days)
+        truths.append(since is not None and since <= earliest)
+    if wanted.birthday is not None:
+        truths.append(facts.birthday is not None and _near_birthday(wanted.birthday, facts.birthday, today))
+    if wanted.orders is not None:
+        truths.append(facts.orders is not None and _orders_fit(wanted.orders, facts.orders))
+    if wanted.nth_order is not None:
+        truths.append(facts.orders is not None and any(facts.orders == nth - 1 for nth in wanted.nth_order))
+    if wanted.first_order_in is not None:
+        named = wanted.first_order_in.category
+        truths.append(facts.ordered_categories is not None and not _any_below(facts.ordered_categories, named))
+    return all(truths)
+
+
+def _near_birthday(wanted: Birthday, birthday: str, today: date) -> bool:
+    """Look at each day around today: is it the birthday? Who was born on 29 February has it on the 28th elsewhen."""
+    for days in range(-wanted.within_days, wanted.within_days + 1):
+        day = today + timedelta(days=days)
+        if day.strftime("%m-%d") == birthday:
+            return True
+        last_of_february = day.month == 2 and (day + timedelta(days=1)).month == 3
+        if birthday == "02-29" and last_of_february:
+            return True
+    return False
+
+
+def _orders_fit(wanted: Orders, orders: int) -> bool:
+    if wanted.at_least is not None and orders < wanted.at_least:
+        return False
+    return wanted.below is None or orders < wanted.below
+
+
+def _any_below(paths: Iterable[str], categories: Iterable[str]) -> bool:
+    """Say whether one of the paths is one of the categories, or below one."""
+    return any(f"{path}/".startswith(f"{category}/") for path in paths for category in categories)
 
 
 def is_open(active: Active, store_zone: str, at_ms: int) -> bool:
@@ -173,9 +291,18 @@ def is_open(active: Active, store_zone: str, at_ms: int) -> bool:
         return False
     if active.until is not None and at_ms >= end_instant(active.until.day, active.until.clock, zone):
         return False
+    today = _date_at(at_ms, zone)
+    if today in active.except_days:
+        return False
     if active.weekly is None:
         return True
-    return any(_covers(hours, *_on_the_wall(at_ms, zone)) for hours in active.weekly)
+    night_counts = today - timedelta(days=1) not in active.except_days
+    return any(_covers(hours, *_on_the_wall(at_ms, zone), night_counts=night_counts) for hours in active.weekly)
+
+
+def _date_at(at_ms: int, zone: str) -> date:
+    """Return the day that calendars in a zone show."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)).astimezone(ZoneInfo(zone)).date()
 
 
 def _on_the_wall(at_ms: int, zone: str) -> tuple[int, int]:
@@ -184,12 +311,14 @@ def _on_the_wall(at_ms: int, zone: str) -> tuple[int, int]:
     return wall.weekday(), wall.hour * 60 + wall.minute
 
 
-def _covers(hours: Hours, weekday: int, minute: int) -> bool:
+def _covers(hours: Hours, weekday: int, minute: int, *, night_counts: bool) -> bool:
     today, yesterday = _DAYS[weekday], _DAYS[weekday - 1]
     if hours.from_ < hours.until:
         return today in hours.days and hours.from_ <= minute < hours.until
     # Through the night, or once around the clock: the hours belong to the day on which they begin.
-    return (today in hours.days and minute >= hours.from_) or (yesterday in hours.days and minute < hours.until)
+    if today in hours.days and minute >= hours.from_:
+        return True
+    return night_counts and yesterday in hours.days and minute < hours.until
 
 
 # What is in the cart
@@ -197,40 +326,123 @@ def _covers(hours: Hours, weekday: int, minute: int) -> bool:
 
 def failed_condition(promotion: Promotion, cart: Cart, at_lane_start: dict[str, int]) -> Verdict | None:
     """Return the first condition that does not hold; `at_lane_start` is what each line then cost."""
-    for condition in conditions_of(promotion):
-        failed = _failure(condition, cart, at_lane_start)
-        if failed is not None:
-            return failed
-    return None
+    return _failure_of_all(promotion.when, cart, at_lane_start) if promotion.when else None
+
+
+def _failure_of_all(when: When, cart: Cart, at_lane_start: dict[str, int]) -> Verdict | None:
+    """Return the first failure: of the words, then under `and`, then under `or`, then under `not`."""
+    failures = [_failure(condition, cart, at_lane_start) for condition in words_of(when)]
+    failures += [_failure_of_all(each, cart, at_lane_start) for each in when.all_of]
+    if when.any_of:
+        branches = [_failure_of_all(each, cart, at_lane_start) for each in when.any_of]
+        failures.append(_nearest([branch for branch in branches if branch]) if all(branches) else None)
+    if when.none_of is not None and _failure_of_all(when.none_of, cart, at_lane_start) is None:
+        failures.append(Verdict("condition_failed", "not"))
+    return next((failure for failure in failures if failure is not None), None)
+
+
+def _nearest(failures: list[Verdict]) -> Verdict:
+    """Return the failure of which the least part is missing; one that more cannot help only if all are such."""
+    best, least = failures[0], None
+    for failure in failures:
+        if failure.numbers is not None and failure.numbers[2] > 0:
+            wanted, _, distance = failure.numbers
+            part = Fraction(distance, wanted)
+            if least is None or part < least:
+                best, least = failure, part
+    return best
 
 
 def _failure(condition: AnyCondition, cart: Cart, at_lane_start: dict[str, int]) -> Verdict | None:
-    regulated = condition.counting == "regulated"
     if isinstance(condition, Contains):
-        return _contains_failure(condition, cart, regulated=regulated)
-    lines = chosen(cart, condition.on, condition.except_, regulated=regulated)
-    if isinstance(condition, Quantity):
-        measured = sum(len(line.units) for line in lines)
-        wanted = condition.at_least
-    else:
-        of_list = condition.threshold_on == "list"
-        measured = sum(line.list_minor if of_list else at_lane_start[line.id] for line in lines)
-        wanted = _texts(condition.at_least)[cart.store.currency]
-    if measured >= wanted:
-        return None
-    return Verdict("condition_failed", condition.word, (wanted, measured, wanted - measured))
+        return _contains_failure(condition, cart)
+    if isinstance(condition, OnGoods):
+        wanted, measured = _measured(condition, cart, at_lane_start)
+        if measured >= wanted:
+            return None
+        return Verdict("condition_failed", condition.word, (wanted, measured, wanted - measured))
+    return None if _holds(condition, cart) else Verdict("condition_failed", condition.word)
 
 
-def _contains_failure(condition: Contains, cart: Cart, *, regulated: bool) -> Verdict | None:
-    def present(selector: Selector) -> bool:
-        return bool(chosen(cart, selector, None, regulated=regulated))
+def _measured(condition: OnGoods, cart: Cart, at_lane_start: dict[str, int]) -> tuple[int, int]:
+    """Return what is wanted, and what the chosen goods have of it."""
+    lines = chosen(cart, condition.on, condition.except_, regulated=condition.counting == "regulated")
+    match condition:
+        case Quantity():
+            return condition.at_least, sum(len(line.units) for line in lines)
+        case Products():
+            return condition.at_least, len({line.product.sku for line in lines})
+        case Weight():
+            return condition.at_least, sum(line.quantity for line in lines if line.product.unit == condition.unit)
+        case Spend() | LineAmount():
+            of_list = condition.threshold_on == "list"
+            costs = [line.list_minor if of_list else at_lane_start[line.id] for line in lines]
+            wanted = _texts(condition.at_least)[cart.store.currency]
+            return wanted, sum(costs) if isinstance(condition, Spend) else max([0, *costs])
 
-    one_of_any = not condition.any_of or any(present(selector) for selector in condition.any_of)
-    every_one_of_all = all(present(selector) for selector in condition.all_of)
-    no_one_of_none = not any(present(selector) for selector in condition.none_of)
-    if one_of_any and every_one_of_all and no_one_of_none:
-        return None
-    return Verdict("condition_failed", condition.word)
+
+def _holds(condition: NotMeasured, cart: Cart) -> bool:  # noqa: PLR0911 - one for each word
+    match condition:
+        case ActiveCondition():
+            return is_open(condition, cart.store.timezone, cart.at_ms)
+        case Codes():
+            return any(canonical_code(code) in cart.codes for code in condition.any_of)
+        case Context():
+            in_channel = condition.channels is None or cart.channel in condition.channels
+            return in_channel and _in_store(condition, cart)
+        case CustomersCondition():
+            return cart.facts is not None and _is_wanted(condition, cart.facts, cart)
+        case Delivery():
+            return any(_delivery_fits(condition, each.key) for each in cart.deliveries if each.available)
+        case Experiment():
+            return _arm_of(condition, cart.draw) == condition.arm
+        case Payment():
+            return cart.payment_method in condition.methods
+
+
+def _delivery_fits(wanted: Delivery, key: DeliveryKey) -> bool:
+    method, place, slot = key
+    truths = [
+        wanted.methods is None or method in wanted.methods,
+        wanted.slots is None or slot in wanted.slots,
+        wanted.places is None or any(place[: len(prefix)] == prefix for prefix in wanted.places),
+    ]
+    return all(truths)
+
+
+def _arm_of(experiment: Experiment, draw: int) -> str:
+    """Lay the arms out point by point, in the order of their names; empty for a point beyond them."""
+    digest = hashlib.blake2b(f"{experiment.name}:{draw}".encode(), digest_size=8).hexdigest()
+    point = Fraction(int(digest, 16), 2**64) * 10_000
+    points = [arm for arm in sorted(experiment.arms) for _ in range(experiment.arms[arm])]
+    place = point.numerator // point.denominator
+    return points[place] if place < len(points) else ""
+
+
+def _contains_failure(condition: Contains, cart: Cart) -> Verdict | None:
+    def wanted(goods: Several | Selector) -> int:
+        return goods.at_least if isinstance(goods, Several) else 1
+
+    def held(goods: Several | Selector) -> int:
+        """As many units as there are, but no more than wanted."""
+        selector = goods.of if isinstance(goods, Several) else goods
+        lines = chosen(cart, selector, None, regulated=condition.counting == "regulated")
+        return min(sum(len(line.units) for line in lines), wanted(goods))
+
+    def failed(wanted: int, measured: int, distance: int) -> Verdict:
+        return Verdict("condition_failed", "contains", (wanted, measured, distance))
+
+    unwanted = [goods for goods in condition.none_of if held(goods) == wanted(goods)]
+    if unwanted:
+        return failed(0, len(unwanted), 0)
+    all_wanted, all_held = sum(map(wanted, condition.all_of)), sum(map(held, condition.all_of))
+    if all_held < all_wanted:
+        return failed(all_wanted, all_held, all_wanted - all_held)
+    missing = [wanted(goods) - held(goods) for goods in condition.any_of]
+    if missing and min(missing) > 0:
+        nearest = condition.any_of[missing.index(min(missing))]
+        return failed(wanted(nearest), held(nearest), min(missing))
+    return None
 
 
 def chosen(cart: Cart, on: Selector | None, except_: Selector | None, *, regulated: bool = False) -> list[Line]:
@@ -259,6 +471,8 @@ def selects(selector: Selector, line: Line, currency: str) -> bool:
             truths.append(product.attributes.get(name) in values)
     if selector.price is not None:
         truths.append(_in_range(selector.price, line.tag_minor, currency))
+    if selector.discounted is not None:
+        truths.append(selector.discounted == line.discounted_before)
     if selector.all_of is not None:
         truths += [selects(each, line, currency) for each in selector.all_of]
     if selector.any_of is not None:

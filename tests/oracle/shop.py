@@ -13,7 +13,7 @@ from tests.oracle.arith import minor, ppm, thousandths
 
 _OWN_COLUMNS = {
     *("sku", "name", "category", "tax_category", "unit", "range", "gtin", "label_item"),
-    *("tags", "never_discount", "packs", "substitutes", "options"),
+    *("tags", "never_discount", "packs", "substitutes", "options", "cost", "regulated_minimum"),
 }
 
 
@@ -22,11 +22,17 @@ class Product:
     sku: str
     category: str
     tax_category: str
-    measured: bool
+    unit: str
     range: str
     tags: frozenset[str]
     attributes: dict[str, str]
     never_discount: bool
+    cost: dict[str, int] = field(default_factory=dict)
+    regulated_minimum: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def measured(self) -> bool:
+        return self.unit != "piece"
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,16 @@ class Option:
 
 @dataclass(frozen=True)
 class Customer:
-    tier: str
-    segments: frozenset[str]
-    first_order_ms: int | None
+    """What is None was not told."""
+
+    tier: str = ""
+    segments: frozenset[str] = frozenset()
+    first_order_ms: int | None = None
+    points: int = 0
+    since_ms: int | None = None
+    birthday: str | None = None
+    orders: int | None = None
+    ordered_categories: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +123,7 @@ class Shop:
     fees: dict[str, Fee]
     options: dict[str, Option]
     customers: dict[str, Customer]
+    adjustments: dict[str, Any]
 
 
 def milliseconds(moment: datetime) -> int:
@@ -157,31 +171,25 @@ def read_shop(folder: Path) -> Shop:
             entry["id"]: Method(
                 entry.get("channels"),
                 entry.get("countries"),
-                [DeliveryFee(fee.get("places"), fee.get("slots"), _amounts(fee["amount"])) for fee in entry["fees"]],
+                [DeliveryFee(fee.get("places"), fee.get("slots"), amounts_of(fee["amount"])) for fee in entry["fees"]],
             )
             for entry in _yaml(folder / "delivery.yaml").get("methods", ())
         },
         fees={
-            entry["id"]: Fee(_amounts(entry["amount"]), entry["tax_category"])
+            entry["id"]: Fee(amounts_of(entry["amount"]), entry["tax_category"])
             for entry in _yaml(folder / "fees.yaml").get("fees", ())
         },
         options={
             entry["id"]: Option(
-                {value: _amounts(amount) for value, amount in entry.get("values", {}).items()},
-                _amounts(entry["text"]["surcharge"]) if "surcharge" in entry.get("text", {}) else {},
+                {value: amounts_of(amount) for value, amount in entry.get("values", {}).items()},
+                amounts_of(entry["text"]["surcharge"]) if "surcharge" in entry.get("text", {}) else {},
             )
             for entry in _yaml(folder / "options.yaml").get("options", ())
         },
         customers={
-            row["id"]: Customer(
-                row.get("tier") or "",
-                frozenset((row.get("segments") or "").split()),
-                first_instant(date.fromisoformat(row["first_order"]), None, stores[shop["default_store"]].timezone)
-                if row.get("first_order")
-                else None,
-            )
-            for row in _csv(folder / "customers.csv")
+            row["id"]: _customer(row, stores[shop["default_store"]].timezone) for row in _csv(folder / "customers.csv")
         },
+        adjustments=_yaml(folder / "adjustments.yaml"),
     )
 
 
@@ -199,7 +207,8 @@ def _csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _amounts(written: str | dict[str, str]) -> dict[str, int]:
+def amounts_of(written: str | dict[str, str]) -> dict[str, int]:
+    """Read amounts by currency."""
     if isinstance(written, str):
         number, currency = written.split()
         written = {currency: number}
@@ -211,12 +220,40 @@ def _product(row: dict[str, str]) -> Product:
         sku=row["sku"],
         category=row["category"],
         tax_category=row["tax_category"],
-        measured=(row.get("unit") or "piece") != "piece",
+        unit=row.get("unit") or "piece",
         range=row.get("range") or "core",
         tags=frozenset((row.get("tags") or "").split()),
         attributes={name: value for name, value in row.items() if name not in _OWN_COLUMNS and value},
         never_discount=row.get("never_discount") == "yes",
+        cost=_several(row.get("cost")),
+        regulated_minimum=_several(row.get("regulated_minimum")),
     )
+
+
+def _customer(row: dict[str, str], zone: str) -> Customer:
+    def day(column: str) -> int | None:
+        return first_instant(date.fromisoformat(row[column]), None, zone) if row.get(column) else None
+
+    categories = row.get("ordered_categories")
+    return Customer(
+        tier=row.get("tier") or "",
+        segments=frozenset((row.get("segments") or "").split()),
+        first_order_ms=day("first_order"),
+        points=int(row.get("points") or 0),
+        since_ms=day("since"),
+        birthday=row.get("birthday") or None,
+        orders=int(row["orders"]) if row.get("orders") else None,
+        ordered_categories=None if categories is None else frozenset(each for each in categories.split(";") if each),
+    )
+
+
+def _several(cell: str | None) -> dict[str, int]:
+    """Read amounts in several currencies out of one cell."""
+    found: dict[str, int] = {}
+    for text in (cell or "").split(";"):
+        if text.strip():
+            found |= amounts_of(text)
+    return found
 
 
 def _price_lists(folder: Path) -> list[PriceList]:

@@ -73,14 +73,14 @@ def _parts(cart: Cart) -> list[Part]:
             line.tax_included,
             rate(line.product.tax_category),
         )
-        for line in cart.goods
+        for line in [*cart.goods, *cart.gifts]
     ]
     for delivery in cart.deliveries:
         for category, amount in _by_category(delivery, country.delivery):
             parts.append(Part(("delivery", *delivery.key), category, amount, country.included, rate(category)))
     for fee in cart.fees:
         category = fee.tax_category
-        parts.append(Part(("fee", fee.fee), category, fee.total_minor, country.included, rate(category)))
+        parts.append(Part(("fee", fee.fee), category, fee.current_minor, country.included, rate(category)))
     return parts
 
 

@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from engine.pricing.evaluation import OutcomeCode
-from engine.rules.model import BENEFITS, CONDITIONS, LaneMode, Promotion
+from engine.rules.model import BENEFITS, LaneMode, Promotion
 from engine.rules.vocabulary import Word
+from engine.rules.when import CONDITIONS
 from tests.rules.conftest import Load
 
 REFERENCE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
@@ -50,5 +51,8 @@ def test_the_blocks_of_the_reference_load(load: Load) -> None:
     for block in blocks:
         assert isinstance(yaml.safe_load(block), dict)
     assert load(blocks[0]).ruleset.by_id.keys() == {"autumn-shoes"}
-    lanes = load(blocks[1]).ruleset.lanes
+    for block in blocks:
+        if block.startswith("promotions:"):
+            assert load(block).ruleset.promotions
+    lanes = load(next(block for block in blocks if block.startswith("lanes:"))).ruleset.lanes
     assert [(lane.name, lane.mode) for lane in lanes] == [("item", "stack"), ("order", "best"), ("shipping", "stack")]

@@ -203,6 +203,15 @@ def test_amounts_that_no_store_of_the_promotion_can_use(tmp_path: Path) -> None:
     assert (warning.code, warning.span.line) == ("unused_currency", 9)
     assert warning.message == "promotion `c` can never apply: no store of it sells in `USD`"
     assert warning.help == "state each amount in `EUR` too"
+    grouped = f"promotions:\n- id: d\n  store_groups: [city]\n  {give}\n- id: e\n  countries: [FR]\n  {give}\n"
+    (warning,) = load_rule_sources([Source("a.yaml", grouped)], shop).warnings
+    assert (warning.code, warning.span.line) == ("unused_currency", 4)
+
+
+def test_amounts_deep_in_conditions_that_no_store_can_use(load: Load) -> None:
+    when = "when: {or: [{spend: {at_least: 5 JPY}}, {spend: {at_least: 5 EUR}}]}"
+    (warning,) = load(f"promotions:\n- id: a\n  {when}\n  {GIVE}\n").warnings
+    assert (warning.code, warning.span.line) == ("unused_currency", 3)
 
 
 @pytest.mark.parametrize(

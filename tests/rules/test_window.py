@@ -101,6 +101,39 @@ def test_an_hour_that_the_clocks_repeat_is_open_twice() -> None:
     assert offer.opens_ms(at("2026-10-25T02:45")) == at("2026-10-25T02:30", fold=1)
 
 
+def test_after_excluded_days_it_opens_at_midnight() -> None:
+    offer = window(except_days=["2026-12-25", "2026-12-26"])
+    assert offer.opens_ms(at("2026-12-24T23:59")) == at("2026-12-24T23:59")
+    assert offer.opens_ms(at("2026-12-25T10:00")) == at("2026-12-27T00:00")
+    ends_before = window(until="2026-12-26", except_days=["2026-12-25", "2026-12-26"])
+    assert ends_before.opens_ms(at("2026-12-25T10:00")) is None
+
+
+def test_recurring_hours_wait_for_a_week_that_is_not_excluded() -> None:
+    fridays = ["2026-10-02", "2026-10-09", "2026-10-16", "2026-10-23"]
+    offer = window(weekly=[{"days": ["fri"], "from": "17:00", "until": "21:00"}], except_days=fridays)
+    assert offer.opens_ms(at("2026-10-01T00:00")) == at("2026-10-30T17:00")
+
+
+def test_a_night_runs_neither_into_an_excluded_day_nor_out_of_it() -> None:
+    offer = window(weekly=[{"from": "22:00", "until": "02:00"}], except_days=["2026-12-25"])
+    assert offer.is_open(at("2026-12-24T23:59:59.999"))
+    assert not offer.is_open(at("2026-12-25T00:00"))
+    assert not offer.is_open(at("2026-12-25T23:00"))
+    assert not offer.is_open(at("2026-12-26T01:00"))
+    assert offer.opens_ms(at("2026-12-25T00:00")) == at("2026-12-26T22:00")
+
+
+def test_an_excluded_day_is_as_long_as_the_clocks_make_it() -> None:
+    """23 hours in March, 25 in October; in Santiago midnight itself is skipped on 2026-09-06."""
+    spring, autumn = window(except_days=["2026-03-29"]), window(except_days=["2026-10-25"])
+    assert spring.opens_ms(at("2026-03-29T00:00")) == at("2026-03-29T00:00") + 23 * 3_600_000
+    assert autumn.opens_ms(at("2026-10-25T00:00")) == at("2026-10-25T00:00") + 25 * 3_600_000
+    santiago = window(except_days=["2026-09-05"], timezone="America/Santiago")
+    noon = instant_ms(datetime.fromisoformat("2026-09-05T12:00-04:00"))
+    assert santiago.opens_ms(noon) == instant_ms(datetime.fromisoformat("2026-09-06T01:00-03:00"))
+
+
 HOURS = st.fixed_dictionaries(
     {
         "days": st.lists(st.sampled_from(DAYS), min_size=1, max_size=3, unique=True),
@@ -115,10 +148,14 @@ HOURS = st.fixed_dictionaries(
     st.integers(0, 364 * 24 * 60).map(
         lambda minutes: datetime.fromisoformat("2026-01-01") + timedelta(minutes=minutes)
     ),
+    st.lists(st.integers(-1, 9), max_size=4, unique=True),
 )
-def test_the_next_opening_is_open_and_nothing_before_it_is(weekly: list[dict[str, object]], moment: datetime) -> None:
+def test_the_next_opening_is_open_and_nothing_before_it_is(
+    weekly: list[dict[str, object]], moment: datetime, excluded: list[int]
+) -> None:
     """Checked against a walk in steps of five minutes, over both changes of the clocks."""
-    offer = window(weekly=weekly)
+    except_days = [(moment + timedelta(days=days)).date().isoformat() for days in excluded]
+    offer = window(weekly=weekly, except_days=except_days)
     now = instant_ms(moment.replace(tzinfo=PARIS))
     opens = offer.opens_ms(now)
     assert opens is not None

@@ -27,6 +27,9 @@ class PlainCart:
     lines: dict[str, PlainLine] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
     fees: dict[str, int] = field(default_factory=dict)
+    gifts: dict[str, str] = field(default_factory=dict)
+    adjustments: dict[str, tuple[str | None, str]] = field(default_factory=dict)
+    """By id: the line it is about, and who made it."""
     fields: dict[str, str] = field(default_factory=lambda: {"channel": "web", "locale": "fr", "note": ""})
     field_versions: dict[str, int] = field(default_factory=dict)
 
@@ -59,11 +62,11 @@ class PlainCart:
                 line.shares[member] -= min(line.shares[member], max(0, line.total() - wanted))
         line.shares = {member: share for member, share in line.shares.items() if share}
         if not wanted:
-            del self.lines[name]
+            self._gone(name)
 
     def _del(self, name, seen, *, version, **_):  # type: ignore[no-untyped-def]
         self._line(name, seen, version)
-        del self.lines[name]
+        self._gone(name)
 
     def _line_put(self, name, _field, value, seen, *, version, **_):  # type: ignore[no-untyped-def]
         line = self._line(name, seen, version)
@@ -78,7 +81,7 @@ class PlainCart:
             self.field_versions[name] = version
 
     def _clear(self, *, version, **_):  # type: ignore[no-untyped-def]
-        self.lines, self.codes, self.fees = {}, {}, {}
+        self.lines, self.codes, self.fees, self.gifts, self.adjustments = {}, {}, {}, {}, {}
         if self.fields["note"]:
             self.fields["note"] = ""
             self.field_versions["note"] = version
@@ -102,6 +105,26 @@ class PlainCart:
     def _unfee(self, name, **_):  # type: ignore[no-untyped-def]
         if self.fees.pop(name, None) is None:
             raise Refusal("UNKNOWN_FEE")
+
+    def _choose(self, promotion, sku, **_):  # type: ignore[no-untyped-def]
+        self.gifts.pop(promotion, None)
+        if sku:
+            self.gifts[promotion] = sku
+
+    def _adjust(self, id_, name, _attributes, _told, *, actor, limits, **_):  # type: ignore[no-untyped-def]
+        if name is not False and name not in self.lines:
+            raise Refusal("LINE_NOT_FOUND")
+        if len(self.adjustments) == limits.adjustments:
+            raise Refusal("ADJUSTMENT_LIMIT")
+        self.adjustments[id_] = (name or None, actor)
+
+    def _unadjust(self, id_, **_):  # type: ignore[no-untyped-def]
+        if self.adjustments.pop(id_, None) is None:
+            raise Refusal("ADJUSTMENT_NOT_FOUND")
+
+    def _gone(self, name: str) -> None:
+        del self.lines[name]
+        self.adjustments = {id_: each for id_, each in self.adjustments.items() if each[0] != name}
 
     def _line(self, name: str, seen: Plain, version: int) -> PlainLine:
         if name not in self.lines:

@@ -16,7 +16,7 @@ WEB, POS = ChannelId("web"), ChannelId("pos")
 CART = CartId("cart-1")
 ANN, BEN, EVE = MemberId("guest:ann"), MemberId("customer:ben"), MemberId("guest:eve")
 STAFF = MemberId("staff:7")
-LIMITS = CartLimits(lines=5, quantity=20, codes=2, fees=2, cart_bytes=4000, log=30)
+LIMITS = CartLimits(lines=5, quantity=20, codes=2, fees=2, adjustments=3, cart_bytes=4000, log=30)
 
 _numbers = itertools.count(1)
 

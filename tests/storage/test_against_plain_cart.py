@@ -7,12 +7,12 @@ import uuid
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.cart.commands import Op
-from engine.cart.model import Cart
+from engine.cart.commands import AddAdjustment, Op
+from engine.cart.model import AdjustmentKind, Cart
 from engine.storage.carts import CartStore, Committed, Refused
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
-from engine.types import CartId
+from engine.types import AdjustmentId, CartId
 from tests.storage.plain_cart import PlainCart, Refusal
 from tests.storage.shopper import ANN, BEN, LIMITS, STAFF, add, caller, edit, line, made
 
@@ -38,13 +38,23 @@ channels = st.builds(lambda *parts: ["put", "channel", *parts], st.sampled_from(
 codes = st.builds(lambda name: ["code", name, name.lower()], names)
 fees = st.builds(lambda *parts: ["fee", *parts], names, st.integers(1, 5))
 taken_back = st.builds(lambda verb, name: [verb, name], st.sampled_from(["uncode", "unfee"]), names)
+choices = st.builds(lambda *parts: ["choose", *parts], names, st.sampled_from([False, "mug", "pen"]))
+adjusts = st.builds(
+    lambda line: [
+        *AddAdjustment(AdjustmentId(uuid.uuid4().hex), AdjustmentKind.PERCENT, line, 1000, "", "damaged", "till").ops()[
+            0
+        ]
+    ],
+    st.one_of(st.none(), lines),
+)
 clears = st.just(["clear"])
 ops = st.sampled_from(
     [adds] * 8
     + [measured_adds] * 2
     + [sets] * 8
     + [line_notes] * 3
-    + [removals, notes, channels, codes, fees, taken_back, clears]
+    + [adjusts] * 4
+    + [removals, notes, channels, codes, fees, choices, taken_back, clears]
 ).flatmap(lambda kind: kind)
 requests = st.lists(
     st.tuples(st.sampled_from([ANN, BEN, STAFF]), st.lists(ops, min_size=1, max_size=3)), min_size=12, max_size=25
@@ -90,5 +100,8 @@ def assert_same(cart: Cart, plain: PlainCart) -> None:
     assert lines == [(name, tuple(each.shares.items()), each.note, each.changed) for name, each in plain.lines.items()]
     assert {code.canonical: code.entered for code in cart.codes} == plain.codes
     assert {fee.fee: fee.quantity for fee in cart.fees} == plain.fees
+    assert cart.gift_choices == plain.gifts
+    changes = {each.id: (each.line, each.member) for each in cart.adjustments}
+    assert changes == plain.adjustments
     assert {"channel": cart.channel, "locale": cart.locale, "note": cart.note} == plain.fields
     assert dict(cart.field_versions) == plain.field_versions

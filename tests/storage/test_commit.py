@@ -375,12 +375,18 @@ async def test_the_context_is_set_and_remembers_when(carts: CartStore) -> None:
     cart = await done(carts, SetContext(channel=POS, clear_store=True, clear_delivery=True))
     assert (cart.store, cart.delivery) == (None, None)
     assert cart.field_versions == {"channel": 2, "store": 3, "locale": 2, "delivery": 3}
+    cart = await done(carts, SetContext(payment_method="card"))
+    assert (cart.payment_method, cart.field_versions["payment"]) == ("card", 4)
+    cart = await done(carts, SetContext(payment_method=""))
+    assert (cart.payment_method, cart.field_versions["payment"]) == ("", 5)
 
 
 async def test_clear_keeps_context_and_members(carts: CartStore) -> None:
-    await made(carts, add(), ["code", "A", "a"], ["fee", "wrap", 1], ["put", "note", "hello", False])
+    await made(
+        carts, add(), ["code", "A", "a"], ["fee", "wrap", 1], ["choose", "a", "mug"], ["put", "note", "x", False]
+    )
     cart = await done(carts, Clear())
-    assert (cart.lines, cart.codes, cart.fees, cart.note) == ((), (), (), "")
+    assert (cart.lines, cart.codes, cart.fees, cart.gift_choices, cart.note) == ((), (), (), {}, "")
     assert (cart.channel, len(cart.members), cart.field_versions) == (WEB, 2, {"note": 3})
     assert only(await committed(carts, edit(add()))).added_version == 4
 

@@ -2,11 +2,13 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.fields import PositiveAmounts
 from engine.pricing.evaluation import Target
+from engine.pricing.sets import Order
 from engine.pricing.tally import Proposal, Tally
+from engine.rules.picking import Count, ask_units, capped_per_line, first_units, units_of
 from engine.rules.selectors import Key, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
 
@@ -16,6 +18,8 @@ class AmountOff(Benefit):
 
     `per` must be said, because "2 off" alone has three meanings: off each `unit`, off each `line`, or once over the
     whole `selection`, where it falls on the lines in proportion to what they cost. No unit or line goes below zero.
+    With `per: unit`, `max_units` takes only so many, the `cheapest` (default) or the `dearest`. `at_most_per_line` caps
+    each line, `at_most` the sum.
     """
 
     word: ClassVar[str] = "amount_off"
@@ -26,6 +30,15 @@ class AmountOff(Benefit):
     per: Literal["unit", "line", "selection"]
     on: Selector | None = None
     except_: Selector | None = Field(default=None, alias="except")
+    max_units: Count | None = None
+    pick: Order = Order.CHEAPEST
+    at_most_per_line: PositiveAmounts | None = None
+
+    @model_validator(mode="after")
+    def _units_only(self) -> "AmountOff":
+        if self.max_units is not None and self.per != "unit":
+            raise ValueError("max_units: it counts units, so it goes with `per: unit`; help: leave `max_units` out")
+        return self
 
     def keys(self) -> tuple[Key, ...] | None:
         """Nothing to discount without a chosen product."""
@@ -42,14 +55,11 @@ class AmountOff(Benefit):
             return Proposal(Target.ITEM, shares, amount_minor * len(shares))
 
         def per_unit(tally: Tally) -> Proposal:
-            amount_minor = amounts[tally.basket.currency]
-            proposal = Proposal(Target.ITEM, shares := [], 0)
-            for place in tally.selected(selection):
-                runs = tally.lines[place].runs()
-                wants = [min(amount_minor, unit_minor) for unit_minor, _ in runs]
-                proposal.unit_wants[place] = wants
-                proposal.wanted_minor += amount_minor * tally.basket.lines[place].units
-                shares.append((place, sum(want * count for want, (_, count) in zip(wants, runs, strict=True))))
+            currency = tally.basket.currency
+            amount_minor = amounts[currency]
+            units = first_units(units_of(tally, tally.selected(selection)), self.pick, self.max_units)
+            proposal = ask_units(units, lambda now_minor, _: min(amount_minor, now_minor), currency)
+            proposal.wanted_minor = amount_minor * sum(unit.count for unit in units)
             return proposal
 
         def once(tally: Tally) -> Proposal:
@@ -57,4 +67,5 @@ class AmountOff(Benefit):
             shares = tally.spread(amount_minor, tally.selected(selection))
             return Proposal(Target.ITEM, shares, amount_minor if shares else 0)
 
-        return {"unit": per_unit, "line": per_line, "selection": once}[self.per]
+        variants: dict[str, Propose] = {"unit": per_unit, "line": per_line, "selection": once}
+        return capped_per_line(variants[self.per], self.at_most_per_line)

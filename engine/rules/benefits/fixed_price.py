@@ -5,10 +5,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from engine.cart.model import QUANTITY_SCALE
-from engine.fields import Amounts
+from engine.fields import Amounts, PositiveAmounts
 from engine.money import ratio_of
-from engine.pricing.evaluation import Target
+from engine.pricing.sets import Order
 from engine.pricing.tally import Proposal, Tally
+from engine.rules.picking import Count, ask_each, capped_per_line, first_units, units_of
 from engine.rules.selectors import Key, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
 
@@ -16,7 +17,8 @@ from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
 class FixedPrice(Benefit):
     """Sell each chosen unit at this price, only where that lowers it; without `on`, all goods.
 
-    For goods sold by weight or length it is the price of a whole unit (a kilogram, a metre).
+    For goods sold by weight or length it is the price of a whole unit (a kilogram, a metre). `max_units` takes only
+    so many units, the `dearest` (default) or the `cheapest`. `at_most_per_line` caps each line, `at_most` the sum.
     """
 
     word: ClassVar[str] = "fixed_price"
@@ -26,6 +28,9 @@ class FixedPrice(Benefit):
     price: Amounts
     on: Selector | None = None
     except_: Selector | None = Field(default=None, alias="except")
+    max_units: Count | None = None
+    pick: Order = Order.DEAREST
+    at_most_per_line: PositiveAmounts | None = None
 
     def keys(self) -> tuple[Key, ...] | None:
         """Nothing to discount without a chosen product."""
@@ -37,17 +42,14 @@ class FixedPrice(Benefit):
         prices, mode = self.price, env.rounding
 
         def propose(tally: Tally) -> Proposal:
-            price_minor = prices[tally.basket.currency]
-            proposal = Proposal(Target.ITEM, shares := [], 0)
-            for place in tally.selected(selection):
-                line = tally.basket.lines[place]
+            price_minor, lines = prices[tally.basket.currency], tally.basket.lines
+            units = first_units(units_of(tally, tally.selected(selection)), self.pick, self.max_units)
+            wants = []
+            for unit in units:
+                line = lines[unit.place]
                 measured = line.product.measured
-                unit_price = ratio_of(price_minor, line.quantity, QUANTITY_SCALE, mode) if measured else price_minor
-                runs = tally.lines[place].runs()
-                wants = [max(0, unit_minor - unit_price) for unit_minor, _ in runs]
-                proposal.unit_wants[place] = wants
-                shares.append((place, sum(want * count for want, (_, count) in zip(wants, runs, strict=True))))
-            proposal.wanted_minor = sum(minor for _, minor in shares)
-            return proposal
+                goal = ratio_of(price_minor, line.quantity, QUANTITY_SCALE, mode) if measured else price_minor
+                wants.append((unit, max(0, unit.now_minor - goal)))
+            return ask_each(wants)
 
-        return propose
+        return capped_per_line(propose, self.at_most_per_line)

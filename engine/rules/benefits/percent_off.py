@@ -4,11 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from engine.fields import PercentBp
-from engine.money import PERCENT_BP, ratio_of
+from engine.fields import PercentBp, PositiveAmounts
+from engine.money import PERCENT_BP, Rounding, allocate, ratio_of
 from engine.pricing.evaluation import Target
+from engine.pricing.sets import Order, Unit
 from engine.pricing.tally import Proposal, Tally
-from engine.rules.selectors import Key, Selector
+from engine.pricing.units import Pick
+from engine.rules.picking import Count, ask_units, capped_per_line, first_units, units_of
+from engine.rules.selectors import Key, Selection, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
 
 
@@ -17,7 +20,8 @@ class PercentOff(Benefit):
 
     `amount_of: current` (the default) takes it of what is left, `list` of the price before any discount. `rounding`
     says where halves of a cent are decided: once a `line` (default), for each `unit`, or once over the `order`, whose
-    shares then fall on the lines by largest remainder. `at_most` caps the sum.
+    shares then fall on the lines by largest remainder. `max_units` takes only so many units, the `cheapest` (default)
+    or the `dearest`. `at_most_per_line` caps each line, `at_most` the sum.
     """
 
     word: ClassVar[str] = "percent_off"
@@ -29,6 +33,9 @@ class PercentOff(Benefit):
     except_: Selector | None = Field(default=None, alias="except")
     amount_of: Literal["current", "list"] = "current"
     rounding: Literal["unit", "line", "order"] = "line"
+    max_units: Count | None = None
+    pick: Order = Order.CHEAPEST
+    at_most_per_line: PositiveAmounts | None = None
 
     def keys(self) -> tuple[Key, ...] | None:
         """Nothing to discount without a chosen product."""
@@ -37,35 +44,85 @@ class PercentOff(Benefit):
     def compile(self, env: CompileEnv) -> Propose:
         """Return the variant for the declared rounding."""
         selection = env.selections.get(self.on, self.except_)
-        percent_bp, by_list, mode = self.percent, self.amount_of == "list", env.rounding
+        if self.rounding == "line" and self.max_units is None:
+            propose = self._off_whole_lines(selection, env.rounding)
+        elif self.rounding == "unit":
+            propose = self._off_units(selection, env.rounding)
+        else:
+            propose = self._off_sums(selection, env.rounding)
+        return capped_per_line(propose, self.at_most_per_line)
 
-        def base_minor(tally: Tally, place: int) -> int:
-            return tally.basket.lines[place].list_minor if by_list else tally.lines[place].current_minor
+    def _off_whole_lines(self, selection: Selection, mode: Rounding) -> Propose:
+        percent_bp, by_list = self.percent, self.amount_of == "list"
 
-        def per_line(tally: Tally) -> Proposal:
+        def propose(tally: Tally) -> Proposal:
+            lines, left = tally.basket.lines, tally.lines
             shares = [
-                (place, ratio_of(base_minor(tally, place), percent_bp, PERCENT_BP, mode))
+                (
+                    place,
+                    ratio_of(
+                        lines[place].list_minor if by_list else left[place].current_minor, percent_bp, PERCENT_BP, mode
+                    ),
+                )
                 for place in tally.selected(selection)
             ]
             return Proposal(Target.ITEM, shares, sum(minor for _, minor in shares))
 
-        def per_order(tally: Tally) -> Proposal:
-            places = tally.selected(selection)
-            wanted = ratio_of(sum(base_minor(tally, place) for place in places), percent_bp, PERCENT_BP, mode)
-            return Proposal(Target.ITEM, tally.spread(wanted, places), wanted)
+        return propose
 
-        def per_unit(tally: Tally) -> Proposal:
-            proposal = Proposal(Target.ITEM, shares := [], 0)
-            for place in tally.selected(selection):
-                runs = tally.lines[place].runs()
-                list_minor = tally.basket.lines[place].unit_minor
-                wants = [
-                    ratio_of(list_minor if by_list else unit_minor, percent_bp, PERCENT_BP, mode)
-                    for unit_minor, _ in runs
-                ]
-                proposal.unit_wants[place] = wants
-                shares.append((place, sum(want * count for want, (_, count) in zip(wants, runs, strict=True))))
-            proposal.wanted_minor = sum(minor for _, minor in shares)
+    def _off_units(self, selection: Selection, mode: Rounding) -> Propose:
+        percent_bp, by_list = self.percent, self.amount_of == "list"
+
+        def propose(tally: Tally) -> Proposal:
+            units = self._picked(tally, selection)
+            if not by_list:
+                return ask_units(
+                    units, lambda now_minor, _: ratio_of(now_minor, percent_bp, PERCENT_BP, mode), tally.basket.currency
+                )
+            lines = tally.basket.lines
+            wants = [ratio_of(lines[unit.place].unit_minor, percent_bp, PERCENT_BP, mode) for unit in units]
+            proposal = Proposal(Target.ITEM, [], 0)
+            sums: dict[int, int] = {}
+            for unit, want in zip(units, wants, strict=True):
+                sums[unit.place] = sums.get(unit.place, 0) + min(want, unit.now_minor) * unit.count
+                picks = proposal.picks.setdefault(unit.place, [])
+                picks.append(Pick(unit.run, unit.count, min(want, unit.now_minor)))
+                proposal.wanted_minor += want * unit.count
+            proposal.shares = sorted(sums.items())
             return proposal
 
-        return {"line": per_line, "order": per_order, "unit": per_unit}[self.rounding]
+        return propose
+
+    def _off_sums(self, selection: Selection, mode: Rounding) -> Propose:
+        """Round once a line, or once over all picked units."""
+        percent_bp, once = self.percent, self.rounding == "order"
+
+        def propose(tally: Tally) -> Proposal:
+            units = self._picked(tally, selection)
+            bases: dict[int, int] = {}
+            left: dict[int, int] = {}
+            proposal = Proposal(Target.ITEM, [], 0)
+            for unit in units:
+                bases[unit.place] = bases.get(unit.place, 0) + self._base_minor(tally, unit)
+                left[unit.place] = left.get(unit.place, 0) + unit.now_minor * unit.count
+                proposal.picks.setdefault(unit.place, []).append(Pick(unit.run, unit.count, unit.now_minor))
+            if once:
+                proposal.wanted_minor = ratio_of(sum(bases.values()), percent_bp, PERCENT_BP, mode)
+                parts = allocate(
+                    min(proposal.wanted_minor, sum(left.values())), [left[place] for place in sorted(left)]
+                )
+                proposal.shares = list(zip(sorted(left), parts, strict=True))
+            else:
+                wanted = {place: ratio_of(base, percent_bp, PERCENT_BP, mode) for place, base in bases.items()}
+                proposal.wanted_minor = sum(wanted.values())
+                proposal.shares = [(place, min(wanted[place], left[place])) for place in sorted(wanted)]
+            return proposal
+
+        return propose
+
+    def _picked(self, tally: Tally, selection: Selection) -> list[Unit]:
+        return first_units(units_of(tally, tally.selected(selection)), self.pick, self.max_units)
+
+    def _base_minor(self, tally: Tally, unit: Unit) -> int:
+        each = tally.basket.lines[unit.place].unit_minor if self.amount_of == "list" else unit.now_minor
+        return each * unit.count

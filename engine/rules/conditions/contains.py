@@ -1,26 +1,44 @@
-"""``contains``: the presence or absence of goods."""
+"""``contains``: the presence or absence of goods, in numbers."""
 
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from engine.fields import Written
 from engine.pricing.evaluation import Measure
 from engine.rules.selectors import Key, Selection, Selector
 from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test, best_keys
 
 
-class Contains(Condition):
-    """The cart must hold goods of at least one selector of `any`, of every one of `all`, and of no one of `none`.
+class Several(Written):
+    """So many units of what a selector chooses; a line sold by weight or length counts as 1."""
 
-    Regulated goods count only with `counting: regulated`.
+    of: Selector
+    at_least: int = Field(ge=1, le=1_000_000)
+
+
+def _kind(written: Any) -> str:
+    return "several" if isinstance(written, Several) or (isinstance(written, dict) and "of" in written) else "selector"
+
+
+Goods = Annotated[Annotated[Several, Tag("several")] | Annotated[Selector, Tag("selector")], Discriminator(_kind)]
+"""A selector, which asks for one unit, or several."""
+
+
+class Contains(Condition):
+    """The cart must hold at least one entry of `any`, every one of `all`, and no one of `none`.
+
+    An entry is a selector, or `{of: selector, at_least: 2}` for a number of units. A unit may count for more entries
+    than one. Regulated goods count only with `counting: regulated`.
     """
 
     word: ClassVar[str] = "contains"
     example: ClassVar[str] = "contains: {all: [{category: shoes}, {category: socks}], none: [{tag: clearance}]}"
 
-    any_of: tuple[Selector, ...] = Field(default=(), alias="any")
-    all_of: tuple[Selector, ...] = Field(default=(), alias="all")
-    none_of: tuple[Selector, ...] = Field(default=(), alias="none")
+    any_of: tuple[Goods, ...] = Field(default=(), alias="any")
+    all_of: tuple[Goods, ...] = Field(default=(), alias="all")
+    none_of: tuple[Goods, ...] = Field(default=(), alias="none")
     counting: Literal["goods", "regulated"] = "goods"
 
     @model_validator(mode="after")
@@ -31,36 +49,58 @@ class Contains(Condition):
 
     def keys(self) -> tuple[Key, ...] | None:
         """One of `any`, or any one of `all`, must be there."""
-        anyone = [selector.keys() for selector in self.any_of]
+        anyone = [_selector(goods).keys() for goods in self.any_of]
         union = tuple(key for keys in anyone for key in keys or ())
         return best_keys(
             keys
             for keys in (
                 union if anyone and all(keys is not None for keys in anyone) else None,
-                *(selector.keys() for selector in self.all_of),
+                *(_selector(goods).keys() for goods in self.all_of),
             )
         )
 
     def compile(self, env: CompileEnv) -> Test:
-        """Count the selectors that are present, and those that should not be."""
+        """Count the units of each entry."""
         regulated = self.counting == "regulated"
         anyone, everyone, nobody = (
-            [env.selections.get(selector, regulated=regulated) for selector in selectors]
-            for selectors in (self.any_of, self.all_of, self.none_of)
+            [_Entry(env.selections.get(_selector(goods), regulated=regulated), _at_least(goods)) for goods in written]
+            for written in (self.any_of, self.all_of, self.none_of)
         )
-
-        def present(selections: list[Selection], start: LaneStart) -> int:
-            return sum(1 for selection in selections if start.tally.selected(selection))
+        wanted = sum(entry.at_least for entry in everyone)
 
         def test(start: LaneStart) -> Shortfall | None:
-            unwanted = present(nobody, start)
+            unwanted = sum(1 for entry in nobody if not entry.missing(start))
             if unwanted:
                 return Shortfall("contains", Measure.UNITS, 0, unwanted, 0)
-            held = present(everyone, start)
-            if held < len(everyone):
-                return Shortfall("contains", Measure.UNITS, len(everyone), held, len(everyone) - held)
-            if anyone and not present(anyone, start):
-                return Shortfall("contains", Measure.UNITS, 1, 0, 1)
+            missing = sum(entry.missing(start) for entry in everyone)
+            if missing:
+                return Shortfall("contains", Measure.UNITS, wanted, wanted - missing, missing)
+            if anyone:
+                nearest = min(anyone, key=lambda entry: entry.missing(start))
+                missing = nearest.missing(start)
+                if missing:
+                    return Shortfall("contains", Measure.UNITS, nearest.at_least, nearest.at_least - missing, missing)
             return None
 
         return test
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A compiled entry."""
+
+    selection: Selection
+    at_least: int
+
+    def missing(self, start: LaneStart) -> int:
+        """Return how many units are missing."""
+        lines = start.tally.basket.lines
+        return max(0, self.at_least - sum(lines[place].units for place in start.tally.selected(self.selection)))
+
+
+def _selector(goods: Several | Selector) -> Selector:
+    return goods.of if isinstance(goods, Several) else goods
+
+
+def _at_least(goods: Several | Selector) -> int:
+    return goods.at_least if isinstance(goods, Several) else 1

@@ -7,7 +7,7 @@
 -- ARGV  1 who asks: msgpack list {member id, acts by scope, operation key, content digest, operation id,
 --         channel, store or false, device}; the operation key is a digest of member and operation id
 --       2 operations: msgpack list of {verb, argument...}, see engine/cart/commands.py
---       3 guard rails: msgpack map {lines, quantity, codes, fees, bytes, guest_ms, customer_ms, log, ids_ms}
+--       3 guard rails: msgpack map {lines, quantity, codes, fees, adjustments, bytes, guest_ms, customer_ms, log, ids_ms}
 --       4 the cart to start from where there is none: msgpack map, or '' where the cart must exist
 --       5 '1' where a cart that is there already is taken as it is, and the operations go into it
 --
@@ -141,6 +141,23 @@ local function sold_here(guard)
   return holds(storeless, cart.c)
 end
 
+-- Adjustments: cart.j is a list of maps, each with an id and perhaps the line it is about; absent where there is none.
+
+local function keep_adjustments(wanted)
+  local kept = {}
+  for _, adjustment in ipairs(cart.j or {}) do
+    if wanted(adjustment) then kept[#kept + 1] = adjustment end
+  end
+  cart.j = kept[1] and kept or nil
+end
+
+-- What was granted for a line goes with it: added again, it is another wish under the same id.
+local function remove_line(index)
+  local id = cart.n[index].i
+  table.remove(cart.n, index)
+  keep_adjustments(function(adjustment) return adjustment.l ~= id end)
+end
+
 -- Codes and fees are lists of {name, value}.
 local function named(list, name)
   for index, item in ipairs(list) do
@@ -217,7 +234,7 @@ function apply.set(id, thousandths, seen)
   local total = total_of(line)
   if wanted > total and wanted > most_of(line) then return 'QUANTITY_LIMIT' end
   if wanted == 0 then
-    table.remove(cart.n, index)
+    remove_line(index)
   elseif wanted > total then
     give(line, place_made(actor), wanted - total)
   elseif wanted < total then
@@ -231,7 +248,7 @@ function apply.del(id, seen)
   local line, index = line_of(id)
   if not line then return 'LINE_NOT_FOUND' end
   if stale(line.c, seen) then return 'STALE_VERSION' end
-  table.remove(cart.n, index)
+  remove_line(index)
 end
 
 function apply.line_put(id, field, value, seen)
@@ -246,7 +263,7 @@ function apply.line_put(id, field, value, seen)
   return nil, field
 end
 
-local FIELDS = {channel = 'c', store = 's', locale = 'l', delivery = 'd', note = 't'}
+local FIELDS = {channel = 'c', store = 's', locale = 'l', delivery = 'd', payment = 'y', note = 't'}
 
 local function put(field, value)
   if not value or value == '' then value = nil end
@@ -264,7 +281,7 @@ function apply.put(field, value, seen)
 end
 
 function apply.clear()
-  cart.n, cart.k, cart.f = {}, {}, {}
+  cart.n, cart.k, cart.f, cart.g, cart.j = {}, {}, {}, nil, nil
   put('note', nil)
 end
 
@@ -297,6 +314,33 @@ function apply.unfee(name)
   local _, index = named(cart.f, name)
   if not index then return 'UNKNOWN_FEE' end
   table.remove(cart.f, index)
+end
+
+-- Chosen gifts: cart.g is a list of {promotion, SKU}; absent where nothing is chosen.
+function apply.choose(promotion, sku)
+  local choices = cart.g or {}
+  local choice, index = named(choices, promotion)
+  if choice then table.remove(choices, index) end
+  if sku then choices[#choices + 1] = {promotion, sku} end
+  cart.g = choices[1] and choices or nil
+  return nil, sku or ''
+end
+
+function apply.adjust(id, line, attributes, told)
+  if line and not line_of(line) then return 'LINE_NOT_FOUND' end
+  local adjustments = cart.j or {}
+  if #adjustments >= limits.adjustments then return 'ADJUSTMENT_LIMIT' end
+  attributes.i, attributes.l, attributes.p = id, line or nil, place_made(actor)
+  attributes.a, attributes.t = version, now - cart.b
+  adjustments[#adjustments + 1] = attributes
+  cart.j = adjustments
+  return nil, told
+end
+
+function apply.unadjust(id)
+  local before = #(cart.j or {})
+  keep_adjustments(function(adjustment) return adjustment.i ~= id end)
+  if #(cart.j or {}) == before then return 'ADJUSTMENT_NOT_FOUND' end
 end
 
 function apply.facts(customer, facts)

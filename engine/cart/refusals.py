@@ -1,0 +1,64 @@
+"""What a refused operation means to whoever sent the request: which argument it came from, and a sentence."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from engine.cart.commands import (
+    AddAdjustment,
+    AddCodes,
+    AddFees,
+    AddLines,
+    ChangeLines,
+    Command,
+    RemoveAdjustment,
+    RemoveCodes,
+    RemoveFees,
+    RemoveLines,
+)
+from engine.errors import UserErrorCode
+
+
+def argument_of(commands: Sequence[Command], op_index: int) -> tuple[str, ...]:
+    """Return the path of the argument that made an operation."""
+    arguments = [path for command in commands for path in _arguments(command)]
+    return arguments[op_index] if op_index < len(arguments) else ()
+
+
+def _arguments(command: Command) -> list[tuple[str, ...]]:
+    """Return the path of the argument of each operation of a command, in their order."""
+    match command:
+        case ChangeLines():
+            return [
+                ("lines", str(place))
+                for place, change in enumerate(command.changes)
+                for _ in ChangeLines((change,)).ops()
+            ]
+        case AddLines() | RemoveLines():
+            name = "lines" if isinstance(command, AddLines) else "lineIds"
+            return [(name, str(place)) for place in range(len(command.lines))]
+        case AddCodes() | RemoveCodes():
+            return [("codes", str(place)) for place in range(len(command.codes))]
+        case AddFees() | RemoveFees():
+            return [("fees", str(place)) for place in range(len(command.fees))]
+        case AddAdjustment() | RemoveAdjustment():
+            return [("adjustment", "lineId") if isinstance(command, AddAdjustment) else ("adjustmentId",)]
+        case _:
+            return [() for _ in command.ops()]
+
+
+REFUSALS: Final = {
+    UserErrorCode.STALE_VERSION: "it was changed since the version you named: see the cart as it is now, then decide",
+    UserErrorCode.OPERATION_ID_REUSED: "this operation id was used for another request: make a new one for each",
+    UserErrorCode.LINE_NOT_FOUND: "there is no such line in the cart",
+    UserErrorCode.NOT_SOLD_HERE: "this product is not sold in the cart's channel or store",
+    UserErrorCode.INVALID_QUANTITY: "this product is sold by the piece: the quantity must be a whole number",
+    UserErrorCode.QUANTITY_LIMIT: "the quantity would exceed what one line may hold",
+    UserErrorCode.LINE_LIMIT: "the cart would have more lines than a cart may hold",
+    UserErrorCode.CODE_LIMIT: "the cart would have more codes than a cart may hold",
+    UserErrorCode.CART_TOO_LARGE: "the cart would be larger than a cart may be",
+    UserErrorCode.CART_HAS_CUSTOMER: "this cart belongs to another customer",
+    UserErrorCode.INVALID_CODE: "there is no such code in the cart",
+    UserErrorCode.UNKNOWN_FEE: "there is no such fee in the cart",
+    UserErrorCode.ADJUSTMENT_LIMIT: "the cart would have more changes by staff than a cart may hold",
+    UserErrorCode.ADJUSTMENT_NOT_FOUND: "there is no such change by staff in the cart",
+}

@@ -1,0 +1,155 @@
+"""Carts out of a file, one a line: read, checked and joined to the prices of a shop."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+from zoneinfo import ZoneInfo
+
+from rich.text import Text
+
+from engine.cli.console import FILES_WRONG, Report, counted, err, fail
+from engine.errors import RefusedError
+from engine.fields import YEARS, instant_ms
+from engine.pricing.basket import Basket, build_basket
+from engine.pricing.cartfile import CartDocument, parse_cart_line, read_cart
+from engine.pricing.shop import Shop
+from engine.pricing.too_large import amounts_too_large
+from engine.types import ChannelId, InstantMs, StoreId
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """A line of a cart file that is a cart of the shop; ``id`` is its own, else the number of its line."""
+
+    number: int
+    id: str
+    basket: Basket
+
+
+class CartRefusedError(Exception):
+    """A line that is no cart of this shop; `faults` says why."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(faults))
+
+
+class CartFile:
+    """Carts to price at one moment, or each at its own; those that are refused are told on stderr and counted."""
+
+    def __init__(self, carts: str, shop: Shop, at: datetime | None) -> None:
+        self.wrong = 0
+        self._path = carts
+        self._name = "stdin" if carts == "-" else carts
+        self._shop = shop
+        self._at = at
+        self._now_ms = now_ms()
+
+    def read(self, report: Report, doing: str) -> Iterator[CartLine]:
+        """Yield the carts, in their order; `report` is told how far it got."""
+        with opened(self._path) as (file, size):
+            done = 0
+            for number, line in enumerate(file, 1):
+                done += len(line)
+                report(doing, done, max(size, done))
+                if not line.strip():
+                    continue
+                try:
+                    yield self._read(line, number)
+                except CartRefusedError as refused:
+                    self._tell(refused.faults)
+
+    def refuse(self, number: int, fault: str) -> None:
+        """Count a cart that was read as refused after all, and tell why."""
+        self._tell([f"{self._name}:{number}: {fault}"])
+
+    def fail_if_wrong(self) -> None:
+        """End the command with status 1 where carts were refused."""
+        if self.wrong:
+            fail(f"{counted(self.wrong, 'cart')} could not be priced", FILES_WRONG)
+
+    def _tell(self, faults: list[str]) -> None:
+        self.wrong += 1
+        for fault in faults:
+            err.print(Text(fault))
+
+    def _read(self, line: bytes, number: int) -> CartLine:
+        document = _document(line, self._name, number)
+        try:
+            cart = read_cart(document, self._shop)
+        except RefusedError as refused:
+            raise CartRefusedError(
+                [
+                    f"{self._name}:{number}: {'.'.join(fault.field)}{': ' if fault.field else ''}{fault.message}"
+                    for fault in refused.errors
+                ]
+            ) from None
+        basket = build_basket(cart.cart, self._shop, self._instant(document), cart.explicit)
+        if too_large := amounts_too_large(basket):
+            raise CartRefusedError([f"{self._name}:{number}: {fault.message}" for fault in too_large])
+        return CartLine(number, cart.id or str(number), basket)
+
+    def _instant(self, document: CartDocument) -> InstantMs:
+        store = self._shop.store_of(
+            ChannelId(document.channel or self._shop.default_channel),
+            StoreId(document.store) if document.store else None,
+        )
+        if self._at is not None:
+            return at_ms(self._at, store.timezone)
+        return document.at_ms(store.timezone) or self._now_ms
+
+
+def moment(at: str | None) -> datetime | None:
+    """Read the option ``--at``."""
+    if not at:
+        return None
+    try:
+        read = datetime.fromisoformat(at)
+    except ValueError:
+        fail(f"--at: `{at}` is not a date and time, expected one like 2026-10-01T20:00 or 2026-10-01T20:00+02:00")
+    if read.year not in YEARS:
+        fail(f"--at: the year {read.year} is outside {YEARS.start} to {YEARS.stop - 1}")
+    return read
+
+
+def at_ms(at: datetime, store_zone: str) -> InstantMs:
+    """Return a moment as an instant; without an offset it is the time of the store."""
+    return instant_ms(at if at.tzinfo else at.replace(tzinfo=ZoneInfo(store_zone)))
+
+
+def now_ms() -> InstantMs:
+    """Return the instant of this machine's clock."""
+    return InstantMs(time.time_ns() // 1_000_000)
+
+
+@contextmanager
+def opened(carts: str) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a file of carts and say how many bytes it has, 0 where that cannot be known."""
+    if carts == "-":
+        yield sys.stdin.buffer, 0
+        return
+    path = Path(carts)
+    try:
+        file = path.open("rb")
+    except OSError as fault:
+        fail(f"cannot read `{carts}`: {fault.strerror}")
+    with file:
+        yield file, path.stat().st_size
+
+
+def _document(line: bytes, file: str, number: int) -> CartDocument:
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as fault:
+        raise CartRefusedError([f"{file}:{number}: byte {fault.start + 1} of the line is not UTF-8"]) from None
+    document = parse_cart_line(text, file, number)
+    if isinstance(document, CartDocument):
+        return document
+    raise CartRefusedError(
+        [f"{file}:{number}: {fault.message}{f'; {fault.help}' if fault.help else ''}" for fault in document]
+    )

@@ -1,0 +1,109 @@
+"""Sets of units: which units of a cart go together when a promotion needs several of them at once.
+
+Buy X get Y, N for M and bundles are the same question: each of some groups needs a number of units a set, a unit may be
+fit for several groups, and no unit can be in two. How many sets fit follows from Hall's theorem: for any choice of
+groups, the units fit for at least one of them must cover what these groups need together. The same bound says, while
+groups are filled, how many units one may take without starving another.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.pricing.tally import Selects, Tally
+from engine.pricing.units import Use
+
+GROUPS_MAX = 6
+"""More groups than this are refused at load: the choices of groups double with each."""
+
+
+class Order(StrEnum):
+    """Which units go first: by what one cost at the start of the lane, then by line id."""
+
+    CHEAPEST = "cheapest"
+    DEAREST = "dearest"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What a set needs: a number of units that `selection` chooses, taken in an order, to be used in a way."""
+
+    quantity: int
+    selection: Selects
+    order: Order
+    use: Use
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Some equal units: a run of a line, and what one of them costs."""
+
+    place: int
+    run: int
+    count: int
+    start_minor: int
+    now_minor: int
+
+
+def candidates(tally: Tally, groups: Sequence[Group]) -> list[tuple[Unit, int]]:
+    """Return the units that may be in a set, each with the groups it is fit for, as a bit mask."""
+    fit_places = [set(tally.selected(group.selection)) for group in groups]
+    found = []
+    for place in sorted(set().union(*fit_places)):
+        for index, run in enumerate(tally.lines[place].runs()):
+            mask = 0
+            for bit, group in enumerate(groups):
+                if place in fit_places[bit] and (run.may & group.use) == group.use:
+                    mask |= 1 << bit
+            if mask:
+                found.append((Unit(place, index, run.units, run.start_minor, run.now_minor), mask))
+    return found
+
+
+def ordered(units: Iterable[Unit], order: Order) -> list[Unit]:
+    """Return units in the order in which they are picked; the line and the run decide between equals."""
+    sign = 1 if order is Order.CHEAPEST else -1
+    return sorted(units, key=lambda unit: (sign * unit.start_minor, unit.place, unit.run))
+
+
+def sets_that_fit(fit: Sequence[tuple[Unit, int]], groups: Sequence[Group]) -> int:
+    """Return how many sets can be made."""
+    fewest: int | None = None
+    for choice in range(1, 1 << len(groups)):
+        needed = sum(group.quantity for bit, group in enumerate(groups) if choice >> bit & 1)
+        there_are = sum(unit.count for unit, mask in fit if mask & choice)
+        fewest = there_are // needed if fewest is None else min(fewest, there_are // needed)
+    return fewest or 0
+
+
+def fill(fit: Sequence[tuple[Unit, int]], groups: Sequence[Group], sets: int) -> list[list[Unit]]:
+    """Return the units of each group for that many sets, in picking order. Groups are filled in the order given.
+
+    `sets` must not exceed `sets_that_fit`.
+    """
+    left = [unit.count for unit, _ in fit]
+    needs = [group.quantity * sets for group in groups]
+    filled = []
+    for bit, group in enumerate(groups):
+        by_order = {(unit.place, unit.run): number for number, (unit, _) in enumerate(fit)}
+        taken = []
+        for unit in ordered((unit for unit, mask in fit if mask >> bit & 1), group.order):
+            number = by_order[unit.place, unit.run]
+            count = min(left[number], needs[bit], _spare(fit, left, needs, bit, fit[number][1]))
+            if count:
+                left[number] -= count
+                needs[bit] -= count
+                taken.append(Unit(unit.place, unit.run, count, unit.start_minor, unit.now_minor))
+        filled.append(taken)
+    return filled
+
+
+def _spare(fit: Sequence[tuple[Unit, int]], left: Sequence[int], needs: Sequence[int], taker: int, mask: int) -> int:
+    """Return how many units with this mask the taker may have without starving the groups after it."""
+    spare = sum(left)
+    for choice in range(1, 1 << len(needs)):
+        if not choice >> taker & 1 and mask & choice:
+            needed = sum(need for bit, need in enumerate(needs) if choice >> bit & 1)
+            there_are = sum(count for count, (_, fits) in zip(left, fit, strict=True) if fits & choice)
+            spare = min(spare, there_are - needed)
+    return spare

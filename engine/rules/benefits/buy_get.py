@@ -1,0 +1,82 @@
+"""``buy_get``: buy some goods, get others for less."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from engine.fields import Written
+from engine.pricing.sets import Group, Order, candidates, fill, sets_that_fit
+from engine.pricing.tally import Proposal, Tally
+from engine.pricing.units import Use
+from engine.rules.picking import Count, Reward, UnitReuse, ask_units, nothing, use_units
+from engine.rules.selectors import Key, Selector
+from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
+
+
+class Buy(Written):
+    """How many units of what must be bought for each reward."""
+
+    quantity: Count
+    on: Selector | None = None
+    except_: Selector | None = Field(default=None, alias="except")
+
+
+class Get(Reward):
+    """How many units of what are rewarded, and how; without `on`, of the goods that were bought."""
+
+    quantity: Count = 1
+    on: Selector | None = None
+    except_: Selector | None = Field(default=None, alias="except")
+
+
+class BuyGet(Benefit):
+    """Buy X, get Y: for every `buy.quantity` units, `get.quantity` others for less, or free.
+
+    A set is repeated as often as the units allow, at most `max_sets` times, and no unit is in two. The rewarded units
+    are the `cheapest` (default) or `dearest` that can be; the units that are paid for are then the dearest of the rest.
+    `unit_reuse` says what the units of a set may be to later promotions that build sets.
+    """
+
+    word: ClassVar[str] = "buy_get"
+    lane: ClassVar[str] = "bundle"
+    example: ClassVar[str] = "buy_get: {buy: {quantity: 2, on: {category: shoes}}, get: {free: true}}"
+
+    buy: Buy
+    get: Get
+    pick: Order = Order.CHEAPEST
+    max_sets: Count | None = None
+    unit_reuse: UnitReuse = UnitReuse.NONE
+
+    def keys(self) -> tuple[Key, ...] | None:
+        """Without something bought there is no reward."""
+        return keys_of(self.buy.on)
+
+    def _rewarded(self) -> tuple[Selector | None, Selector | None]:
+        """Return which goods are rewarded: those of `get`, else those that were bought; both without `get.except`."""
+        if self.get.on is not None:
+            return self.get.on, self.get.except_
+        left_out = [each for each in (self.buy.except_, self.get.except_) if each is not None]
+        return self.buy.on, Selector(any_of=tuple(left_out)) if len(left_out) > 1 else next(iter(left_out), None)
+
+    def compile(self, env: CompileEnv) -> Propose:
+        """Make as many sets as fit and ask of the rewarded units."""
+        bought = env.selections.get(self.buy.on, self.buy.except_)
+        rewarded = env.selections.get(*self._rewarded())
+        groups = (
+            Group(self.get.quantity, rewarded, self.pick, Use.REWARD),
+            Group(self.buy.quantity, bought, Order.DEAREST, Use.TRIGGER),
+        )
+        want, most, may = self.get.want(env.rounding), self.max_sets, self.unit_reuse.use
+
+        def propose(tally: Tally) -> Proposal:
+            fit = candidates(tally, groups)
+            sets = sets_that_fit(fit, groups)
+            if not sets:
+                return nothing()
+            rewards, triggers = fill(fit, groups, sets if most is None else min(sets, most))
+            proposal = ask_units(rewards, want, tally.basket.currency, Use.REWARD)
+            use_units(proposal, triggers, Use.TRIGGER)
+            proposal.may = may
+            return proposal
+
+        return propose

@@ -1,0 +1,68 @@
+"""``every_nth``: every second, third, … unit for less."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from engine.pricing.sets import Order, Unit, ordered
+from engine.pricing.tally import Proposal, Tally
+from engine.pricing.units import Use
+from engine.rules.picking import Count, Reward, UnitReuse, ask_units, nothing, units_fit_for, use_units
+from engine.rules.selectors import Key, Selector
+from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
+
+
+class EveryNth(Reward, Benefit):
+    """Put the chosen units in a row, the dearest first, and reward every nth: the second at half price.
+
+    Unlike in `buy_get`, the rewarded unit follows directly on those that earn it, so a shopper loses nothing by buying
+    more. `max_sets` bounds how many are rewarded.
+    """
+
+    word: ClassVar[str] = "every_nth"
+    lane: ClassVar[str] = "bundle"
+    example: ClassVar[str] = "every_nth: {nth: 2, percent: 50%, on: {category: socks}}"
+
+    nth: Count = Field(ge=2)
+    on: Selector | None = None
+    except_: Selector | None = Field(default=None, alias="except")
+    max_sets: Count | None = None
+    unit_reuse: UnitReuse = UnitReuse.NONE
+
+    def keys(self) -> tuple[Key, ...] | None:
+        """Without chosen goods there is no row."""
+        return keys_of(self.on)
+
+    def compile(self, env: CompileEnv) -> Propose:
+        """Count along the row."""
+        selection = env.selections.get(self.on, self.except_)
+        want, nth, most, may = self.want(env.rounding), self.nth, self.max_sets, self.unit_reuse.use
+
+        def propose(tally: Tally) -> Proposal:
+            row = ordered(units_fit_for(tally, selection, Use.BOTH), Order.DEAREST)
+            sets = sum(unit.count for unit in row) // nth
+            sets = sets if most is None else min(sets, most)
+            if not sets:
+                return nothing()
+            rewarded, others = _along(row, nth, sets)
+            proposal = ask_units(rewarded, want, tally.basket.currency, Use.REWARD)
+            use_units(proposal, others, Use.TRIGGER)
+            proposal.may = may
+            return proposal
+
+        return propose
+
+
+def _along(row: list[Unit], nth: int, sets: int) -> tuple[list[Unit], list[Unit]]:
+    """Part the first `nth * sets` units of a row into every nth, and the others."""
+    rewarded: list[Unit] = []
+    others: list[Unit] = []
+    passed = 0
+    for unit in row:
+        count = min(unit.count, nth * sets - passed)
+        hits = (passed + count) // nth - passed // nth
+        passed += count
+        for units, number in ((rewarded, hits), (others, count - hits)):
+            if number:
+                units.append(Unit(unit.place, unit.run, number, unit.start_minor, unit.now_minor))
+    return rewarded, others

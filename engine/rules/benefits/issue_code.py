@@ -1,0 +1,42 @@
+"""``issue_code``: a code for a later cart."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, StringConstraints, model_validator
+
+from engine.pricing.evaluation import Target
+from engine.pricing.extras import CodeToIssue
+from engine.pricing.tally import Proposal
+from engine.rules.selectors import Key
+from engine.rules.vocabulary import Benefit, CompileEnv, Propose
+
+Series = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+
+
+class IssueCode(Benefit):
+    """Give a code for a later cart: one of a series, good for some days from the payment.
+
+    Pricing only says that a code is due; it is made when the cart is paid for. Nothing in this cart gets cheaper.
+    """
+
+    word: ClassVar[str] = "issue_code"
+    lane: ClassVar[str] = "points"
+    example: ClassVar[str] = "issue_code: {series: next-visit, valid_days: 30}"
+
+    series: Series
+    valid_days: int = Field(ge=1, le=3650)
+
+    @model_validator(mode="after")
+    def _no_cap(self) -> "IssueCode":
+        if self.at_most is not None:
+            raise ValueError("code_at_most: a code has no amount to cap; help: leave `at_most` out")
+        return self
+
+    def keys(self) -> tuple[Key, ...] | None:
+        """Any goods may bring a code."""
+        return None
+
+    def compile(self, env: CompileEnv) -> Propose:
+        """Propose the same code whatever is in the cart."""
+        code = CodeToIssue(self.series, self.valid_days)
+        return lambda tally: Proposal(Target.ORDER, [], 0, extra=code)

@@ -1,0 +1,156 @@
+"""``tiers``: the more is bought, the more is taken off."""
+
+from itertools import pairwise
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from engine.fields import PercentBp, PositiveAmounts, Written
+from engine.money import PERCENT_BP, Rounding, ratio_of
+from engine.pricing.evaluation import Target
+from engine.pricing.sets import Order, Unit, ordered
+from engine.pricing.tally import Proposal, Tally
+from engine.rules.picking import Count, Reward, ask_each, ask_units, nothing, units_of
+from engine.rules.selectors import Key, Selection, Selector
+from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
+
+
+class SpendStep(Written):
+    """From this much spent on, a percentage, or an amount once over the chosen goods."""
+
+    spend: PositiveAmounts
+    percent: PercentBp | None = None
+    amount: PositiveAmounts | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "SpendStep":
+        if (self.percent is None) == (self.amount is None):
+            raise ValueError("one_reward: say in one way what is taken off; help: write `percent:` or `amount:`")
+        return self
+
+
+class QuantityStep(Reward):
+    """From this many units on, a percentage or an amount off each unit, or a price a unit."""
+
+    quantity: Count
+
+
+class Tiers(Benefit):
+    """Steps by what is spent on the chosen goods, or by how many units are bought; one of `by_spend`, `by_quantity`.
+
+    `mode: whole` (the default) gives all chosen goods what the highest step that is reached gives. `mode: slab` gives
+    each step only to the part above it and below the next: by quantity to the units in a row, the dearest first; by
+    spend to that part of the sum, percentages only. What is spent is what the goods cost when it is this promotion's
+    turn.
+    """
+
+    word: ClassVar[str] = "tiers"
+    lane: ClassVar[str] = "item"
+    example: ClassVar[str] = (
+        "tiers: {by_quantity: [{quantity: 3, percent: 5%}, {quantity: 6, percent: 10%}], on: {category: socks}}"
+    )
+
+    by_spend: tuple[SpendStep, ...] | None = Field(default=None, min_length=1)
+    by_quantity: tuple[QuantityStep, ...] | None = Field(default=None, min_length=1)
+    mode: Literal["whole", "slab"] = "whole"
+    on: Selector | None = None
+    except_: Selector | None = Field(default=None, alias="except")
+
+    @model_validator(mode="after")
+    def _steps(self) -> "Tiers":
+        if (self.by_spend is None) == (self.by_quantity is None):
+            raise ValueError("one_kind: steps go by spend or by quantity; help: write `by_spend:` or `by_quantity:`")
+        for lower, upper in pairwise(self.by_quantity or ()):
+            if lower.quantity >= upper.quantity:
+                raise ValueError(
+                    "overlapping_tiers: each step must be higher than the one before; help: sort the steps"
+                )
+        for low, high in pairwise(self.by_spend or ()):
+            if low.spend.keys() != high.spend.keys():
+                raise ValueError(
+                    "overlapping_tiers: all steps must state the same currencies; help: add the missing ones"
+                )
+            if any(low.spend[currency] >= high.spend[currency] for currency in low.spend):
+                raise ValueError(
+                    "overlapping_tiers: each step must be higher than the one before; help: sort the steps"
+                )
+        if self.mode == "slab" and any(step.amount for step in self.by_spend or ()):
+            raise ValueError("slab_amount: slabs by spend take percentages; help: write `percent:`, or `mode: whole`")
+        return self
+
+    def keys(self) -> tuple[Key, ...] | None:
+        """Nothing to discount without a chosen product."""
+        return keys_of(self.on)
+
+    def compile(self, env: CompileEnv) -> Propose:
+        """Return the variant for kind and mode."""
+        selection = env.selections.get(self.on, self.except_)
+        if self.by_quantity is not None:
+            return _by_quantity(self.by_quantity, selection, env.rounding, slab=self.mode == "slab")
+        steps = self.by_spend or ()
+        return (
+            _spend_slabs(steps, selection, env.rounding)
+            if self.mode == "slab"
+            else _spend(steps, selection, env.rounding)
+        )
+
+
+def _by_quantity(steps: tuple[QuantityStep, ...], selection: Selection, mode: Rounding, *, slab: bool) -> Propose:
+    wants = [step.want(mode) for step in steps]
+    bounds = [step.quantity for step in steps]
+
+    def propose(tally: Tally) -> Proposal:
+        row = ordered(units_of(tally, tally.selected(selection)), Order.DEAREST)
+        total = sum(unit.count for unit in row)
+        reached = sum(1 for bound in bounds if bound <= total)
+        if not reached:
+            return nothing()
+        if not slab:
+            return ask_units(row, wants[reached - 1], tally.basket.currency)
+        return _ask_slabs(row, tally)
+
+    def _ask_slabs(row: list[Unit], tally: Tally) -> Proposal:
+        wanted: list[tuple[Unit, int]] = []
+        passed = 0
+        for unit in row:
+            for step, low in enumerate(bounds):
+                high = bounds[step + 1] if step + 1 < len(bounds) else passed + unit.count + low
+                inside = min(passed + unit.count, high - 1) - max(passed, low - 1)
+                if inside > 0:
+                    part = Unit(unit.place, unit.run, inside, unit.start_minor, unit.now_minor)
+                    wanted.append((part, wants[step](unit.now_minor, tally.basket.currency)))
+            passed += unit.count
+        return ask_each(wanted)
+
+    return propose
+
+
+def _spend(steps: tuple[SpendStep, ...], selection: Selection, mode: Rounding) -> Propose:
+    def propose(tally: Tally) -> Proposal:
+        currency, places = tally.basket.currency, tally.selected(selection)
+        spent_minor = sum(tally.lines[place].current_minor for place in places)
+        step = next((step for step in reversed(steps) if step.spend[currency] <= spent_minor), None)
+        if step is None:
+            return nothing()
+        if step.amount is not None:
+            wanted = step.amount[currency]
+        else:
+            wanted = ratio_of(spent_minor, step.percent or 0, PERCENT_BP, mode)
+        return Proposal(Target.ITEM, tally.spread(wanted, places), wanted)
+
+    return propose
+
+
+def _spend_slabs(steps: tuple[SpendStep, ...], selection: Selection, mode: Rounding) -> Propose:
+    def propose(tally: Tally) -> Proposal:
+        currency, places = tally.basket.currency, tally.selected(selection)
+        spent_minor = sum(tally.lines[place].current_minor for place in places)
+        bounds = [step.spend[currency] for step in steps]
+        weighted = sum(
+            (step.percent or 0) * max(0, min(spent_minor, high) - low)
+            for step, low, high in zip(steps, bounds, [*bounds[1:], spent_minor], strict=True)
+        )
+        wanted = ratio_of(weighted, 1, PERCENT_BP, mode)
+        return Proposal(Target.ITEM, tally.spread(wanted, places), wanted)
+
+    return propose

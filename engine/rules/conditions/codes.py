@@ -1,0 +1,50 @@
+"""``codes``: what the shopper typed in."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from engine.cart.codes import canonical_code
+from engine.rules.selectors import WORDS_SCHEMA, Key, listed
+from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test
+
+
+def _canonical(entered: str) -> str:
+    code = canonical_code(entered)
+    if code is None:
+        raise ValueError(
+            f"invalid_code: `{entered}` cannot be a code; help: use letters and digits, at most 64 of them"
+        )
+    return code
+
+
+CodeWords = Annotated[
+    tuple[Annotated[str, AfterValidator(_canonical)], ...], BeforeValidator(listed), Field(min_length=1), WORDS_SCHEMA
+]
+"""One code or a list of codes, in the form in which they are compared."""
+
+
+class Codes(Condition):
+    """One of these codes must be in the cart; case, spaces and dashes do not count.
+
+    The same as `codes` of a promotion, for use inside `or` and `not`.
+    """
+
+    word: ClassVar[str] = "codes"
+    example: ClassVar[str] = "codes: {any: [SPRING10, WELCOME]}"
+    unmet: ClassVar[str] = "it needs a code"
+
+    any_of: CodeWords = Field(alias="any")
+
+    def keys(self) -> tuple[Key, ...] | None:
+        """One of the codes is there."""
+        return tuple(("code", code) for code in self.any_of)
+
+    def compile(self, env: CompileEnv) -> Test:
+        """Compare the codes of the cart."""
+        codes = frozenset(self.any_of)
+
+        def test(start: LaneStart) -> Shortfall | None:
+            return Shortfall("codes") if codes.isdisjoint(start.tally.basket.codes) else None
+
+        return test

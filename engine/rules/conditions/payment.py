@@ -1,0 +1,29 @@
+"""``payment``: how the shopper is going to pay."""
+
+from typing import ClassVar
+
+from engine.rules.selectors import Key, Words
+from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test
+
+
+class Payment(Condition):
+    """The shopper must pay by one of these methods; until the method is known, the condition fails."""
+
+    word: ClassVar[str] = "payment"
+    example: ClassVar[str] = "payment: {methods: [card, gift-card]}"
+    unmet: ClassVar[str] = "it needs another payment method"
+
+    methods: Words
+
+    def keys(self) -> tuple[Key, ...] | None:
+        """Any goods may be paid for."""
+        return None
+
+    def compile(self, env: CompileEnv) -> Test:
+        """Compare the cart's method."""
+        methods = frozenset(self.methods)
+
+        def test(start: LaneStart) -> Shortfall | None:
+            return None if start.tally.basket.payment_method in methods else Shortfall("payment")
+
+        return test

@@ -1,0 +1,52 @@
+"""``weight``: enough of goods sold by measure."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from engine.fields import Thousandths
+from engine.pricing.evaluation import Measure
+from engine.pricing.shop import PIECE
+from engine.rules.selectors import Key, Selector
+from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test, keys_of
+
+
+def _measured(unit: str) -> str:
+    if unit == PIECE:
+        raise ValueError("not_measured: pieces have no weight; help: write `quantity:` to count them")
+    return unit
+
+
+class Weight(Condition):
+    """There must be at least this much of the chosen goods that are sold by `unit`, such as `kg`, `l` or `m`.
+
+    Goods sold by another unit or by the piece do not count, whatever they weigh. Regulated goods count only with
+    `counting: regulated`.
+    """
+
+    word: ClassVar[str] = "weight"
+    example: ClassVar[str] = "weight: {at_least: 1.5, unit: kg, on: {category: cheese}}"
+
+    at_least: Thousandths
+    unit: Annotated[str, AfterValidator(_measured), Field(min_length=1, max_length=64)]
+    on: Selector | None = None
+    except_: Selector | None = Field(default=None, alias="except")
+    counting: Literal["goods", "regulated"] = "goods"
+
+    def keys(self) -> tuple[Key, ...] | None:
+        """Return those of the chosen products."""
+        return keys_of(self.on)
+
+    def compile(self, env: CompileEnv) -> Test:
+        """Compare the sum of the quantities on the chosen lines."""
+        selection = env.selections.get(self.on, self.except_, regulated=self.counting == "regulated")
+        wanted, unit = self.at_least, self.unit
+
+        def test(start: LaneStart) -> Shortfall | None:
+            lines = [start.tally.basket.lines[place] for place in start.tally.selected(selection)]
+            found = sum(line.quantity for line in lines if line.product.unit == unit)
+            if found >= wanted:
+                return None
+            return Shortfall("weight", Measure.THOUSANDTHS, wanted, found, wanted - found, unit)
+
+        return test

@@ -1,0 +1,85 @@
+"""Promotions that do not go together: which of them give way, wherever in the cart they would apply.
+
+Lanes settle who competes inside them. `exclusive`, `excludes` and `combines_with` reach across lanes: each way to be
+rid of the conflicts is priced whole, and the one that leaves the shopper the least to pay is kept. The search goes by
+priority and is bounded by a number of alternatives, never by time, so that a till and a server agree.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from engine.pricing.evaluation import Evaluation, OutcomeCode
+from engine.rules.model import Promotion
+from engine.rules.ruleset import CompiledPromotion, Ruleset
+from engine.types import PromotionId
+
+ALTERNATIVES_MAX: Final = 8
+"""How many conflict-free alternatives are compared."""
+NODES_MAX: Final = 64
+"""How often a cart is priced at most once a first alternative is found."""
+
+_APPLIED: Final = {OutcomeCode.APPLIED, OutcomeCode.CAPPED}
+Losers = Mapping[PromotionId, PromotionId]
+"""Promotions that may not apply, each with the one it gives way to."""
+
+
+def settle(price: Callable[[Losers], Evaluation], ruleset: Ruleset) -> Evaluation:
+    """Return the cheapest conflict-free evaluation; of equals, the one that keeps what has priority.
+
+    `price` evaluates the cart without some promotions. Keeping the promotion that goes first and dropping its rivals is
+    tried before dropping it.
+    """
+    best: Evaluation | None = None
+    found = nodes = 0
+    pending: list[dict[PromotionId, PromotionId]] = [{}]
+    seen: set[frozenset[PromotionId]] = set()
+    while pending and (best is None or (found < ALTERNATIVES_MAX and nodes < NODES_MAX)):
+        losers = pending.pop()
+        if frozenset(losers) in seen:
+            continue
+        seen.add(frozenset(losers))
+        nodes += 1
+        evaluation = price(losers)
+        rivalry = _first_rivalry(evaluation, ruleset)
+        if rivalry is None:
+            found += 1
+            if best is None or evaluation.totals.total_minor < best.totals.total_minor:
+                best = evaluation
+        else:
+            favourite, rivals = rivalry
+            pending.append(losers | {favourite: rivals[0]})
+            pending.append(losers | dict.fromkeys(rivals, favourite))
+    if best is None:
+        raise AssertionError("dropping every rival always ends without a conflict")
+    return best
+
+
+def conflict(one: Promotion, other: Promotion) -> bool:
+    """Say whether two promotions may not apply to the same cart; the same whichever is asked first."""
+    return _objects(one, other) or _objects(other, one)
+
+
+def _objects(one: Promotion, other: Promotion) -> bool:
+    tags = set(other.tags or ())
+    return (
+        one.exclusive
+        or not tags.isdisjoint(one.excludes or ())
+        or (one.combines_with is not None and tags.isdisjoint(one.combines_with))
+    )
+
+
+def _first_rivalry(evaluation: Evaluation, ruleset: Ruleset) -> tuple[PromotionId, Sequence[PromotionId]] | None:
+    """Return the applied promotion that goes first among those with a conflict, and its rivals."""
+    given = [outcome for outcome in evaluation.outcomes.values() if outcome.code in _APPLIED]
+    applied = [ruleset.by_id[outcome.promotion] for outcome in given]
+    # By priority first, because that is what a merchandiser sets to say which one matters; then by the total order.
+    applied.sort(key=lambda promotion: (-promotion.written.priority, promotion.place))
+    for place, favourite in enumerate(applied):
+        rivals = [other.id for other in applied[place + 1 :] if _conflict(favourite, other)]
+        if rivals:
+            return favourite.id, rivals
+    return None
+
+
+def _conflict(one: CompiledPromotion, other: CompiledPromotion) -> bool:
+    return one is not other and conflict(one.written, other.written)

@@ -1,0 +1,136 @@
+"""Which units a benefit is about, where it does not mean all: fields and arithmetic that several words share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from engine.fields import Amounts, PercentBp, PositiveAmounts, Written
+from engine.money import PERCENT_BP, Rounding, ratio_of
+from engine.pricing.evaluation import Target
+from engine.pricing.sets import Order, Unit, ordered
+from engine.pricing.tally import Proposal, Selects, Tally
+from engine.pricing.units import Pick, Use
+from engine.rules.vocabulary import Propose
+from engine.types import Currency
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class UnitReuse(StrEnum):
+    """What the units of a set may be to later promotions that build sets."""
+
+    NONE = "none"
+    TRIGGER = "trigger"
+    REWARD = "reward"
+    BOTH = "both"
+
+    @property
+    def use(self) -> Use:
+        """The same as flags."""
+        return Use[self.name]
+
+
+UnitWant = Callable[[int, Currency], int]
+"""What is asked of one unit that still costs so much, in a currency."""
+
+
+def units_of(tally: Tally, places: Sequence[int]) -> list[Unit]:
+    """Return all units of some lines."""
+    return [
+        Unit(place, index, run.units, run.start_minor, run.now_minor)
+        for place in places
+        for index, run in enumerate(tally.lines[place].runs())
+    ]
+
+
+def units_fit_for(tally: Tally, selection: Selects, use: Use) -> list[Unit]:
+    """Return the chosen units that no set has used up for that."""
+    return [
+        Unit(place, index, run.units, run.start_minor, run.now_minor)
+        for place in tally.selected(selection)
+        for index, run in enumerate(tally.lines[place].runs())
+        if (run.may & use) == use
+    ]
+
+
+def nothing() -> Proposal:
+    """Return the proposal that asks for nothing."""
+    return Proposal(Target.ITEM, [], 0)
+
+
+def first_units(units: Sequence[Unit], order: Order, most: int | None) -> list[Unit]:
+    """Return the first units in picking order, at most so many."""
+    if most is None:
+        return list(units)
+    picked, left = [], most
+    for unit in ordered(units, order):
+        count = min(left, unit.count)
+        if count:
+            picked.append(Unit(unit.place, unit.run, count, unit.start_minor, unit.now_minor))
+            left -= count
+    return picked
+
+
+def ask_units(units: Sequence[Unit], want: UnitWant, currency: Currency, use: Use = Use.NONE) -> Proposal:
+    """Return the proposal that asks the same of each of these units."""
+    return ask_each([(unit, want(unit.now_minor, currency)) for unit in units], use)
+
+
+def ask_each(wants: Sequence[tuple[Unit, int]], use: Use = Use.NONE) -> Proposal:
+    """Return the proposal that asks something of one of each of these units."""
+    proposal, sums = nothing(), dict.fromkeys(sorted({unit.place for unit, _ in wants}), 0)
+    for unit, wanted in wants:
+        sums[unit.place] += wanted * unit.count
+        proposal.picks.setdefault(unit.place, []).append(Pick(unit.run, unit.count, wanted, use))
+    proposal.shares, proposal.wanted_minor = list(sums.items()), sum(sums.values())
+    return proposal
+
+
+def use_units(proposal: Proposal, units: Sequence[Unit], use: Use) -> None:
+    """Mark units as used by a proposal that asks nothing of them."""
+    for unit in units:
+        proposal.picks.setdefault(unit.place, []).append(Pick(unit.run, unit.count, 0, use))
+
+
+def capped_per_line(propose: Propose, caps: Mapping[Currency, int] | None) -> Propose:
+    """Return a benefit that gives no line more than a cap."""
+    if caps is None:
+        return propose
+
+    def propose_capped(tally: Tally) -> Proposal:
+        proposal = propose(tally)
+        proposal.line_cap_minor = caps[tally.basket.currency]
+        return proposal
+
+    return propose_capped
+
+
+class Reward(Written):
+    """What is taken off a rewarded unit: exactly one of a percentage, an amount, a fixed price, or all of it."""
+
+    percent: PercentBp | None = None
+    amount: PositiveAmounts | None = None
+    price: Amounts | None = None
+    free: bool | None = None
+
+    def want(self, rounding: Rounding) -> UnitWant:
+        """Return what is asked of a unit; never more than it costs."""
+        percent_bp, amounts, prices = self.percent, self.amount, self.price
+        if percent_bp is not None:
+            return lambda now_minor, _: ratio_of(now_minor, percent_bp, PERCENT_BP, rounding)
+        if amounts is not None:
+            return lambda now_minor, currency: min(now_minor, amounts[currency])
+        if prices is not None:
+            return lambda now_minor, currency: max(0, now_minor - prices[currency])
+        return lambda now_minor, _: now_minor
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Reward":
+        ways = [self.percent is not None, self.amount is not None, self.price is not None, self.free is True]
+        if sum(ways) != 1:
+            raise ValueError(
+                "one_reward: say in one way what is taken off; help: write one of percent, amount, price, `free: true`"
+            )
+        return self

@@ -1,0 +1,98 @@
+"""What promotions give beside discounts, as clients see it: gifts to choose, points, and codes for a later cart."""
+
+from strawberry import ID
+
+from engine.pricing.evaluation import EarnedPoints, IssuedCode
+from engine.rules.gift_choices import GiftChoice
+from engine.service import PricedCart
+from schema.scalars import Long
+from schema.types.catalogue import ProductView
+from schema.types.line import label_of
+from schema.views import object_type
+
+
+@object_type("GiftChoice")
+class GiftChoiceView:
+    """A promotion that gives what the shopper chooses: see `cartGiftChoose`."""
+
+    __slots__ = ("_choice",)
+
+    def __init__(self, choice: GiftChoice) -> None:
+        self._choice = choice
+
+    @property
+    def promotion_id(self) -> ID:
+        """The id in the rule file."""
+        return ID(self._choice.promotion)
+
+    @property
+    def label(self) -> str:
+        """What shoppers call the promotion, in the cart's language."""
+        return self._choice.label
+
+    @property
+    def options(self) -> list[ProductView]:
+        """The products to choose from that can be had where the cart is."""
+        return [ProductView(product) for product in self._choice.options]
+
+    @property
+    def chosen(self) -> str | None:
+        """The SKU that was chosen, null while the choice is open."""
+        return self._choice.chosen
+
+
+@object_type("EarnedPoints")
+class EarnedPointsView:
+    """What one promotion adds to the points that the cart earns when it is paid for."""
+
+    __slots__ = ("_earned", "_owner")
+
+    def __init__(self, earned: EarnedPoints, owner: PricedCart) -> None:
+        self._earned = earned
+        self._owner = owner
+
+    @property
+    def promotion_id(self) -> ID:
+        """The id in the rule file."""
+        return ID(self._earned.promotion)
+
+    @property
+    def label(self) -> str:
+        """What shoppers call the promotion, in the cart's language."""
+        return label_of(self._earned.promotion, self._owner)
+
+    @property
+    def points(self) -> Long:
+        """How many."""
+        return Long(self._earned.points)
+
+
+@object_type("CodeToIssue")
+class CodeToIssueView:
+    """A code for a later cart that is made when this one is paid for."""
+
+    __slots__ = ("_code", "_owner")
+
+    def __init__(self, code: IssuedCode, owner: PricedCart) -> None:
+        self._code = code
+        self._owner = owner
+
+    @property
+    def promotion_id(self) -> ID:
+        """The id in the rule file of the promotion that gives it."""
+        return ID(self._code.promotion)
+
+    @property
+    def label(self) -> str:
+        """What shoppers call that promotion, in the cart's language."""
+        return label_of(self._code.promotion, self._owner)
+
+    @property
+    def series(self) -> str:
+        """The series that the code will be one of."""
+        return self._code.series
+
+    @property
+    def valid_days(self) -> int:
+        """For how many days from the payment it will be good."""
+        return self._code.valid_days

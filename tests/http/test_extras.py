@@ -1,0 +1,148 @@
+"""Gifts that shoppers choose, points, codes for later and fees, over HTTP."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from engine.rules.load import load_rule_sources
+from engine.service import CallerKind, Snapshot
+from engine.source import Source
+from tests.http.service import Client, Service
+
+RULES = """\
+promotions:
+  - {id: pick, label: Pick one, when: {spend: {at_least: 4 EUR}}, give: {gift: {choice_of: [milk, oat], price: 0.10 EUR}}}
+  - {id: euros, label: A point a euro, give: {points: {per: 1 EUR, add: 1}}}
+  - {id: later, label: Next time, give: {issue_code: {series: next-visit, valid_days: 30}}}
+  - {id: wrap, give: {fee_amount_off: {amount: 1 EUR, fees: [gift-wrap]}}}
+"""
+CART = """
+query($id: ID!) { cart(id: $id) {
+  version pointsEarned points { promotionId label points } codesToIssue { promotionId label series validDays }
+  giftChoices { promotionId label chosen options { sku } }
+  lines { totalCount nodes { id sku giftOf quantity addedVersion total { amount } discountAmount { amount } } }
+  fees { fee unitPrice { amount } discountAmount { amount } total { amount } allocations { promotionId } }
+  discounts { promotionId target amount { amount } lines { lineId } }
+  totals { fees { amount } feesDiscounts { amount } total { amount } } warnings { code message }
+} }
+"""
+CHOOSE = """
+mutation($id: ID!, $promotion: ID!, $sku: String) {
+  cartGiftChoose(cartId: $id, promotionId: $promotion, sku: $sku) { userErrors { code field } version }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def generous(store_url: str, shop: Snapshot) -> Iterator[Service]:
+    rules = load_rule_sources([Source("rules.yaml", RULES)], shop.shop).ruleset
+    with Service(store_url, Snapshot(shop.shop, rules)).run() as running:
+        yield running
+
+
+@pytest.fixture
+def shopper(generous: Service) -> Client:
+    token = generous.client().run("mutation { sessionCreate { token } }")["sessionCreate"]["token"]
+    return generous.client(token)
+
+
+def seen(client: Client, cart: str) -> dict[str, Any]:
+    found: dict[str, Any] = client.run(CART, id=cart)["cart"]
+    return found
+
+
+def test_a_gift_is_chosen_kept_and_vanishes_with_its_condition(shopper: Client) -> None:
+    cart = shopper.create(lines=[{"sku": "oat", "quantity": 2}])
+    before = seen(shopper, cart)
+    assert before["giftChoices"] == [
+        {"promotionId": "pick", "label": "Pick one", "chosen": None, "options": [{"sku": "milk"}, {"sku": "oat"}]}
+    ]
+    assert [warning["code"] for warning in before["warnings"]] == ["GIFT_CHOICE_OPEN"]
+    assert before["lines"]["totalCount"] == 1
+
+    assert shopper.run(CHOOSE, id=cart, promotion="pick", sku="milk")["cartGiftChoose"] == {
+        "userErrors": [],
+        "version": 2,
+    }
+    after = seen(shopper, cart)
+    own, gift = after["lines"]["nodes"]
+    assert (own["sku"], own["giftOf"]) == ("oat", None)
+    assert gift == {
+        "id": gift["id"],
+        "sku": "milk",
+        "giftOf": "pick",
+        "quantity": 1,
+        "addedVersion": 0,
+        "total": {"amount": "0.10"},
+        "discountAmount": {"amount": "1.10"},
+    }
+    assert after["discounts"] == [
+        {"promotionId": "pick", "target": "GIFT", "amount": {"amount": "1.10"}, "lines": [{"lineId": gift["id"]}]}
+    ]
+    assert (after["totals"]["total"]["amount"], after["warnings"]) == ("4.90", [])
+    assert after["giftChoices"][0]["chosen"] == "milk"
+
+    update = "mutation($id: ID!, $line: ID!, $n: Quantity!) { cartLinesUpdate(cartId: $id, lines: [{id: $line, quantity: $n}]) { userErrors { code } } }"
+    assert shopper.run(update, id=cart, line=gift["id"], n=5)["cartLinesUpdate"]["userErrors"] == [
+        {"code": "LINE_NOT_FOUND"}
+    ]
+    shopper.run(update, id=cart, line=own["id"], n=1)
+    assert seen(shopper, cart)["lines"]["totalCount"] == 1
+    shopper.run(update, id=cart, line=own["id"], n=2)
+    assert seen(shopper, cart)["lines"]["totalCount"] == 2, "the choice was kept"
+    shopper.run(CHOOSE, id=cart, promotion="pick")
+    assert seen(shopper, cart)["lines"]["totalCount"] == 1
+
+
+def test_a_wrong_choice_is_refused(shopper: Client) -> None:
+    cart = shopper.create(lines=[{"sku": "oat", "quantity": 2}])
+    refusal = shopper.run(CHOOSE, id=cart, promotion="pick", sku="ham")["cartGiftChoose"]
+    assert refusal["userErrors"] == [{"code": "UNKNOWN_GIFT", "field": ["sku"]}]
+    refusal = shopper.run(CHOOSE, id=cart, promotion="euros", sku="oat")["cartGiftChoose"]
+    assert refusal["userErrors"] == [{"code": "UNKNOWN_GIFT", "field": ["promotionId"]}]
+
+
+def test_another_place_prices_the_same_lines_without_the_gift(shopper: Client) -> None:
+    cart = shopper.create(lines=[{"sku": "oat", "quantity": 2}])
+    shopper.run(CHOOSE, id=cart, promotion="pick", sku="milk")
+    query = (
+        'query($id: ID!) { cart(id: $id) { priceOn(channel: "pos") { differences { lineId } lines { totalCount } } } }'
+    )
+    elsewhere = shopper.run(query, id=cart)["cart"]["priceOn"]
+    assert (len(elsewhere["differences"]), elsewhere["lines"]["totalCount"]) == (1, 2)
+
+
+def test_points_and_codes_are_told_before_they_are_given(shopper: Client, generous: Service) -> None:
+    cart = shopper.create(lines=[{"sku": "oat", "quantity": 3}])
+    found = seen(shopper, cart)
+    assert found["pointsEarned"] == 7
+    assert found["points"] == [{"promotionId": "euros", "label": "A point a euro", "points": 7}]
+    assert found["codesToIssue"] == [
+        {"promotionId": "later", "label": "Next time", "series": "next-visit", "validDays": 30}
+    ]
+    assert [discount["promotionId"] for discount in found["discounts"]] == []
+    staff = generous.client(generous.token(CallerKind.STAFF, "maria", scopes=frozenset({"cart:read", "offers:read"})))
+    assert seen(staff, cart)["pointsEarned"] == 7
+
+
+def test_a_fee_shows_what_promotions_take_off_it(shopper: Client) -> None:
+    cart = shopper.create(lines=[{"sku": "milk"}])
+    shopper.run(
+        'mutation($id: ID!) { cartFeesAdd(cartId: $id, fees: [{fee: "gift-wrap", quantity: 2}]) { version } }', id=cart
+    )
+    found = seen(shopper, cart)
+    assert found["fees"] == [
+        {
+            "fee": "gift-wrap",
+            "unitPrice": {"amount": "2.50"},
+            "discountAmount": {"amount": "2.00"},
+            "total": {"amount": "3.00"},
+            "allocations": [{"promotionId": "wrap"}],
+        }
+    ]
+    assert found["totals"] == {
+        "fees": {"amount": "5.00"},
+        "feesDiscounts": {"amount": "2.00"},
+        "total": {"amount": "4.20"},
+    }

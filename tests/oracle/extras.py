@@ -1,0 +1,73 @@
+"""What promotions give that lowers no goods of the cart, for the oracle: fees, gifts, points, codes for a later cart."""
+
+from fractions import Fraction
+
+from engine.rules.benefits.fee_amount_off import FeeAmountOff
+from engine.rules.benefits.fee_percent_off import FeePercentOff
+from engine.rules.benefits.gift import Gift
+from engine.rules.benefits.points import Points
+from tests.oracle.arith import rounded
+from tests.oracle.cart import Cart, Line
+from tests.oracle.rules import chosen
+
+
+def asked_of_fees(benefit: FeePercentOff | FeeAmountOff, cart: Cart, rounding: str) -> dict[str, int]:
+    """Return what is wanted of each chosen fee, by its id."""
+    fees = [fee for fee in cart.fees if fee.available and (benefit.fees is None or fee.fee in benefit.fees)]
+    if isinstance(benefit, FeePercentOff):
+        return {fee.fee: rounded(Fraction(fee.current_minor * benefit.percent, 10_000), rounding) for fee in fees}
+    amounts = {str(currency): amount for currency, amount in benefit.amount.items()}
+    return {fee.fee: amounts[cart.store.currency] * fee.quantity for fee in fees}
+
+
+def gift_of(benefit: Gift, promotion: str, cart: Cart) -> Line | str:
+    """Return the line that is given, or the verdict where none is."""
+    listed = [benefit.sku] if benefit.sku else [*(benefit.cheapest_of or ()), *(benefit.choice_of or ())]
+    possible = [
+        line
+        for sku in listed
+        if (line := cart.gift_line(sku, benefit.quantity, f"\x1fgift {promotion}")) is not None
+        and not line.product.measured
+        and not line.product.never_discount
+    ]
+    if benefit.choice_of and possible:
+        choice = cart.gift_choices.get(promotion)
+        if choice not in listed:
+            return "choice_open"
+        possible = [line for line in possible if line.product.sku == choice]
+    if not possible:
+        return "no_target"
+    gift = min(possible, key=lambda line: (line.list_minor, line.product.sku))
+    token = {str(currency): amount for currency, amount in (benefit.price or {}).items()}.get(cart.store.currency, 0)
+    for unit in gift.units:
+        unit.current_minor = min(token, unit.list_minor)
+    return gift
+
+
+def gives_points(benefit: Points, cart: Cart) -> bool:
+    """Say whether there is anything that the points could be earned on."""
+    return (benefit.per is None and benefit.multiply is None) or bool(_goods(benefit, cart))
+
+
+def points_of(benefit: Points, others: list[Points], cart: Cart) -> int:
+    """Return what a promotion earns when all is priced; `others` are all that earn points in this cart."""
+    if benefit.multiply is not None:
+        base = sum(_per_amount(other, benefit, cart) for other in others if other.per is not None)
+        return int(base * (Fraction(benefit.multiply, 100) - 1))
+    if benefit.per is not None:
+        return _per_amount(benefit, benefit, cart)
+    assert benefit.add is not None
+    return benefit.add
+
+
+def _per_amount(benefit: Points, also: Points, cart: Cart) -> int:
+    """Return the points for what goods cost that two promotions choose."""
+    assert benefit.per is not None
+    assert benefit.add is not None
+    spent = sum(line.current_minor for line in _goods(benefit, cart) if line in _goods(also, cart))
+    step = {str(currency): amount for currency, amount in benefit.per.items()}[cart.store.currency]
+    return spent // step * benefit.add
+
+
+def _goods(benefit: Points, cart: Cart) -> list[Line]:
+    return chosen(cart, benefit.on, benefit.except_, regulated=benefit.counting == "regulated")

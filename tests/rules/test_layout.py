@@ -1,0 +1,152 @@
+"""One layout for all rule files: what changes, what stays, and that it means the same."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.pricing.load import load_shop
+from engine.rules.layout import WIDTH, LayoutError, formatted
+from engine.rules.layout_comments import read_commented
+from engine.rules.load import load_rules, rule_paths
+from engine.source import Source, parse_yaml
+
+GROCER = Path(__file__).parents[2] / "examples" / "grocer"
+
+UNTIDY = """\
+# All of our offers.
+
+# Those on goods:
+promotions:
+
+  - give: {percent_off: {on: {sku: [a,   'b',  # the new one
+                                 "4711"]}, percent: "5%"}}  # see the contract
+    # for the season
+    codes: HELLO
+    id: one   # the first
+    label: "Five, and more"
+  # The second.
+  - id: two
+    active: {weekly: [{until: '21:00', days: [fri], from: "17:00"}]}
+    give:
+        order_percent_off:
+            percent: 5%
+rounding: half_up # ours
+# The end.
+"""
+
+TIDY = """\
+# All of our offers.
+
+# Those on goods:
+promotions:
+  - id: one  # the first
+    label: "Five, and more"
+    # for the season
+    codes: HELLO
+    give:  # see the contract
+      percent_off:
+        percent: 5%
+        on:
+          sku:
+            - a
+            - b  # the new one
+            - "4711"
+
+  # The second.
+  - id: two
+    active: {weekly: [{days: [fri], from: "17:00", until: "21:00"}]}
+    give: {order_percent_off: {percent: 5%}}
+
+rounding: half_up  # ours
+# The end.
+"""
+
+
+def laid_out(text: str, *, show_defaults: bool = False) -> str:
+    return formatted(Source("rules.yaml", text), show_defaults=show_defaults)
+
+
+def test_an_untidy_file_becomes_tidy_and_keeps_its_comments() -> None:
+    assert laid_out(UNTIDY) == TIDY
+    assert laid_out(TIDY) == TIDY
+
+
+def test_a_long_list_goes_on_below_and_a_long_map_becomes_a_block() -> None:
+    skus = ", ".join(str(100_000 + number) for number in range(40))
+    text = laid_out(f"promotions:\n  - {{id: a, give: {{percent_off: {{percent: 5%, on: {{sku: [{skus}]}}}}}}}}\n")
+    assert text.splitlines()[:6] == [
+        "promotions:",
+        "  - id: a",
+        "    give:",
+        "      percent_off:",
+        "        percent: 5%",
+        "        on:",
+    ]
+    assert all(len(line) <= WIDTH for line in text.splitlines())
+    assert laid_out(text) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("'4711'", '"4711"'),
+        ("4711", "4711"),
+        ('"no"', '"no"'),
+        ("no", "no"),
+        ("'2026-01-01'", '"2026-01-01"'),
+        ('"plain"', "plain"),
+        ("'it''s'", "it's"),
+        ('"a, b"', '"a, b"'),
+        ("a # b", "a  # b"),
+        ("'a # b'", '"a # b"'),
+        ('"tab\\there"', '"tab\\there"'),
+        ("''", '""'),
+        ("|\n      two\n      lines", '"two\\nlines\\n"'),
+    ],
+)
+def test_quotes_stand_only_where_a_text_needs_them(written: str, kept: str) -> None:
+    text = laid_out(f"promotions:\n  - id: a\n    label: {written}\n    give: {{order_percent_off: {{percent: 5%}}}}\n")
+    assert text.splitlines()[2] == f"    label: {kept}"
+    assert laid_out(text) == text
+
+
+def test_defaults_are_printed_where_asked_for() -> None:
+    text = laid_out(
+        "promotions:\n  - id: a\n    when: {spend: {at_least: 5 EUR}}\n    give: {percent_off: {percent: 5%}}\n",
+        show_defaults=True,
+    )
+    assert "    lane: item\n    priority: 0\n    hidden: false\n" in text
+    assert "threshold_on: current" in text
+    assert "amount_of: current" in text
+
+
+def test_what_cannot_be_read_is_refused() -> None:
+    with pytest.raises(LayoutError, match="is not readable as YAML"):
+        laid_out("promotions: [\n")
+
+
+def test_an_empty_file_stays_as_it_is() -> None:
+    assert laid_out("# nothing yet\n") == "# nothing yet\n"
+
+
+def test_the_rules_of_the_example_shop_mean_the_same_laid_out(tmp_path: Path) -> None:
+    shop, rules = load_shop(GROCER), GROCER / "rules"
+    for number, path in enumerate(rule_paths(rules)):
+        source = Source(path.name, path.read_text(encoding="utf-8"))
+        text = formatted(source)
+        before, after = parse_yaml(source)[0], parse_yaml(Source(path.name, text))[0]
+        assert before is not None
+        assert after is not None
+        assert before.plain() == after.plain()
+        assert read_commented(text).comments() == read_commented(source.text).comments()
+        assert formatted(Source(path.name, text)) == text
+        (tmp_path / f"{number}.yaml").write_text(text, encoding="utf-8")
+    assert load_rules(tmp_path, shop).ruleset.hash == load_rules(rules, shop).ruleset.hash
+
+
+def test_a_default_that_is_written_out_means_the_same(tmp_path: Path) -> None:
+    shop, rules = load_shop(GROCER), GROCER / "rules"
+    for number, path in enumerate(rule_paths(rules)):
+        text = formatted(Source(path.name, path.read_text(encoding="utf-8")), show_defaults=True)
+        (tmp_path / f"{number}.yaml").write_text(text, encoding="utf-8")
+    assert load_rules(tmp_path, shop).ruleset.hash == load_rules(rules, shop).ruleset.hash
