@@ -98,6 +98,14 @@ def fill(fit: Sequence[tuple[Unit, int]], groups: Sequence[Group], sets: int) ->
     return filled
 
 
+def make_sets(tally: Tally, groups: Sequence[Group], most: int | None) -> tuple[int, list[list[Unit]]]:
+    """Return how many sets are made, as many as fit but at most so many, and the units of each group."""
+    fit = candidates(tally, groups)
+    fitting = sets_that_fit(fit, groups)
+    sets = fitting if most is None else min(fitting, most)
+    return sets, fill(fit, groups, sets)
+
+
 def _spare(fit: Sequence[tuple[Unit, int]], left: Sequence[int], needs: Sequence[int], taker: int, mask: int) -> int:
     """Return how many units with this mask the taker may have without starving the groups after it."""
     spare = sum(left)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from engine.fields import Amounts, PercentBp, PositiveAmounts, Written
 from engine.money import PERCENT_BP, Rounding, ratio_of
 from engine.pricing.evaluation import Target
-from engine.pricing.sets import Order, Unit, ordered
+from engine.pricing.sets import Group, Order, Unit, make_sets, ordered
 from engine.pricing.tally import Proposal, Selects, Tally
 from engine.pricing.units import Pick, Use
 from engine.rules.vocabulary import Propose
@@ -92,6 +92,21 @@ def use_units(proposal: Proposal, units: Sequence[Unit], use: Use) -> None:
     """Mark units as used by a proposal that asks nothing of them."""
     for unit in units:
         proposal.picks.setdefault(unit.place, []).append(Pick(unit.run, unit.count, 0, use))
+
+
+def reward_sets(rewarded: Group, paid: Group, want: UnitWant, most: int | None, reuse: UnitReuse) -> Propose:
+    """Return the benefit that makes sets and asks something of their rewarded units."""
+
+    def propose(tally: Tally) -> Proposal:
+        sets, filled = make_sets(tally, (rewarded, paid), most)
+        if not sets:
+            return nothing()
+        proposal = ask_units(filled[0], want, tally.basket.currency, rewarded.use)
+        use_units(proposal, filled[1], paid.use)
+        proposal.may = reuse.use
+        return proposal
+
+    return propose
 
 
 def capped_per_line(propose: Propose, caps: Mapping[Currency, int] | None) -> Propose:

@@ -1,7 +1,7 @@
 """When a promotion is active: dates and recurring hours, by the clock on the wall of one time zone."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -103,6 +103,8 @@ class Window:
     until_ms: InstantMs | None
     weekly: tuple[Hours, ...] | None
     except_days: frozenset[date] = frozenset()
+    closed: dict[InstantMs, InstantMs] = field(default_factory=dict, compare=False, repr=False)
+    """The last closed stretch that was asked for, from then until the opening: worked out once, not for each cart."""
 
     def is_open(self, as_of_ms: InstantMs) -> bool:
         """Say whether the promotion is active at that instant."""
@@ -123,6 +125,16 @@ class Window:
 
     def opens_ms(self, as_of_ms: InstantMs) -> InstantMs | None:
         """Return the first instant at or after `as_of_ms` when it is active; None when there is none."""
+        for closed_ms, opens_ms in tuple(self.closed.items()):
+            if closed_ms <= as_of_ms < opens_ms:
+                return opens_ms
+        found = self._next_opening_ms(as_of_ms)
+        if found is not None and found > as_of_ms:
+            self.closed.clear()
+            self.closed[as_of_ms] = found
+        return found
+
+    def _next_opening_ms(self, as_of_ms: InstantMs) -> InstantMs | None:
         earliest = max(as_of_ms, self.from_ms) if self.from_ms is not None else as_of_ms
         if self.is_open(earliest):
             return earliest

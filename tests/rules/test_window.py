@@ -134,6 +134,16 @@ def test_an_excluded_day_is_as_long_as_the_clocks_make_it() -> None:
     assert santiago.opens_ms(noon) == instant_ms(datetime.fromisoformat("2026-09-06T01:00-03:00"))
 
 
+def test_what_it_remembers_changes_no_answer() -> None:
+    """The stretch that was asked for last is kept; another instant is worked out for itself."""
+    hours = [{"days": ["fri"], "from": "17:00", "until": "21:00"}]
+    offer = window(weekly=hours)
+    moments = [at(f"2026-10-{day:02}T{hour:02}:00") for day in (9, 1, 2, 16, 3, 2, 1) for hour in (23, 3, 18, 17, 16)]
+    assert [offer.opens_ms(moment) for moment in moments] == [
+        window(weekly=hours).opens_ms(moment) for moment in moments
+    ]
+
+
 HOURS = st.fixed_dictionaries(
     {
         "days": st.lists(st.sampled_from(DAYS), min_size=1, max_size=3, unique=True),

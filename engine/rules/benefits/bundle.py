@@ -9,7 +9,7 @@ from pydantic import Field
 from engine.fields import Written
 from engine.money import PERCENT_BP, allocate, ratio_of
 from engine.pricing.evaluation import Target
-from engine.pricing.sets import GROUPS_MAX, Group, Order, Unit, candidates, fill, sets_that_fit
+from engine.pricing.sets import GROUPS_MAX, Group, Order, Unit, make_sets
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Pick, Use
 from engine.rules.picking import Count, Reward, UnitReuse, nothing
@@ -67,12 +67,9 @@ class Bundle(Reward, Benefit):
             return ratio_of(cost_minor, self.percent, PERCENT_BP, mode) if self.percent is not None else cost_minor
 
         def propose(tally: Tally) -> Proposal:
-            fit = candidates(tally, groups)
-            sets = sets_that_fit(fit, groups)
-            sets = sets if most is None else min(sets, most)
+            sets, filled = make_sets(tally, groups, most)
             if not sets:
                 return nothing()
-            filled = fill(fit, groups, sets)
             bundles = _bundles(filled, [group.quantity for group in groups], sets)
             return _proposal(bundles, lambda cost: asked(cost, tally), may)
 

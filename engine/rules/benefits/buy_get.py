@@ -5,10 +5,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from engine.fields import Written
-from engine.pricing.sets import Group, Order, candidates, fill, sets_that_fit
-from engine.pricing.tally import Proposal, Tally
+from engine.pricing.sets import Group, Order
 from engine.pricing.units import Use
-from engine.rules.picking import Count, Reward, UnitReuse, ask_units, nothing, use_units
+from engine.rules.picking import Count, Reward, UnitReuse, reward_sets
 from engine.rules.selectors import Key, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
 
@@ -62,21 +61,6 @@ class BuyGet(Benefit):
         """Make as many sets as fit and ask of the rewarded units."""
         bought = env.selections.get(self.buy.on, self.buy.except_)
         rewarded = env.selections.get(*self._rewarded())
-        groups = (
-            Group(self.get.quantity, rewarded, self.pick, Use.REWARD),
-            Group(self.buy.quantity, bought, Order.DEAREST, Use.TRIGGER),
-        )
-        want, most, may = self.get.want(env.rounding), self.max_sets, self.unit_reuse.use
-
-        def propose(tally: Tally) -> Proposal:
-            fit = candidates(tally, groups)
-            sets = sets_that_fit(fit, groups)
-            if not sets:
-                return nothing()
-            rewards, triggers = fill(fit, groups, sets if most is None else min(sets, most))
-            proposal = ask_units(rewards, want, tally.basket.currency, Use.REWARD)
-            use_units(proposal, triggers, Use.TRIGGER)
-            proposal.may = may
-            return proposal
-
-        return propose
+        rewarded_units = Group(self.get.quantity, rewarded, self.pick, Use.REWARD)
+        paid_units = Group(self.buy.quantity, bought, Order.DEAREST, Use.TRIGGER)
+        return reward_sets(rewarded_units, paid_units, self.get.want(env.rounding), self.max_sets, self.unit_reuse)

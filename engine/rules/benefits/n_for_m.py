@@ -4,10 +4,9 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from engine.pricing.sets import Group, Order, candidates, fill, sets_that_fit
-from engine.pricing.tally import Proposal, Tally
+from engine.pricing.sets import Group, Order
 from engine.pricing.units import Use
-from engine.rules.picking import Count, UnitReuse, ask_units, nothing, use_units
+from engine.rules.picking import Count, UnitReuse, reward_sets
 from engine.rules.selectors import Key, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
 
@@ -46,21 +45,6 @@ class NForM(Benefit):
     def compile(self, env: CompileEnv) -> Propose:
         """Make as many sets as fit; some of their units are free."""
         selection = env.selections.get(self.on, self.except_)
-        groups = (
-            Group(self.take - self.pay, selection, self.pick, Use.REWARD),
-            Group(self.pay, selection, Order.DEAREST, Use.TRIGGER),
-        )
-        most, may = self.max_sets, self.unit_reuse.use
-
-        def propose(tally: Tally) -> Proposal:
-            fit = candidates(tally, groups)
-            sets = sets_that_fit(fit, groups)
-            if not sets:
-                return nothing()
-            free, paid = fill(fit, groups, sets if most is None else min(sets, most))
-            proposal = ask_units(free, lambda now_minor, _: now_minor, tally.basket.currency, Use.REWARD)
-            use_units(proposal, paid, Use.TRIGGER)
-            proposal.may = may
-            return proposal
-
-        return propose
+        rewarded_units = Group(self.take - self.pay, selection, self.pick, Use.REWARD)
+        paid_units = Group(self.pay, selection, Order.DEAREST, Use.TRIGGER)
+        return reward_sets(rewarded_units, paid_units, lambda now_minor, _: now_minor, self.max_sets, self.unit_reuse)
