@@ -56,16 +56,10 @@ def price(cart: Cart, rules: Rules, tax_rounding: str) -> Priced:
     """Price a cart. The cart's units are changed on the way: read it anew to price it again."""
     discounts: list[Discount] = []
     outcomes: dict[str, Outcome] = {}
-    adjustments = cart.adjustments
-    names = [name for name, _ in rules.lanes]
-    staff_after = "order" if "order" in names else names[-1]
-    for name, mode in rules.lanes:
-        _run_lane(name, mode, cart, rules, discounts, outcomes)
-        if name == staff_after:
-            take_off(adjustments, cart, rules.rounding)
+    _run_lanes(rules.lanes, cart, rules, discounts, outcomes)
     points, codes = _points_and_codes(cart, rules, outcomes)
     taxes = tax_of(cart, tax_rounding)
-    return Priced(cart, discounts, outcomes, taxes, _totals(cart, taxes), adjustments, points, codes)
+    return Priced(cart, discounts, outcomes, taxes, _totals(cart, taxes), cart.adjustments, points, codes)
 
 
 def _points_and_codes(
@@ -121,9 +115,29 @@ def _totals(cart: Cart, taxes: Taxes) -> dict[str, int]:
 # Lanes
 
 
-def _run_lane(
-    lane: str, mode: str, cart: Cart, rules: Rules, discounts: list[Discount], outcomes: dict[str, Outcome]
+def enter_lane(lane: str, cart: Cart, rules: Rules) -> list[Promotion]:
+    """Run all lanes before this one and begin it: the cart is then as the lane finds it.
+
+    Returns the promotions of the lane that may compete, in their order.
+    """
+    names = [name for name, _ in rules.lanes]
+    _run_lanes(rules.lanes[: names.index(lane)], cart, rules, [], {})
+    return _begin_lane(lane, cart, rules, {})
+
+
+def _run_lanes(
+    lanes: list[tuple[str, str]], cart: Cart, rules: Rules, discounts: list[Discount], outcomes: dict[str, Outcome]
 ) -> None:
+    names = [name for name, _ in rules.lanes]
+    staff_after = "order" if "order" in names else names[-1]
+    for name, mode in lanes:
+        _run_lane(name, mode, cart, rules, discounts, outcomes)
+        if name == staff_after:
+            take_off(cart.adjustments, cart, rules.rounding)
+
+
+def _begin_lane(lane: str, cart: Cart, rules: Rules, outcomes: dict[str, Outcome]) -> list[Promotion]:
+    """Note what everything costs now, and ask who qualifies; the others get their verdict."""
     # What staff took off counts in no threshold.
     at_lane_start = {line.id: line.current_minor + line.staff_minor for line in cart.goods}
     for line in cart.goods:
@@ -137,6 +151,13 @@ def _run_lane(
             running.append(promotion)
         else:
             outcomes[promotion.id] = _refused(verdict)
+    return running
+
+
+def _run_lane(
+    lane: str, mode: str, cart: Cart, rules: Rules, discounts: list[Discount], outcomes: dict[str, Outcome]
+) -> None:
+    running = _begin_lane(lane, cart, rules, outcomes)
     run = {"stack": _run_all, "first": _run_first, "best": _run_best}[mode]
     for promotion, proposal, outcome in run(running, cart, rules.rounding):
         outcomes[promotion.id] = outcome
