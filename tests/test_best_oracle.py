@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pytest
 
 from engine.rules.model import Promotion
+from tests.cases.golden import SHOP, SOME_MONDAY
 from tests.cases.running import oracle_shop
 from tests.oracle.best import best_value, faults_of
 from tests.oracle.cart import Cart, read_cart
 from tests.oracle.price import enter_lane
 from tests.oracle.rules import parse, rules_of
-from tests.test_cases import SHOP, SOME_MONDAY
 
 Goods = dict[str, tuple[str, int]]
 """Price and number of pieces, by SKU."""

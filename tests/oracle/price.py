@@ -1,6 +1,7 @@
 """Pricing, written to be obviously right: `price` is what the engine's `evaluate` is compared with."""
 
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 
 from engine.rules.benefits.gift import Gift
 from engine.rules.benefits.issue_code import IssueCode
@@ -11,7 +12,8 @@ from tests.oracle.arith import share_out
 from tests.oracle.benefits import Proposal, propose
 from tests.oracle.cart import Cart, Line, Unit
 from tests.oracle.extras import gift_of, gives_points, points_of
-from tests.oracle.rules import Rules, Verdict, benefit_of, closed_gate, failed_condition
+from tests.oracle.rivals import Losers, cheapest
+from tests.oracle.rules import Rules, Verdict, benefit_of, closed_gate, code_meant, failed_condition
 from tests.oracle.tax import Taxes, tax_of
 
 
@@ -50,16 +52,40 @@ class Priced:
     points: dict[str, int]
     codes_to_issue: dict[str, tuple[str, int]]
     """Series and days, by promotion."""
+    codes: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    """By each code as it was typed, what became of it and the promotions that it unlocks."""
 
 
 def price(cart: Cart, rules: Rules, tax_rounding: str) -> Priced:
-    """Price a cart. The cart's units are changed on the way: read it anew to price it again."""
+    """Price a cart, which stays as it is."""
+    meant = {typed: code_meant(typed, rules) for typed in cart.codes}
+    cart = replace(cart, codes=set(meant.values()))
+    priced = cheapest(lambda losers: _price(_copy_of(cart), rules, tax_rounding, losers), rules)
+    priced.codes.update({typed: _code_verdict(code, priced, rules) for typed, code in meant.items()})
+    return priced
+
+
+def _copy_of(cart: Cart) -> Cart:
+    """Return a cart of its own; what is never changed is shared."""
+    shared = [cart.store, cart.country, *(line.product for line in cart.lines)]
+    return deepcopy(cart, {id(each): each for each in shared})
+
+
+def _price(cart: Cart, rules: Rules, tax_rounding: str, losers: Losers) -> Priced:
+    """Price a cart without some promotions; its units are changed on the way."""
     discounts: list[Discount] = []
     outcomes: dict[str, Outcome] = {}
-    _run_lanes(rules.lanes, cart, rules, discounts, outcomes)
+    _run_lanes(rules.lanes, cart, rules, losers, discounts, outcomes)
     points, codes = _points_and_codes(cart, rules, outcomes)
     taxes = tax_of(cart, tax_rounding)
     return Priced(cart, discounts, outcomes, taxes, _totals(cart, taxes), cart.adjustments, points, codes)
+
+
+def _code_verdict(code: str, priced: Priced, rules: Rules) -> tuple[str, list[str]]:
+    """Return what became of a code, and the promotions that it unlocks."""
+    unlocked = sorted(id_ for id_, codes in rules.codes.items() if code in codes)
+    applied = any(priced.outcomes[id_].code in ("applied", "capped") for id_ in unlocked)
+    return "applied" if applied else "not_applied" if unlocked else "unknown", unlocked
 
 
 def _points_and_codes(
@@ -121,22 +147,28 @@ def enter_lane(lane: str, cart: Cart, rules: Rules) -> list[Promotion]:
     Returns the promotions of the lane that may compete, in their order.
     """
     names = [name for name, _ in rules.lanes]
-    _run_lanes(rules.lanes[: names.index(lane)], cart, rules, [], {})
-    return _begin_lane(lane, cart, rules, {})
+    _run_lanes(rules.lanes[: names.index(lane)], cart, rules, {}, [], {})
+    return _begin_lane(lane, cart, rules, {}, {})
 
 
 def _run_lanes(
-    lanes: list[tuple[str, str]], cart: Cart, rules: Rules, discounts: list[Discount], outcomes: dict[str, Outcome]
+    lanes: list[tuple[str, str]],
+    cart: Cart,
+    rules: Rules,
+    losers: Losers,
+    discounts: list[Discount],
+    outcomes: dict[str, Outcome],
 ) -> None:
     names = [name for name, _ in rules.lanes]
     staff_after = "order" if "order" in names else names[-1]
     for name, mode in lanes:
-        _run_lane(name, mode, cart, rules, discounts, outcomes)
+        running = _begin_lane(name, cart, rules, losers, outcomes)
+        _run_lane(name, mode, running, cart, rules, discounts, outcomes)
         if name == staff_after:
             take_off(cart.adjustments, cart, rules.rounding)
 
 
-def _begin_lane(lane: str, cart: Cart, rules: Rules, outcomes: dict[str, Outcome]) -> list[Promotion]:
+def _begin_lane(lane: str, cart: Cart, rules: Rules, losers: Losers, outcomes: dict[str, Outcome]) -> list[Promotion]:
     """Note what everything costs now, and ask who qualifies; the others get their verdict."""
     # What staff took off counts in no threshold.
     at_lane_start = {line.id: line.current_minor + line.staff_minor for line in cart.goods}
@@ -147,17 +179,25 @@ def _begin_lane(lane: str, cart: Cart, rules: Rules, outcomes: dict[str, Outcome
     running = []
     for promotion in rules.of_lane(lane):
         verdict = closed_gate(promotion, cart) or failed_condition(promotion, cart, at_lane_start)
-        if verdict is None:
-            running.append(promotion)
-        else:
+        if verdict is not None:
             outcomes[promotion.id] = _refused(verdict)
+        elif promotion.id in losers:
+            proposal = _proposal(promotion, cart, rules.rounding)
+            _, _, outcomes[promotion.id] = _lost(promotion, proposal, losers[promotion.id])
+        else:
+            running.append(promotion)
     return running
 
 
 def _run_lane(
-    lane: str, mode: str, cart: Cart, rules: Rules, discounts: list[Discount], outcomes: dict[str, Outcome]
+    lane: str,
+    mode: str,
+    running: list[Promotion],
+    cart: Cart,
+    rules: Rules,
+    discounts: list[Discount],
+    outcomes: dict[str, Outcome],
 ) -> None:
-    running = _begin_lane(lane, cart, rules, outcomes)
     run = {"stack": _run_all, "first": _run_first, "best": _run_best}[mode]
     for promotion, proposal, outcome in run(running, cart, rules.rounding):
         outcomes[promotion.id] = outcome
