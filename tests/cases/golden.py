@@ -115,19 +115,20 @@ def as_golden_case(scenario: Scenario, name: str) -> str:
 
     It expects what the oracle says, so it fails until the wrong one of the two is mended.
     """
-    case = _as_text(_case_of(scenario, name))
+    case = _as_text(_case_of(scenario))
     kind = _trouble(case)
+    assert kind is not None, "the scenario shows a disagreement, and the case made of it does not"
     case = _smallest(case, lambda smaller: _trouble(smaller) == kind)
     known = _known(by_oracle(scenario_of(case))) if kind == "" else {}
     expected = ("total", "discounts", "points", "codes_to_issue", "gifts")
     expect: Case = {key: known[key] for key in expected if key in known and known[key] != {}}
     expect["outcomes"] = {promotion: each["code"] for promotion, each in known.get("outcomes", {}).items()}
-    return _yaml_of({**case, "expect": expect})
+    return _yaml_of({"name": name, **case, "expect": expect})
 
 
-def _case_of(scenario: Scenario, name: str) -> Case:
+def _case_of(scenario: Scenario) -> Case:
     files = [yaml.load(text, Loader=yaml.BaseLoader) for text in scenario.rules]  # noqa: S506 - text, lists, maps
-    case: Case = {"name": name, "shop": dict(scenario.shop)}
+    case: Case = {"shop": dict(scenario.shop)}
     for file in files:
         case |= {key: file[key] for key in ("lanes", "rounding") if key in file}
     promotions = [promotion for file in files for promotion in file.get("promotions", ())]
@@ -141,10 +142,11 @@ def _as_text(case: Case) -> Case:
 
 def _yaml_of(case: Case) -> str:
     shop = {name: _Block(text) for name, text in case.get("shop", {}).items()}
-    case = {key: value for key, value in {**case, "shop": shop}.items() if key != "shop" or shop}
-    return yaml.dump(
-        {"cases": [case]}, Dumper=_Dumper, sort_keys=False, width=118, allow_unicode=True, default_flow_style=None
-    )
+    return _dumped({"cases": [{**case, "shop": shop} if shop else {key: case[key] for key in case if key != "shop"}]})
+
+
+def _dumped(document: Any) -> str:
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=118, allow_unicode=True, default_flow_style=None)
 
 
 class _Block(str):
@@ -171,8 +173,8 @@ Path_ = tuple[str | int, ...]
 
 
 def _smallest(case: Case, still_wrong: Callable[[Case], bool]) -> Case:
-    """Leave out all that can be left out, whole branches first; of the shop, files and rows."""
-    tree = {**case, "shop": {name: _rows(name, text) for name, text in case["shop"].items()}}
+    """Leave out all that can be left out, whole branches first."""
+    tree = {**case, "shop": {name: _opened(name, text) for name, text in case["shop"].items()}}
     shrunk = True
     while shrunk:
         shrunk = False
@@ -183,12 +185,15 @@ def _smallest(case: Case, still_wrong: Callable[[Case], bool]) -> Case:
     return _closed(tree)
 
 
-def _rows(name: str, text: str) -> Any:
-    return text.splitlines(keepends=True) if name.endswith(".csv") else text
+def _opened(name: str, text: str) -> Any:
+    """Return what can be left out of a file: rows, or branches."""
+    return text.splitlines(keepends=True) if name.endswith(".csv") else yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506
 
 
 def _closed(tree: Case) -> Case:
-    return {**tree, "shop": {name: "".join(rows) for name, rows in tree.get("shop", {}).items()}}
+    shop = tree.get("shop", {})
+    texts = {name: "".join(opened) if name.endswith(".csv") else _dumped(opened) for name, opened in shop.items()}
+    return {**tree, "shop": texts}
 
 
 def _paths(tree: Any) -> Iterator[Path_]:

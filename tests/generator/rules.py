@@ -37,7 +37,7 @@ from tests.generator.shop import (
     thousandths,
 )
 
-IDS: Final = ["a", "b", "c", "d", "e", "f", "g"]
+IDS: Final = list("abcdefghij")
 MODES: Final = ["stack", "first", "best"]
 ROUNDINGS: Final = ["half_up", "half_even", "half_down"]
 LABELS: Final = ["red", "blue"]
@@ -56,7 +56,7 @@ def few(chance: Random) -> str:
 def selector(chance: Random, depth: int = 1) -> Written:
     """Return a selector; most select something."""
     kinds = ["sku", "category", "tag", "attribute", "price", "discounted"] + (["and", "or", "not"] if depth else [])
-    return {kind: _selected(chance, kind, depth) for kind in some(chance, kinds, 2)}
+    return {kind: _selected(chance, kind, depth) for kind in some(chance, kinds, chance.choice([1, 1, 2]))}
 
 
 def _selected(chance: Random, kind: str, depth: int) -> object:
@@ -109,8 +109,8 @@ def _off_units(chance: Random, written: Written) -> Written:
     """Write what all benefits share that lower chosen units."""
     if written.get("per", "unit") == "unit":
         maybe(chance, written, "max_units", few, 2)
-    if "max_units" in written:
-        maybe(chance, written, "pick", any_of(["cheapest", "dearest"]), 2)
+        if "max_units" in written and not one_in(chance, 4):
+            written["pick"] = chance.choice(["cheapest", "dearest"])
     maybe(chance, written, "at_most_per_line", amounts, 5)
     maybe(chance, written, "at_most", amounts)
     return _select(chance, written, 2, 4)
@@ -168,14 +168,15 @@ def _tiers(chance: Random) -> Written:
             for bound in bounds
         ]
     maybe(chance, written, "at_most", amounts, 5)
-    return _select(chance, written, 3, 8)
+    return _select(chance, written, 3, 5)
 
 
 def _sets(chance: Random, written: Written) -> Written:
     """Write what all benefits share that build sets."""
     maybe(chance, written, "max_sets", few)
-    maybe(chance, written, "unit_reuse", any_of(["none", "trigger", "reward", "both"]), 2)
-    maybe(chance, written, "at_most", amounts, 6)
+    maybe(chance, written, "at_most", amounts, 5)
+    if not one_in(chance, 4):
+        written["unit_reuse"] = chance.choice(["none", "trigger", "reward", "both"])
     return written
 
 
@@ -188,18 +189,18 @@ def _buy_get(chance: Random) -> Written:
     get = _reward(chance)
     maybe(chance, get, "quantity", few)
     buy: Written = {"quantity": few(chance)}
-    return _picked_sets(chance, {"buy": _select(chance, buy, 3, 8), "get": _select(chance, get, 3, 8)})
+    return _picked_sets(chance, {"buy": _select(chance, buy, 3, 5), "get": _select(chance, get, 3, 5)})
 
 
 def _n_for_m(chance: Random) -> Written:
     take = chance.randint(2, 5)
     written: Written = {"take": str(take), "pay": str(chance.randint(1, take - 1))}
-    return _picked_sets(chance, _select(chance, written, 3, 8))
+    return _picked_sets(chance, _select(chance, written, 3, 5))
 
 
 def _every_nth(chance: Random) -> Written:
     written = {"nth": chance.choice(["2", "2", "3", "4"]), **_reward(chance)}
-    return _sets(chance, _select(chance, written, 3, 8))
+    return _sets(chance, _select(chance, written, 3, 5))
 
 
 def _bundle(chance: Random) -> Written:
@@ -207,7 +208,7 @@ def _bundle(chance: Random) -> Written:
     for _ in range(chance.randint(1, 3)):
         group: Written = {}
         maybe(chance, group, "quantity", few)
-        groups.append(_select(chance, group, 3, 8))
+        groups.append(_select(chance, group, 3, 5))
     return _picked_sets(chance, {"groups": groups, **_reward(chance)})
 
 
@@ -221,13 +222,13 @@ def _gift(chance: Random) -> Written:
 
 
 def _points(chance: Random) -> Written:
-    way = chance.choice(["once", "per", "per", "multiply"])
+    way = chance.choice(["once", "per", "per", "multiply", "multiply"])
     if way == "once":
         return {"add": chance.choice(["1", "100"])}
     written: Written = {"multiply": chance.choice(["2", "3", "1.25"])}
     if way == "per":
         written = {"add": few(chance), "per": amounts(chance)}
-    maybe(chance, written, "counting", any_of(["regulated", "unregulated"]))
+    maybe(chance, written, "counting", any_of(["regulated", "unregulated"]), 2)
     return _select(chance, written, 2, 4)
 
 
@@ -256,6 +257,8 @@ BENEFITS: Final[dict[str, Callable[[Random], Written]]] = {
     "issue_code": _issue_code,
 }
 ON_UNITS: Final = ["tiers", "buy_get", "n_for_m", "every_nth", "bundle"]
+ON_THE_CART: Final = [word for word in BENEFITS if word.startswith(("delivery", "fee", "order"))]
+BESIDES: Final = ["gift", "points", "issue_code"]
 _OFTEN: Final = [*BENEFITS, "percent_off", "percent_off", "amount_off", "gift", "points"]
 
 
@@ -269,8 +272,9 @@ def conditions(chance: Random, depth: int = 2) -> Written:
         joint = chance.choice(["and", "or", "or", "not"])
         branches = [conditions(chance, depth - 1) for _ in range(1 if joint == "not" else chance.randint(1, 2))]
         written[joint] = branches[0] if joint == "not" else branches
-    number = chance.randint(0 if written else 1, 2)
-    return written | {word: CONDITIONS[word](chance) for word in chance.sample(list(CONDITIONS), number)}
+    number = chance.randint(0, 1) if written else chance.choice([1, 1, 2])
+    words = [chance.choice([*CONDITIONS, "customers", "customers"]) for _ in range(number)]
+    return written | {word: CONDITIONS[word](chance) for word in words}
 
 
 def _cost(chance: Random) -> Written:
@@ -280,17 +284,20 @@ def _cost(chance: Random) -> Written:
 
 
 def _number(chance: Random) -> Written:
-    return _counted(chance, {"at_least": str(chance.randint(1, 6))})
+    return _counted(chance, {"at_least": str(chance.randint(1, chance.choice([2, 6])))})
 
 
 def _weight(chance: Random) -> Written:
-    written = {"at_least": thousandths(chance.randint(1, 4000)), "unit": chance.choice(["kg", "kg", "m"])}
+    written = {
+        "at_least": thousandths(chance.randint(1, chance.choice([400, 4000]))),
+        "unit": chance.choice(["kg", "kg", "m"]),
+    }
     return _counted(chance, written)
 
 
 def _counted(chance: Random, written: Written) -> Written:
-    maybe(chance, written, "counting", any_of(["goods", "regulated"]))
-    return _select(chance, written, 2, 4)
+    maybe(chance, written, "counting", any_of(["goods", "regulated"]), 2)
+    return _select(chance, written, 3, 4)
 
 
 def _contains(chance: Random) -> Written:
@@ -300,7 +307,7 @@ def _contains(chance: Random) -> Written:
     written: Written = {
         key: [entry() for _ in range(chance.randint(1, 2))] for key in some(chance, ["any", "all", "none"], 2)
     }
-    maybe(chance, written, "counting", any_of(["goods", "regulated"]))
+    maybe(chance, written, "counting", any_of(["goods", "regulated"]), 2)
     return written
 
 
@@ -344,13 +351,13 @@ def customers(chance: Random) -> Written:
         "segments": some_of(SEGMENTS),
         "first_order": any_of(["true", "false"]),
         "points": lambda each: {"at_least": each.choice(["5", "120", "121"])},
-        "account_age": lambda each: {"at_least_days": str(each.randint(1, 400))},
+        "account_age": lambda each: {"at_least_days": str(each.randint(1, each.choice([20, 400])))},
         "birthday": lambda each: {"within_days": str(each.randint(0, 60))},
         "orders": any_of([{"at_least": "1"}, {"below": "3"}]),
         "nth_order": some_of(["1", "2", "4"]),
         "first_order_in": lambda each: {"category": some(each, CATEGORIES)},
     }
-    return {key: known[key](chance) for key in some(chance, list(known), 2)}
+    return {key: known[key](chance) for key in some(chance, list(known), chance.choice([1, 1, 2]))}
 
 
 CONDITIONS: Final[dict[str, Callable[[Random], Written]]] = {
@@ -381,14 +388,14 @@ def promotion(chance: Random, id_: str, lanes: list[str] | None) -> Written:
     elif one_in(chance, 6):
         written["lane"] = chance.choice(["price", "item", "bundle", "order", "shipping", "points"])
     maybe(chance, written, "priority", any_of(["-2", "-1", "0", "1", "2"]), 2)
-    maybe(chance, written, "active", window, 5)
-    maybe(chance, written, "channels", some_of(CHANNELS), 10)
-    maybe(chance, written, "stores", some_of(list(STORES)), 12)
-    maybe(chance, written, "store_groups", some_of(GROUPS), 16)
-    maybe(chance, written, "countries", some_of(COUNTRIES), 16)
-    maybe(chance, written, "codes", some_of(CODES), 8)
-    maybe(chance, written, "customers", customers, 8)
-    maybe(chance, written, "when", conditions, 3)
+    maybe(chance, written, "active", window, 12)
+    maybe(chance, written, "channels", some_of(CHANNELS), 20)
+    maybe(chance, written, "stores", some_of(list(STORES)), 20)
+    maybe(chance, written, "store_groups", some_of(GROUPS), 30)
+    maybe(chance, written, "countries", some_of(COUNTRIES), 30)
+    maybe(chance, written, "codes", some_of(CODES), 12)
+    maybe(chance, written, "customers", customers, 6)
+    maybe(chance, written, "when", conditions, 2)
     written["give"] = benefit(chance)
     return written
 
@@ -404,15 +411,42 @@ def rivals(chance: Random, promotions: list[Written]) -> None:
 
 def rule_files(chance: Random) -> tuple[str, ...]:
     """Return one or two rule files."""
-    head: Written = {}
-    names = None
-    if one_in(chance, 2):
-        names = ["early", "late", "last"][: chance.randint(1, 3)]
-        head["lanes"] = [{"name": name, "mode": chance.choice(MODES)} for name in names]
-    maybe(chance, head, "rounding", any_of(ROUNDINGS), 2)
-    written = [promotion(chance, id_, names) for id_ in some(chance, IDS, len(IDS))]
+    names = ["early", "late", "last"][: chance.randint(1, 3)] if one_in(chance, 2) else None
+    written = [promotion(chance, id_, names) for id_ in chance.sample(IDS, chance.randint(1, 10))]
     if one_in(chance, 3):
         rivals(chance, written)
     split = chance.randint(0, len(written))
-    files = [{**head, "promotions": written[:split]}, {"promotions": written[split:]}]
+    files = [{**head(chance, names), "promotions": written[:split]}, {"promotions": written[split:]}]
     return tuple(text_of(file) for file in files if any(file.values()))
+
+
+def head(chance: Random, lanes: Sequence[str] | None) -> Written:
+    """Return what stands above the promotions: how lanes compete, if they are not the default ones, and the rounding."""
+    written: Written = {}
+    if lanes is not None:
+        written["lanes"] = [{"name": name, "mode": chance.choice(MODES)} for name in lanes]
+    if not one_in(chance, 4):
+        written["rounding"] = chance.choice(ROUNDINGS)
+    return written
+
+
+def plain_rules(chance: Random, words: Sequence[str]) -> str:
+    """Return a file of promotions that are open to everybody and give one of the words each, in one lane or two."""
+    names = ["one", "two"][: chance.randint(1, 2)]
+    written = []
+    for id_ in chance.sample(IDS, chance.randint(1, 7)):
+        promotion: Written = {"id": id_, "lane": chance.choice(names), "give": benefit(chance, words)}
+        maybe(chance, promotion, "priority", any_of(["0", "1"]), 2)
+        written.append(promotion)
+    return text_of({**head(chance, names), "promotions": written})
+
+
+def guarded_rules(chance: Random) -> str:
+    """Return a file of promotions that only differ in what they ask of a cart or of a customer."""
+    written: list[Written] = []
+    for id_ in chance.sample(IDS, chance.randint(3, 10)):
+        asked = chance.choice(
+            [("when", conditions), ("when", conditions), ("customers", customers), ("active", window)]
+        )
+        written.append({"id": id_, asked[0]: asked[1](chance), "give": {"percent_off": {"percent": "10%"}}})
+    return text_of({"promotions": written})

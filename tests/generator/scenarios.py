@@ -5,7 +5,16 @@ from random import Random
 from typing import Any
 
 from tests.cases.running import Scenario
-from tests.generator.rules import IDS, MODES, ON_UNITS, ROUNDINGS, benefit, rule_files
+from tests.generator.rules import (
+    BESIDES,
+    IDS,
+    ON_THE_CART,
+    ON_UNITS,
+    ROUNDINGS,
+    guarded_rules,
+    plain_rules,
+    rule_files,
+)
 from tests.generator.shop import (
     BRANDS,
     CATEGORIES,
@@ -17,9 +26,11 @@ from tests.generator.shop import (
     PLACES,
     PRODUCTS,
     ROLES,
+    SEGMENTS,
     STORES,
     TAGS,
     TAX_CATEGORIES,
+    TIERS,
     WITH_OPTIONS,
     Written,
     any_of,
@@ -40,7 +51,7 @@ TYPED_CODES = ["spring-10", "SPRING1O", "V I P", "v1p", "x1", "xi", "XL", "NOPE"
 
 def scenario(chance: Random) -> Scenario:
     """Return a shop, its rules and a cart: most often anything at all, else one of the kinds below."""
-    return chance.choice([anything, anything, anything, sets, sets, by_staff])(chance)
+    return chance.choice([anything, anything, anything, sets, sets, extras, extras, guarded, guarded, by_staff])(chance)
 
 
 def anything(chance: Random) -> Scenario:
@@ -50,22 +61,28 @@ def anything(chance: Random) -> Scenario:
 
 def sets(chance: Random) -> Scenario:
     """Return a few goods with few prices, under rules that pick single units and build sets, so that these meet often."""
-    names = ["one", "two"][: chance.randint(1, 2)]
-    head: Written = {"lanes": [{"name": name, "mode": chance.choice(["stack", *MODES])} for name in names]}
-    maybe(chance, head, "rounding", any_of(ROUNDINGS), 2)
-    promotions = []
-    for id_ in some(chance, IDS, 4):
-        give = benefit(chance, [*ON_UNITS, *ON_UNITS, "percent_off", "amount_off", "fixed_price"])
-        promotion: Written = {"id": id_, "lane": chance.choice(names), "give": give}
-        maybe(chance, promotion, "priority", any_of(["0", "1"]), 2)
-        promotions.append(promotion)
+    rules = plain_rules(chance, [*ON_UNITS, *ON_UNITS, "percent_off", "amount_off", "fixed_price"])
     goods = []
     for sku in some(chance, PRODUCTS, 4):
         line = {"product": _explicit_product(chance, sku), "price": decimal(chance.choice([5, 10, 10, 33]), 2)}
         measured = "unit" in line["product"]
         goods.append({**line, "quantity": thousandths(1500) if measured else chance.randint(1, 6)})
-    text = text_of({**head, "promotions": promotions})
-    return Scenario(shop_files(chance.randint(0, 10)), (text,), {"at": INSTANTS[-1], "lines": goods})
+    return Scenario(shop_files(chance.randint(0, 10)), (rules,), {"at": INSTANTS[-1], "lines": goods})
+
+
+def extras(chance: Random) -> Scenario:
+    """Return a cart with a delivery and fees, under rules about these and about gifts, points and codes."""
+    rules = plain_rules(chance, [*ON_THE_CART, *BESIDES, *BESIDES])
+    fees = [_fee(chance) for _ in range(2)]
+    document = {**cart(chance), "delivery": _delivery(chance), "fees": fees, "gift_choices": _gift_choices(chance)}
+    return Scenario(shop_files(chance.randint(0, 60)), (rules,), document)
+
+
+def guarded(chance: Random) -> Scenario:
+    """Return a cart of somebody, under rules that are only about who, when and what."""
+    document = cart(chance)
+    document["customer"] = _known_customer(chance)
+    return Scenario(shop_files(chance.randint(0, 60)), (guarded_rules(chance),), document)
 
 
 def by_staff(chance: Random) -> Scenario:
@@ -94,7 +111,7 @@ def cart(chance: Random) -> Written:
     written: Written = {"at": chance.choice(INSTANTS)}
     maybe(chance, written, "channel", any_of(CHANNELS), 2)
     maybe(chance, written, "store", any_of(list(STORES)), 2)
-    if not one_in(chance, 3):
+    if not one_in(chance, 4):
         written["customer"] = _customer(chance)
     decimals = _decimals(written)
     written["lines"] = _told_apart([_line(chance, decimals) for _ in range(chance.randint(1, 6))])
@@ -176,7 +193,7 @@ def _delivery(chance: Random) -> Written:
 
 
 def _customer(chance: Random) -> Written:
-    if one_in(chance, 3):
+    if one_in(chance, 2):
         return _known_customer(chance)
     known: list[Written] = [{"id": "ada"}, {"id": "ben"}, {"id": "cy"}, {"id": "new"}]
     known += [{"id": "ada", "tier": "silver"}, {"segments": ["vip"]}, {"tier": "gold"}]
@@ -190,7 +207,9 @@ def _known_customer(chance: Random) -> Written:
     maybe(chance, written, "since", any_of(INSTANTS), 2)
     maybe(chance, written, "birthday", any_of(["02-28", "02-29", "03-01", "03-29", "06-20", "12-31"]), 2)
     maybe(chance, written, "orders", any_of([0, 1, 2, 3, 4]), 2)
-    maybe(chance, written, "ordered_categories", lambda each: each.sample(CATEGORIES, each.randint(0, 3)), 2)
+    maybe(chance, written, "tier", any_of(TIERS), 2)
+    maybe(chance, written, "segments", some_of(SEGMENTS), 2)
+    maybe(chance, written, "ordered_categories", lambda each: each.sample(CATEGORIES, each.randint(0, 2)), 2)
     return written
 
 
@@ -199,7 +218,7 @@ def _fee(chance: Random) -> Written:
 
 
 def _gift_choices(chance: Random) -> Written:
-    return {id_: chance.choice(PRODUCTS) for id_ in some(chance, IDS, len(IDS))}
+    return {id_: chance.choice(PRODUCTS) for id_ in IDS if not one_in(chance, 4)}
 
 
 def _adjustments(chance: Random, document: Mapping[str, Any]) -> list[Written]:

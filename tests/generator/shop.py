@@ -103,7 +103,7 @@ def amount(chance: Random) -> int:
 
 def amounts(chance: Random, minor: Callable[[Random], int] = amount) -> dict[str, str]:
     """Return amounts in every currency, and now and then in some only."""
-    known = chance.choice([list(DECIMALS)] * 8 + [["EUR"], ["EUR", "USD"], ["JPY", "KWD"]])
+    known = chance.choice([list(DECIMALS)] * 30 + [["EUR"], ["EUR", "USD"], ["JPY", "KWD"]])
     return {currency: decimal(minor(chance), DECIMALS[currency]) for currency in known}
 
 
