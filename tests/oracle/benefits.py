@@ -46,6 +46,8 @@ class Proposal:
     gift: Line | None = None
     gives_other: bool = False
     """Whether it gives something that is no money: points, a code for a later cart."""
+    earned_on: list[Line] = field(default_factory=list)
+    """On which goods it gives points."""
     refused: str = "no_target"
     """The verdict where it gives nothing."""
 
