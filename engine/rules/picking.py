@@ -12,7 +12,8 @@ from engine.pricing.evaluation import Target
 from engine.pricing.sets import Group, Order, Unit, make_sets, ordered
 from engine.pricing.tally import Proposal, Selects, Tally
 from engine.pricing.units import Pick, Use
-from engine.rules.vocabulary import Propose
+from engine.rules.best.bids import Sets, Stock
+from engine.rules.vocabulary import MakeBids, Propose
 from engine.types import Currency
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -120,6 +121,29 @@ def capped_per_line(propose: Propose, caps: Mapping[Currency, int] | None) -> Pr
         return proposal
 
     return propose_capped
+
+
+def lowest(currency: Currency, *caps: Mapping[Currency, int] | None) -> int | None:
+    """Return the lowest of some caps, None where none is set."""
+    return min((cap[currency] for cap in caps if cap is not None), default=None)
+
+
+def set_bids(rewarded: Group, paid: Group, want: UnitWant, most: int | None) -> MakeBids:
+    """Return how a benefit bids that makes sets and asks something of their rewarded units."""
+
+    def make(tally: Tally, stocks: Sequence[Stock]) -> Sets:
+        currency = tally.basket.currency
+        fit = [fit_for(tally, group.selection, group.use, stocks) for group in (rewarded, paid)]
+        wants = [want(stock.unit_minor, currency) if yes else 0 for stock, yes in zip(stocks, fit[0], strict=True)]
+        return Sets(stocks, wants, fit[0], fit[1], rewarded.quantity, paid.quantity, rewarded.order, most)
+
+    return make
+
+
+def fit_for(tally: Tally, selection: Selects, use: Use, stocks: Sequence[Stock]) -> list[bool]:
+    """Say of each stock whether it is chosen and no set has used it up for that."""
+    places = set(tally.selected(selection))
+    return [stock.place in places and (tally.lines[stock.place].runs()[stock.run].may & use) == use for stock in stocks]
 
 
 class Reward(Written):

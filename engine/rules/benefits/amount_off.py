@@ -1,5 +1,6 @@
 """``amount_off``: an amount off chosen goods."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -8,9 +9,10 @@ from engine.fields import PositiveAmounts
 from engine.pricing.evaluation import Target
 from engine.pricing.sets import Order
 from engine.pricing.tally import Proposal, Tally
-from engine.rules.picking import Count, ask_units, capped_per_line, first_units, units_of
+from engine.rules.best.bids import EachUnit, Stock, wants_of
+from engine.rules.picking import Count, ask_units, capped_per_line, first_units, lowest, units_of
 from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
+from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
 
 class AmountOff(Benefit):
@@ -69,3 +71,17 @@ class AmountOff(Benefit):
 
         variants: dict[str, Propose] = {"unit": per_unit, "line": per_line, "selection": once}
         return capped_per_line(variants[self.per], self.at_most_per_line)
+
+    def bids(self, env: CompileEnv) -> MakeBids:
+        """Bid for each unit by itself; an amount off a line or off all is a cap on what its units get."""
+        selection = env.selections.get(self.on, self.except_)
+
+        def make(tally: Tally, stocks: Sequence[Stock]) -> EachUnit:
+            currency = tally.basket.currency
+            amount_minor = self.amount[currency]
+            line_cap = lowest(currency, self.at_most_per_line, self.amount if self.per == "line" else None)
+            cap = lowest(currency, self.at_most, self.amount if self.per == "selection" else None)
+            wants = wants_of(set(tally.selected(selection)), stocks, lambda stock: min(amount_minor, stock.unit_minor))
+            return EachUnit(wants, self.max_units, line_cap, cap)
+
+        return make

@@ -1,17 +1,20 @@
 """``fixed_price``: chosen goods at one price a unit."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field
 
 from engine.cart.model import QUANTITY_SCALE
 from engine.fields import Amounts, PositiveAmounts
-from engine.money import ratio_of
+from engine.money import Rounding, ratio_of
+from engine.pricing.basket import BasketLine
 from engine.pricing.sets import Order
 from engine.pricing.tally import Proposal, Tally
-from engine.rules.picking import Count, ask_each, capped_per_line, first_units, units_of
+from engine.rules.best.bids import EachUnit, Stock, wants_of
+from engine.rules.picking import Count, ask_each, capped_per_line, first_units, lowest, units_of
 from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
+from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
 
 class FixedPrice(Benefit):
@@ -44,12 +47,30 @@ class FixedPrice(Benefit):
         def propose(tally: Tally) -> Proposal:
             price_minor, lines = prices[tally.basket.currency], tally.basket.lines
             units = first_units(units_of(tally, tally.selected(selection)), self.pick, self.max_units)
-            wants = []
-            for unit in units:
-                line = lines[unit.place]
-                measured = line.product.measured
-                goal = ratio_of(price_minor, line.quantity, QUANTITY_SCALE, mode) if measured else price_minor
-                wants.append((unit, max(0, unit.now_minor - goal)))
-            return ask_each(wants)
+            goals = {place: _goal(price_minor, lines[place], mode) for place in {unit.place for unit in units}}
+            return ask_each([(unit, max(0, unit.now_minor - goals[unit.place])) for unit in units])
 
         return capped_per_line(propose, self.at_most_per_line)
+
+    def bids(self, env: CompileEnv) -> MakeBids:
+        """Bid for each unit by itself."""
+        selection, mode = env.selections.get(self.on, self.except_), env.rounding
+
+        def make(tally: Tally, stocks: Sequence[Stock]) -> EachUnit:
+            currency, lines = tally.basket.currency, tally.basket.lines
+            price_minor = self.price[currency]
+            wants = wants_of(
+                set(tally.selected(selection)),
+                stocks,
+                lambda stock: max(0, stock.unit_minor - _goal(price_minor, lines[stock.place], mode)),
+            )
+            return EachUnit(
+                wants, self.max_units, lowest(currency, self.at_most_per_line), lowest(currency, self.at_most)
+            )
+
+        return make
+
+
+def _goal(price_minor: int, line: BasketLine, mode: Rounding) -> int:
+    """Return what one unit of a line is to cost: a measured line is one unit."""
+    return ratio_of(price_minor, line.quantity, QUANTITY_SCALE, mode) if line.product.measured else price_minor
