@@ -175,13 +175,12 @@ def _hand_out(lane: Lane, entrants: Sequence[CompiledPromotion], tally: Tally, o
 
 
 def _winner(places: Collection[int], entrants: Sequence[CompiledPromotion], helds: Sequence[Held]) -> PromotionId:
-    """Return who was given most of those that hold one of these lines; the total order decides between equals."""
+    """Return who was given most, preferably of these lines; the total order decides between equals."""
     rivals = [
-        (held.granted_minor, -promotion.place, promotion.id)
+        (not held.proposal.picks.keys().isdisjoint(places), held.granted_minor, -promotion.place, promotion.id)
         for promotion, held in zip(entrants, helds, strict=True)
-        if held.granted_minor and not held.proposal.picks.keys().isdisjoint(places)
     ]
-    return max(rivals)[2]
+    return max(rivals)[3]
 
 
 _COMPETE: dict[LaneMode, Callable[[Lane, Sequence[CompiledPromotion], Tally, Outcomes], None]] = {

@@ -6,10 +6,12 @@ these units gain about as much. A bid may promise too much, never too little; wh
 promotion itself.
 """
 
-from bisect import insort
-from collections.abc import Callable, Collection, Iterable, Sequence
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate, chain, islice
+from operator import add
 from typing import NamedTuple, Protocol
 
 from engine.pricing.sets import Order
@@ -36,7 +38,7 @@ class Bid(NamedTuple):
     """`gain`: what the offered units bring at most, less what they cost; `taken`: units by stock that bring it."""
 
     gain: float
-    taken: dict[int, int]
+    taken: Mapping[int, int]
 
 
 def wants_of(chosen: Collection[int], stocks: Sequence[Stock], want: Callable[[Stock], int]) -> list[int]:
@@ -57,20 +59,6 @@ class Bids(Protocol):
 
     def bid(self, offered: Sequence[Offered]) -> Bid:
         """Return the most that these units bring."""
-
-
-class _Single(NamedTuple):
-    """One unit that is offered: what taking it does harm, less than nothing where it brings something."""
-
-    harm: float
-    stock: int
-
-
-def _counted(units: Iterable[_Single]) -> dict[int, int]:
-    taken: dict[int, int] = {}
-    for unit in units:
-        taken[unit.stock] = taken.get(unit.stock, 0) + 1
-    return taken
 
 
 class _Part(NamedTuple):
@@ -246,38 +234,49 @@ class Sets:
         A unit that may be both is rewarded before any that goes after it: of those that are taken, the rewarded ones
         all go first. For each such place the best units of both sides are known at once.
         """
-        rewards: list[_Single] = []
-        payments: list[_Single] = []
+        rewards: list[tuple[float, int]] = []
+        payments: list[tuple[float, int]] = []
         either: list[tuple[tuple[int, int, int], float, int]] = []
         sign = 1 if self.order is Order.CHEAPEST else -1
         for stock, units, cost in offered:
-            if self.rewardable[stock] and self.payable[stock]:
-                place, run, _, unit_minor = self.stocks[stock]
-                either += [((sign * unit_minor, place, run), cost, stock)] * units
-                payments += [_Single(cost, stock)] * units
+            if self.payable[stock]:
+                payments += [(cost, stock)] * units
+                if self.rewardable[stock]:
+                    place, run, _, unit_minor = self.stocks[stock]
+                    either += [((sign * unit_minor, place, run), cost, stock)] * units
             elif self.rewardable[stock]:
-                rewards += [_Single(cost - self.wants[stock], stock)] * units
-            elif self.payable[stock]:
-                payments += [_Single(cost, stock)] * units
-        rewards.sort()
-        payments.sort()
-        best = self._sets(rewards, payments, Bid(0.0, {}))
-        for _, cost, stock in sorted(either):
-            insort(rewards, _Single(cost - self.wants[stock], stock))
-            payments.remove(_Single(cost, stock))
-            best = self._sets(rewards, payments, best)
-        return best
+                rewards += [(cost - self.wants[stock], stock)] * units
+        either.sort()
+        sets, gain, number = self._best(rewards, payments, either)
+        for _, cost, stock in either[:number]:
+            rewards.append((cost - self.wants[stock], stock))
+            payments.remove((cost, stock))
+        taken = chain(sorted(rewards)[: sets * self.rewarded], sorted(payments)[: sets * self.paid])
+        return Bid(gain, Counter(stock for _, stock in taken))
 
-    def _sets(self, rewards: Sequence[_Single], payments: Sequence[_Single], best: Bid) -> Bid:
-        """Return the number of sets that brings most, if that is more than the best one so far."""
-        rewarding = list(accumulate(unit.harm for unit in rewards))[self.rewarded - 1 :: self.rewarded]
-        paying = list(accumulate(unit.harm for unit in payments))[self.paid - 1 :: self.paid]
-        for sets, (one, other) in enumerate(zip(rewarding, paying, strict=False), 1):
-            if self.most_sets is not None and sets > self.most_sets:
-                break
-            if -(one + other) > best.gain:
-                taken = chain(rewards[: sets * self.rewarded], payments[: sets * self.paid])
-                best = Bid(-(one + other), _counted(taken))
+    def _best(
+        self,
+        rewards: Sequence[tuple[float, int]],
+        payments: Sequence[tuple[float, int]],
+        either: Sequence[tuple[tuple[int, int, int], float, int]],
+    ) -> tuple[int, float, int]:
+        """Return how many sets bring most, what they bring, and how many of the units that may be both are rewarded."""
+        rewarding = sorted(harm for harm, _ in rewards)
+        paying = sorted(harm for harm, _ in payments)
+        best = 0, 0.0, 0
+        for number in range(len(either) + 1):
+            if number:
+                _, cost, stock = either[number - 1]
+                insort(rewarding, cost - self.wants[stock])
+                del paying[bisect_left(paying, cost)]
+            harms = map(
+                add,
+                list(accumulate(rewarding))[self.rewarded - 1 :: self.rewarded],
+                list(accumulate(paying))[self.paid - 1 :: self.paid],
+            )
+            for sets, harm in enumerate(islice(harms, self.most_sets), 1):
+                if -harm > best[1]:
+                    best = sets, -harm, number
         return best
 
 
@@ -292,26 +291,45 @@ class Row:
     most_sets: int | None
 
     def bid(self, offered: Sequence[Offered]) -> Bid:
-        """Go along the row and keep, for each number of units taken, the best way to take them."""
+        """Go along the row and keep, for each place in a set, the best way to have come there."""
         row = sorted(
-            ((-self.stocks[stock].unit_minor, stock, cost) for stock, units, cost in offered for _ in range(units))
+            (-self.stocks[stock].unit_minor, stock, cost, units) for stock, units, cost in offered if self.useful[stock]
         )
-        most = len(row) if self.most_sets is None else min(len(row), self.most_sets * self.nth)
-        best: list[tuple[float, tuple[int, ...]] | None] = [(0.0, ())] + [None] * most
-        for _, stock, cost in row:
-            if not self.useful[stock]:
-                continue
-            for count in range(most, 0, -1):
-                before = best[count - 1]
-                if before is None:
-                    continue
-                gain = before[0] - cost + (self.wants[stock] if count % self.nth == 0 else 0)
-                known = best[count]
-                if known is None or gain > known[0]:
-                    best[count] = gain, (*before[1], stock)
-        whole = [each for each in best[:: self.nth] if each is not None]
-        gain, stocks = max(whole, key=lambda each: each[0])
-        return Bid(gain, _counted(_Single(0.0, stock) for stock in stocks))
+        # Without a bound on the sets they are all alike: what counts is how many units of the last one are taken.
+        places = self.nth if self.most_sets is None else self.nth * self.most_sets + 1
+        ways: list[_Way | None] = [_Way(0.0, -1, None), *[None] * (places - 1)]
+        for _, stock, cost, units in row:
+            wanted = self.wants[stock] - cost
+            for _ in range(units):
+                before = ways[-1] if self.most_sets is None else None
+                for place in range(places - 1, 0, -1):
+                    way = ways[place - 1]
+                    if way is not None:
+                        _improve(ways, place, way, wanted if place % self.nth == 0 else -cost, stock)
+                if before is not None:
+                    _improve(ways, 0, before, wanted, stock)
+        best = max((way for way in ways[:: self.nth] if way is not None), key=lambda way: way.gain)
+        taken: Counter[int] = Counter()
+        way = best
+        while way.before is not None:
+            taken[way.stock] += 1
+            way = way.before
+        return Bid(best.gain, taken)
+
+
+class _Way(NamedTuple):
+    """Some units of a row that are taken: what they bring, the stock of the last one, and the way without it."""
+
+    gain: float
+    stock: int
+    before: "_Way | None"
+
+
+def _improve(ways: list[_Way | None], place: int, before: _Way, more: float, stock: int) -> None:
+    """Keep the way that goes one unit further, if it is the best one to its place."""
+    known = ways[place]
+    if known is None or before.gain + more > known.gain:
+        ways[place] = _Way(before.gain + more, stock, before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,10 +358,7 @@ class Groups:
         rows = []
         for _, fit in self.groups:
             row = [
-                _Single(each.cost - self.brings[each.stock], each.stock)
-                for each in offered
-                if fit[each.stock]
-                for _ in range(each.units)
+                (cost - self.brings[stock], stock) for stock, units, cost in offered if fit[stock] for _ in range(units)
             ]
             rows.append(sorted(row))
         fitting = min(len(row) // quantity for row, (quantity, _) in zip(rows, self.groups, strict=True))
@@ -355,9 +370,9 @@ class Groups:
                 for row, (quantity, _) in zip(rows, self.groups, strict=True)
                 for unit in row[number * quantity : (number + 1) * quantity]
             ]
-            brings = self.bonus - sum(unit.harm for unit in bundle)
+            brings = self.bonus - sum(harm for harm, _ in bundle)
             if brings <= 0:
                 break
             gain += brings
             taken += bundle
-        return Bid(gain, _counted(taken))
+        return Bid(gain, Counter(stock for _, stock in taken))

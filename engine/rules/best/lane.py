@@ -16,7 +16,7 @@ from engine.rules.best.search import Found, Lot, Prices, Promise, Steps, search
 from engine.rules.model import Lane, Per
 from engine.rules.ruleset import CompiledPromotion
 
-NODES_MAX: Final = 300
+NODES_MAX: Final = 60
 """So many nodes are searched at most; a number and never a time, so that a till and a server agree."""
 UNITS_MAX: Final = 300
 """The search takes apart carts of so many units at most; in larger ones each promotion takes what it can, in turn."""
@@ -165,27 +165,34 @@ class _Bidder:
         self.most = tuple(
             owned.lot.steps if any(useful[number] for number in owned.stocks) else 0 for owned in goods.owned
         )
-        self._useful = [(at, goods.owned[at]) for at, steps in enumerate(self.most) if steps]
+        self._parts = [
+            (at, number, units, owned.units)
+            for at, owned in enumerate(goods.owned)
+            for number, units in zip(owned.stocks, owned.units_a_step, strict=True)
+            if useful[number]
+        ]
         self._gains: dict[Steps, int] = {}
 
     def promise(self, least: Steps, most: Steps, prices: Prices) -> Promise:
         """Return what the units of these lots bring at most at these prices; those that are certain are paid already."""
         offered, paid = [], 0.0
-        for at, owned in self._useful:
-            low, high = least[at], most[at]
+        for at, number, units, of_lot in self._parts:
+            high = most[at]
             if high:
-                paid += low * prices[at]
-                for number, units in zip(owned.stocks, owned.units_a_step, strict=True):
-                    if low:
-                        offered.append(Offered(number, units * low, 0.0))
-                    if high > low:
-                        offered.append(Offered(number, units * (high - low), prices[at] / owned.units))
+                low = least[at]
+                price = prices[at] / of_lot
+                if low:
+                    paid += price * units * low
+                    offered.append(Offered(number, units * low, 0.0))
+                if high > low:
+                    offered.append(Offered(number, units * (high - low), price))
         bid = self.bids.bid(offered)
         gain = bid.gain if self._cap_minor is None else min(bid.gain, self._cap_minor)
         steps = list(least)
-        for at, owned in self._useful:
-            for number, units in zip(owned.stocks, owned.units_a_step, strict=True):
-                steps[at] = max(steps[at], -(-bid.taken.get(number, 0) // units))
+        taken = bid.taken
+        for at, number, units, _ in self._parts:
+            if number in taken:
+                steps[at] = max(steps[at], -(-taken[number] // units))
         return Promise(gain - paid, tuple(steps))
 
     def gain(self, steps: Steps) -> int:

@@ -10,7 +10,7 @@ promising part comes first, so what is left when the limit is reached bounds the
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -21,7 +21,7 @@ Prices = tuple[float, ...]
 
 ROUNDS_FIRST: Final = 16
 """How often prices are changed before the first split."""
-ROUNDS: Final = 3
+ROUNDS: Final = 2
 """How often they are changed for each part."""
 
 
@@ -122,8 +122,10 @@ class _Search:
         self._bidders = bidders
         self._worth = tuple(float(lot.worth_minor) for lot in lots)
         nothing = (0,) * len(lots)
+        self._uses = [frozenset(at for at, steps in enumerate(bidder.most) if steps) for bidder in bidders]
         self._best: tuple[Steps, ...] = (nothing,) * len(bidders)
         self._gain_minor = 0
+        self._settled: set[tuple[Steps, ...]] = set()
 
     def run(self, nodes_max: int) -> Found:
         """Search, the most promising part first."""
@@ -168,11 +170,22 @@ class _Search:
             if _whole(tightest.bound) <= self._gain_minor:
                 break
             prices = self._next_prices(node)
-            if prices == node.prices:
+            changed = {at for at, (old, new) in enumerate(zip(node.prices, prices, strict=True)) if old != new}
+            if not changed:
                 break
-            node = self._node(node.least, node.most, prices)
+            node = self._at_prices(node, prices, changed)
             tightest = min(tightest, node, key=lambda each: each.bound)
         return tightest
+
+    def _at_prices(self, node: _Node, prices: Prices, changed: Set[int]) -> _Node:
+        """Return the node at other prices; whoever has no use for what they are of promises the same as before."""
+        promises = tuple(
+            promise if uses.isdisjoint(changed) else self._promise(bidder, least, most, prices)
+            for bidder, uses, least, most, promise in zip(
+                self._bidders, self._uses, node.least, node.most, node.promises, strict=True
+            )
+        )
+        return self._bounded(node.least, node.most, prices, promises)
 
     def _next_prices(self, node: _Node) -> Prices:
         wanted = [sum(of_lot) for of_lot in zip(*(promise.steps for promise in node.promises), strict=True)]
@@ -193,6 +206,10 @@ class _Search:
 
     def _settle(self, node: _Node) -> None:
         """Make a real way of what is promised: who promises most comes first, the others take what is left."""
+        wished = tuple(promise.steps for promise in node.promises)
+        if wished in self._settled:
+            return
+        self._settled.add(wished)
         left = [lot.steps for lot in self._lots]
         for reserved in node.least:
             left = [steps - kept for steps, kept in zip(left, reserved, strict=True)]
@@ -235,10 +252,15 @@ class _Search:
             brings = bidder.gain(promise.steps) - sum(steps * (price - worth) for steps, price, worth in priced)
             if promise.gain - brings > max(worst, 1e-6):
                 ranges = enumerate(zip(node.least[i], node.most[i], strict=True))
-                open_lots = [(promise.steps[lot] > 0, most - least, -lot) for lot, (least, most) in ranges if least < most]
+                open_lots = [
+                    (promise.steps[lot] > 0, most - least, -lot) for lot, (least, most) in ranges if least < most
+                ]
                 if open_lots:
                     lot = -max(open_lots)[2]
-                    worst, found = promise.gain - brings, _Split(i, lot, max(promise.steps[lot], node.least[i][lot] + 1))
+                    worst, found = (
+                        promise.gain - brings,
+                        _Split(i, lot, max(promise.steps[lot], node.least[i][lot] + 1)),
+                    )
         return found
 
     def _overpriced(self, node: _Node) -> _Split | None:
