@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from engine.fields import Amounts, PercentBp, PositiveAmounts, Written
+from engine.errors import did_you_mean
+from engine.fields import Amounts, PercentBp, PositiveAmounts, Written, one_text
 from engine.money import PERCENT_BP, Rounding, ratio_of
 from engine.pricing.evaluation import Target
 from engine.pricing.sets import Group, Order, Unit, make_sets, ordered
@@ -31,6 +32,31 @@ class UnitReuse(StrEnum):
         """The same as flags."""
         return Use[self.name]
 
+
+class Nth(Written):
+    """One place in the row of the chosen units, dearest first: `{nth: 3}` is the third, `from` says the other end."""
+
+    nth: Count
+    from_: Order = Field(default=Order.DEAREST, alias="from")
+
+
+def _read_order(value: Any) -> Order:
+    text = one_text(value)
+    try:
+        return Order(text)
+    except ValueError:
+        help_ = did_you_mean(text, list(Order), "write cheapest, dearest, or {nth: 3} for the third dearest")
+        raise ValueError(f"unknown_pick: `{text}` is no way to pick units; help: {help_}") from None
+
+
+def _kind(written: Any) -> str:
+    return "place" if isinstance(written, Nth | dict) else "end"
+
+
+UnitPick = Annotated[
+    Annotated[Order, BeforeValidator(_read_order), Tag("end")] | Annotated[Nth, Tag("place")], Discriminator(_kind)
+]
+"""Which of the chosen units take part: those at one end of their row, or those from a place in it on."""
 
 UnitWant = Callable[[int, Currency], int]
 """What is asked of one unit that still costs so much, in a currency."""
@@ -60,13 +86,22 @@ def nothing() -> Proposal:
     return Proposal(Target.ITEM, [], 0)
 
 
-def first_units(units: Sequence[Unit], order: Order, most: int | None) -> list[Unit]:
-    """Return the first units in picking order, at most so many."""
-    if most is None:
-        return list(units)
-    picked, left = [], most
+def takes_all(pick: UnitPick, max_units: int | None) -> bool:
+    """Say whether all chosen units take part."""
+    return max_units is None and not isinstance(pick, Nth)
+
+
+def picked_units(tally: Tally, selection: Selects, pick: UnitPick, max_units: int | None) -> list[Unit]:
+    """Return the chosen units that take part, in picking order: at most so many; of `nth` one unless that says more."""
+    units = units_of(tally, tally.selected(selection))
+    if takes_all(pick, max_units):
+        return units
+    order, before = (pick.from_, pick.nth - 1) if isinstance(pick, Nth) else (pick, 0)
+    picked, left = [], max_units or 1
     for unit in ordered(units, order):
-        count = min(left, unit.count)
+        passed = min(before, unit.count)
+        before -= passed
+        count = min(left, unit.count - passed)
         if count:
             picked.append(Unit(unit.place, unit.run, count, unit.start_minor, unit.now_minor))
             left -= count

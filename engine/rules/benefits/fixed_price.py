@@ -9,7 +9,7 @@ from engine.fields import Amounts, PositiveAmounts
 from engine.money import ratio_of
 from engine.pricing.sets import Order
 from engine.pricing.tally import Proposal, Tally
-from engine.rules.picking import Count, ask_each, capped_per_line, first_units, units_of
+from engine.rules.picking import Count, UnitPick, ask_each, capped_per_line, picked_units
 from engine.rules.selectors import Key, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
 
@@ -18,7 +18,8 @@ class FixedPrice(Benefit):
     """Sell each chosen unit at this price, only where that lowers it; without `on`, all goods.
 
     For goods sold by weight or length it is the price of a whole unit (a kilogram, a metre). `max_units` takes only
-    so many units, the `dearest` (default) or the `cheapest`. `at_most_per_line` caps each line, `at_most` the sum.
+    so many units, the `dearest` (default), the `cheapest`, or with `pick: {nth: 3}` those from the third dearest on, by
+    default that one alone. `at_most_per_line` caps each line, `at_most` the sum.
     """
 
     word: ClassVar[str] = "fixed_price"
@@ -29,7 +30,7 @@ class FixedPrice(Benefit):
     on: Selector | None = None
     except_: Selector | None = Field(default=None, alias="except")
     max_units: Count | None = None
-    pick: Order = Order.DEAREST
+    pick: UnitPick = Order.DEAREST
     at_most_per_line: PositiveAmounts | None = None
 
     def keys(self) -> tuple[Key, ...] | None:
@@ -43,7 +44,7 @@ class FixedPrice(Benefit):
 
         def propose(tally: Tally) -> Proposal:
             price_minor, lines = prices[tally.basket.currency], tally.basket.lines
-            units = first_units(units_of(tally, tally.selected(selection)), self.pick, self.max_units)
+            units = picked_units(tally, selection, self.pick, self.max_units)
             wants = []
             for unit in units:
                 line = lines[unit.place]

@@ -10,7 +10,7 @@ from engine.pricing.evaluation import Target
 from engine.pricing.sets import Order, Unit
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Pick
-from engine.rules.picking import Count, ask_units, capped_per_line, first_units, units_of
+from engine.rules.picking import Count, UnitPick, ask_units, capped_per_line, picked_units, takes_all
 from engine.rules.selectors import Key, Selection, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
 
@@ -20,8 +20,9 @@ class PercentOff(Benefit):
 
     `amount_of: current` (the default) takes it of what is left, `list` of the price before any discount. `rounding`
     says where halves of a cent are decided: once a `line` (default), for each `unit`, or once over the `order`, whose
-    shares then fall on the lines by largest remainder. `max_units` takes only so many units, the `cheapest` (default)
-    or the `dearest`. `at_most_per_line` caps each line, `at_most` the sum.
+    shares then fall on the lines by largest remainder. `max_units` takes only so many units, the `cheapest` (default),
+    the `dearest`, or with `pick: {nth: 3}` those from the third dearest on, by default that one alone.
+    `at_most_per_line` caps each line, `at_most` the sum.
     """
 
     word: ClassVar[str] = "percent_off"
@@ -34,7 +35,7 @@ class PercentOff(Benefit):
     amount_of: Literal["current", "list"] = "current"
     rounding: Literal["unit", "line", "order"] = "line"
     max_units: Count | None = None
-    pick: Order = Order.CHEAPEST
+    pick: UnitPick = Order.CHEAPEST
     at_most_per_line: PositiveAmounts | None = None
 
     def keys(self) -> tuple[Key, ...] | None:
@@ -44,7 +45,7 @@ class PercentOff(Benefit):
     def compile(self, env: CompileEnv) -> Propose:
         """Return the variant for the declared rounding."""
         selection = env.selections.get(self.on, self.except_)
-        if self.rounding == "line" and self.max_units is None:
+        if self.rounding == "line" and takes_all(self.pick, self.max_units):
             propose = self._off_whole_lines(selection, env.rounding)
         elif self.rounding == "unit":
             propose = self._off_units(selection, env.rounding)
@@ -121,7 +122,7 @@ class PercentOff(Benefit):
         return propose
 
     def _picked(self, tally: Tally, selection: Selection) -> list[Unit]:
-        return first_units(units_of(tally, tally.selected(selection)), self.pick, self.max_units)
+        return picked_units(tally, selection, self.pick, self.max_units)
 
     def _base_minor(self, tally: Tally, unit: Unit) -> int:
         each = tally.basket.lines[unit.place].unit_minor if self.amount_of == "list" else unit.now_minor
