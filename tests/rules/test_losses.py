@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.money import format_minor
 from engine.pricing.basket import Basket
 from engine.pricing.shop import Shop
 from engine.rules.evaluate import evaluate
@@ -15,7 +16,7 @@ from engine.types import PromotionId
 from tests.carts import basket_of
 from tests.cases.running import Scenario, engine_basket, engine_rules
 from tests.rules.conftest import Load
-from tests.strategies import scenarios
+from tests.strategies import scenarios, with_rules
 
 HOME = {"method": "home", "place": "75001", "slot": "evening"}  # 4.90
 LANES = (
@@ -250,8 +251,23 @@ def test_exactly_those_are_found_without_which_the_cart_is_cheaper(
     assert {each.promotion: each.more_minor for each in losses(basket, ruleset, evaluation)} == cheaper
 
 
+@st.composite
+def scenarios_with_a_threshold(draw: st.DrawFn) -> Scenario:
+    """Draw any rules and any cart, and an offer of the last lane that every discount on goods before it may cost."""
+    scenario = draw(scenarios())
+    basket, ruleset = engine_basket(scenario), engine_rules(scenario)
+    bound_minor = sum(line.list_minor for line in basket.lines if not line.product.never_discount)
+    at_least = f"{format_minor(max(1, bound_minor), basket.currency)} {basket.currency}"
+    percent = draw(st.sampled_from(["10%", "60%"]))
+    offer = (
+        f"promotions: [{{id: offer, lane: {ruleset.lanes[-1].name}, "
+        f"when: {{spend: {{at_least: {at_least}}}}}, give: {{order_percent_off: {{percent: {percent}}}}}}}]"
+    )
+    return with_rules(scenario, *scenario.rules, offer)
+
+
 @quick
-@given(scenarios())
+@given(scenarios_with_a_threshold())
 def test_under_any_rules_the_amount_is_what_leaving_it_out_saves(scenario: Scenario) -> None:
     basket, ruleset = engine_basket(scenario), engine_rules(scenario)
     evaluation = evaluate(basket, ruleset)

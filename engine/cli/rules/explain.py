@@ -64,7 +64,7 @@ def _show(cart: CartLine, id_: PromotionId, rules: LoadedRules) -> None:
         table.add_row(name, Text(value))
     for loss in losses(basket, rules.ruleset, evaluation):
         if id_ in (loss.promotion, *loss.lost):
-            table.add_row("better", Text(loss_sentence(loss, basket, rules.ruleset)))
+            table.add_row("warning", Text(loss_sentence(loss, basket, rules.ruleset)))
     alone = _alone(id_, basket, rules.ruleset)
     table.add_row("alone", Text(sentence(alone, promotion, basket).partition(": ")[2]))
     table.add_row("cart", Text(f"{cart.id}, {basket.channel}, {basket.store.id}, {_time(basket)}"))
