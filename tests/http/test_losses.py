@@ -48,7 +48,7 @@ def warned(caller: Client, cart: str) -> list[dict[str, Any]]:
 
 
 def test_the_shopper_is_warned_at_the_change_and_at_the_cart(service: Service) -> None:
-    shopper = client(service, CallerKind.CUSTOMER, "ada")
+    shopper = client(service, CallerKind.GUEST, "g-oats")
     cart = shopper.create(lines=[{"sku": "oat", "quantity": 5}])
     assert warned(shopper, cart) == [{"code": "BETTER_WITHOUT", "message": SENTENCE.format("Oats")}]
     seen = shopper.run(CART, id=cart)["cart"]
@@ -57,7 +57,7 @@ def test_the_shopper_is_warned_at_the_change_and_at_the_cart(service: Service) -
 
 
 def test_only_staff_are_told_of_a_hidden_promotion(service: Service) -> None:
-    shopper = client(service, CallerKind.CUSTOMER, "ben")
+    shopper = client(service, CallerKind.GUEST, "g-milk")
     cart = shopper.create(lines=[{"sku": "milk", "quantity": 10}])
     assert warned(shopper, cart) == []
     assert shopper.run(CART, id=cart)["cart"] == {"warnings": [], "priceOn": {"warnings": []}}
