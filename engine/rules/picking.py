@@ -92,7 +92,7 @@ def takes_all(pick: UnitPick, max_units: int | None) -> bool:
 
 
 def picked_units(tally: Tally, selection: Selects, pick: UnitPick, max_units: int | None) -> list[Unit]:
-    """Return the chosen units that take part, in picking order: at most so many; of `nth` one unless that says more."""
+    """Return the chosen units that take part: at most so many, in picking order; of `nth` one unless that says more."""
     units = units_of(tally, tally.selected(selection))
     if takes_all(pick, max_units):
         return units
