@@ -20,7 +20,7 @@ from engine.rules.explain import label_of, may_see
 from engine.rules.ruleset import CompiledPromotion, Ruleset
 from engine.rules.selectors import Selector
 from engine.rules.walk import parts
-from engine.types import PromotionId
+from engine.types import Currency, PromotionId
 
 ALTERNATIVES_MAX: Final = 8
 """Without how many promotions, of those that go first in the total order, the cart is priced again."""
@@ -46,19 +46,17 @@ def losses(basket: Basket, ruleset: Ruleset, evaluation: Evaluation) -> list[Los
 
     `evaluation` is of this basket and rule set. Each is left out alone: what only two together cost is not found.
     """
+    lowered = [discount for discount in evaluation.discounts if discount.target in (Target.ITEM, Target.ORDER)]
+    givers = sorted((ruleset.by_id[discount.promotion] for discount in lowered), key=lambda giver: giver.place)
+    list_minor = sum(line.list_minor for line in basket.lines)
     threatened = [
         promotion
         for outcome in evaluation.outcomes.values()
-        if _is_threatened(promotion := ruleset.by_id[outcome.promotion], outcome, basket)
+        for promotion in (ruleset.by_id[outcome.promotion],)
+        if any(_comes_before(giver, promotion) for giver in givers)
+        and _is_threatened(promotion, outcome, basket.currency, list_minor)
     ]
-    suspects = [
-        promotion
-        for discount in evaluation.discounts
-        if discount.target in (Target.ITEM, Target.ORDER)
-        for promotion in (ruleset.by_id[discount.promotion],)
-        if any(_comes_before(promotion, other) for other in threatened)
-    ]
-    suspects.sort(key=lambda promotion: promotion.place)
+    suspects = [giver for giver in givers if any(_comes_before(giver, other) for other in threatened)]
     found = [_loss(suspect, threatened, basket, ruleset, evaluation) for suspect in suspects[:ALTERNATIVES_MAX]]
     return [loss for loss in found if loss is not None]
 
@@ -90,25 +88,24 @@ def _comes_before(one: CompiledPromotion, other: CompiledPromotion) -> bool:
     return one.place < other.place and (one.lane != other.lane or isinstance(other.written.benefit(), Tiers))
 
 
-def _is_threatened(promotion: CompiledPromotion, outcome: Outcome, basket: Basket) -> bool:
+def _is_threatened(promotion: CompiledPromotion, outcome: Outcome, currency: Currency, list_minor: int) -> bool:
     """Say whether a promotion might give more if earlier ones took less."""
     if outcome.code is OutcomeCode.CONDITION_FAILED:
-        return outcome.measure is not None and _looks_at_discounts(promotion.written.when, basket)
-    return outcome.code in _BENEFIT_ASKED and _looks_at_discounts(promotion.written.benefit(), basket)
+        return outcome.measure is not None and _looks_at_discounts(promotion.written.when, currency, list_minor)
+    return outcome.code in _BENEFIT_ASKED and _looks_at_discounts(promotion.written.benefit(), currency, list_minor)
 
 
-def _looks_at_discounts(written: object, basket: Basket) -> bool:
-    """Say whether something depends on what was taken off, and asks no more money than the cart has before that."""
-    list_minor = sum(line.list_minor for line in basket.lines)
+def _looks_at_discounts(written: object, currency: Currency, list_minor: int) -> bool:
+    """Say whether something depends on what was taken off, and asks no more money than the goods cost before that."""
     for _, part in parts(written):
         match part:
             case Selector() if part.discounted is not None:
                 return True
             case Spend() | LineAmount() if part.threshold_on == "current":
-                if part.at_least[basket.currency] <= list_minor:
+                if part.at_least[currency] <= list_minor:
                     return True
             case Tiers() if part.by_spend is not None:
-                if part.by_spend[0].spend[basket.currency] <= list_minor:
+                if part.by_spend[0].spend[currency] <= list_minor:
                     return True
     return False
 
