@@ -20,19 +20,22 @@ APPLIED = frozenset({OutcomeCode.APPLIED, OutcomeCode.CAPPED})
 Outcomes = dict[PromotionId, Outcome]
 
 
-def evaluate(basket: Basket, ruleset: Ruleset, *, every_outcome: bool = False) -> Evaluation:
+def evaluate(
+    basket: Basket, ruleset: Ruleset, *, every_outcome: bool = False, without: Collection[PromotionId] = ()
+) -> Evaluation:
     """Price a basket under a rule set.
 
     Lanes run in their order, each on what the one before left; promotions that do not go together are settled by
     `engine.rules.conflicts`. The outcomes are those of the promotions that the index finds; with `every_outcome` those
-    of all promotions, which costs time and changes no cent.
+    of all promotions, which costs time and changes no cent. `without` some promotions it is as if they did not exist.
     """
     meant = ruleset.with_codes_meant(basket)
     places = ruleset.index.all_places if every_outcome else ruleset.index.places(meant)
     by_lane: dict[str, list[CompiledPromotion]] = {}
     for place in places:
         promotion = ruleset.promotions[place]
-        by_lane.setdefault(promotion.lane, []).append(promotion)
+        if promotion.id not in without:
+            by_lane.setdefault(promotion.lane, []).append(promotion)
     if not ruleset.may_conflict:
         return _run(basket, meant, ruleset, by_lane, {})
     return settle(lambda losers: _run(basket, meant, ruleset, by_lane, losers), ruleset)

@@ -9,8 +9,8 @@ from engine.fields import PositiveAmounts
 from engine.pricing.evaluation import Target
 from engine.pricing.sets import Order
 from engine.pricing.tally import Proposal, Tally
-from engine.rules.best.bids import EachUnit, Stock, wants_of
-from engine.rules.picking import Count, ask_units, capped_per_line, first_units, lowest, units_of
+from engine.rules.best.bids import Bids, Limits, Stock
+from engine.rules.picking import Count, Nth, UnitPick, ask_units, capped_per_line, lowest, picked_units, unit_bids
 from engine.rules.selectors import Key, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
@@ -20,8 +20,8 @@ class AmountOff(Benefit):
 
     `per` must be said, because "2 off" alone has three meanings: off each `unit`, off each `line`, or once over the
     whole `selection`, where it falls on the lines in proportion to what they cost. No unit or line goes below zero.
-    With `per: unit`, `max_units` takes only so many, the `cheapest` (default) or the `dearest`. `at_most_per_line` caps
-    each line, `at_most` the sum.
+    With `per: unit`, `max_units` takes only so many, the `cheapest` (default), the `dearest`, or with `pick: {nth: 3}`
+    those from the third dearest on, by default that one alone. `at_most_per_line` caps each line, `at_most` the sum.
     """
 
     word: ClassVar[str] = "amount_off"
@@ -33,13 +33,15 @@ class AmountOff(Benefit):
     on: Selector | None = None
     except_: Selector | None = Field(default=None, alias="except")
     max_units: Count | None = None
-    pick: Order = Order.CHEAPEST
+    pick: UnitPick = Order.CHEAPEST
     at_most_per_line: PositiveAmounts | None = None
 
     @model_validator(mode="after")
     def _units_only(self) -> "AmountOff":
         if self.max_units is not None and self.per != "unit":
             raise ValueError("max_units: it counts units, so it goes with `per: unit`; help: leave `max_units` out")
+        if isinstance(self.pick, Nth) and self.per != "unit":
+            raise ValueError("pick_nth: it counts units, so it goes with `per: unit`; help: leave `pick` out")
         return self
 
     def keys(self) -> tuple[Key, ...] | None:
@@ -59,7 +61,7 @@ class AmountOff(Benefit):
         def per_unit(tally: Tally) -> Proposal:
             currency = tally.basket.currency
             amount_minor = amounts[currency]
-            units = first_units(units_of(tally, tally.selected(selection)), self.pick, self.max_units)
+            units = picked_units(tally, selection, self.pick, self.max_units)
             proposal = ask_units(units, lambda now_minor, _: min(amount_minor, now_minor), currency)
             proposal.wanted_minor = amount_minor * sum(unit.count for unit in units)
             return proposal
@@ -76,12 +78,14 @@ class AmountOff(Benefit):
         """Bid for each unit by itself; an amount off a line or off all is a cap on what its units get."""
         selection = env.selections.get(self.on, self.except_)
 
-        def make(tally: Tally, stocks: Sequence[Stock]) -> EachUnit:
-            currency = tally.basket.currency
+        def make(tally: Tally, stocks: Sequence[Stock]) -> Bids:
+            currency, chosen = tally.basket.currency, tally.selected(selection)
             amount_minor = self.amount[currency]
-            line_cap = lowest(currency, self.at_most_per_line, self.amount if self.per == "line" else None)
-            cap = lowest(currency, self.at_most, self.amount if self.per == "selection" else None)
-            wants = wants_of(set(tally.selected(selection)), stocks, lambda stock: min(amount_minor, stock.unit_minor))
-            return EachUnit(wants, self.max_units, line_cap, cap)
+            limits = Limits(
+                self.max_units,
+                lowest(currency, self.at_most_per_line, self.amount if self.per == "line" else None),
+                lowest(currency, self.at_most, self.amount if self.per == "selection" else None),
+            )
+            return unit_bids(stocks, chosen, lambda stock: min(amount_minor, stock.unit_minor), self.pick, limits)
 
         return make

@@ -11,8 +11,8 @@ from engine.money import Rounding, ratio_of
 from engine.pricing.basket import BasketLine
 from engine.pricing.sets import Order
 from engine.pricing.tally import Proposal, Tally
-from engine.rules.best.bids import EachUnit, Stock, wants_of
-from engine.rules.picking import Count, ask_each, capped_per_line, first_units, lowest, units_of
+from engine.rules.best.bids import Bids, Limits, Stock
+from engine.rules.picking import Count, UnitPick, ask_each, capped_per_line, lowest, picked_units, unit_bids
 from engine.rules.selectors import Key, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
@@ -21,7 +21,8 @@ class FixedPrice(Benefit):
     """Sell each chosen unit at this price, only where that lowers it; without `on`, all goods.
 
     For goods sold by weight or length it is the price of a whole unit (a kilogram, a metre). `max_units` takes only
-    so many units, the `dearest` (default) or the `cheapest`. `at_most_per_line` caps each line, `at_most` the sum.
+    so many units, the `dearest` (default), the `cheapest`, or with `pick: {nth: 3}` those from the third dearest on, by
+    default that one alone. `at_most_per_line` caps each line, `at_most` the sum.
     """
 
     word: ClassVar[str] = "fixed_price"
@@ -32,7 +33,7 @@ class FixedPrice(Benefit):
     on: Selector | None = None
     except_: Selector | None = Field(default=None, alias="except")
     max_units: Count | None = None
-    pick: Order = Order.DEAREST
+    pick: UnitPick = Order.DEAREST
     at_most_per_line: PositiveAmounts | None = None
 
     def keys(self) -> tuple[Key, ...] | None:
@@ -46,7 +47,7 @@ class FixedPrice(Benefit):
 
         def propose(tally: Tally) -> Proposal:
             price_minor, lines = prices[tally.basket.currency], tally.basket.lines
-            units = first_units(units_of(tally, tally.selected(selection)), self.pick, self.max_units)
+            units = picked_units(tally, selection, self.pick, self.max_units)
             goals = {place: _goal(price_minor, lines[place], mode) for place in {unit.place for unit in units}}
             return ask_each([(unit, max(0, unit.now_minor - goals[unit.place])) for unit in units])
 
@@ -56,17 +57,15 @@ class FixedPrice(Benefit):
         """Bid for each unit by itself."""
         selection, mode = env.selections.get(self.on, self.except_), env.rounding
 
-        def make(tally: Tally, stocks: Sequence[Stock]) -> EachUnit:
+        def make(tally: Tally, stocks: Sequence[Stock]) -> Bids:
             currency, lines = tally.basket.currency, tally.basket.lines
             price_minor = self.price[currency]
-            wants = wants_of(
-                set(tally.selected(selection)),
-                stocks,
-                lambda stock: max(0, stock.unit_minor - _goal(price_minor, lines[stock.place], mode)),
-            )
-            return EachUnit(
-                wants, self.max_units, lowest(currency, self.at_most_per_line), lowest(currency, self.at_most)
-            )
+
+            def want(stock: Stock) -> int:
+                return max(0, stock.unit_minor - _goal(price_minor, lines[stock.place], mode))
+
+            limits = Limits(self.max_units, lowest(currency, self.at_most_per_line), lowest(currency, self.at_most))
+            return unit_bids(stocks, tally.selected(selection), want, self.pick, limits)
 
         return make
 

@@ -11,8 +11,8 @@ from engine.pricing.evaluation import Target
 from engine.pricing.sets import Order, Unit
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Pick
-from engine.rules.best.bids import EachUnit, Stock, wants_of
-from engine.rules.picking import Count, ask_units, capped_per_line, first_units, lowest, units_of
+from engine.rules.best.bids import Bids, Limits, Stock
+from engine.rules.picking import Count, UnitPick, ask_units, capped_per_line, lowest, picked_units, takes_all, unit_bids
 from engine.rules.selectors import Key, Selection, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
@@ -22,8 +22,9 @@ class PercentOff(Benefit):
 
     `amount_of: current` (the default) takes it of what is left, `list` of the price before any discount. `rounding`
     says where halves of a cent are decided: once a `line` (default), for each `unit`, or once over the `order`, whose
-    shares then fall on the lines by largest remainder. `max_units` takes only so many units, the `cheapest` (default)
-    or the `dearest`. `at_most_per_line` caps each line, `at_most` the sum.
+    shares then fall on the lines by largest remainder. `max_units` takes only so many units, the `cheapest` (default),
+    the `dearest`, or with `pick: {nth: 3}` those from the third dearest on, by default that one alone.
+    `at_most_per_line` caps each line, `at_most` the sum.
     """
 
     word: ClassVar[str] = "percent_off"
@@ -36,7 +37,7 @@ class PercentOff(Benefit):
     amount_of: Literal["current", "list"] = "current"
     rounding: Literal["unit", "line", "order"] = "line"
     max_units: Count | None = None
-    pick: Order = Order.CHEAPEST
+    pick: UnitPick = Order.CHEAPEST
     at_most_per_line: PositiveAmounts | None = None
 
     def keys(self) -> tuple[Key, ...] | None:
@@ -48,7 +49,7 @@ class PercentOff(Benefit):
         selection = env.selections.get(self.on, self.except_)
         if self.rounding == "unit" or env.by_unit:
             propose = self._off_units(selection, env.rounding)
-        elif self.rounding == "line" and self.max_units is None:
+        elif self.rounding == "line" and takes_all(self.pick, self.max_units):
             propose = self._off_whole_lines(selection, env.rounding)
         else:
             propose = self._off_sums(selection, env.rounding)
@@ -60,17 +61,15 @@ class PercentOff(Benefit):
         # Where a whole line is rounded, one of its units may get up to a minor unit more than by itself.
         up, mode = not env.by_unit and self.rounding != "unit", env.rounding
 
-        def make(tally: Tally, stocks: Sequence[Stock]) -> EachUnit:
+        def make(tally: Tally, stocks: Sequence[Stock]) -> Bids:
             def want(stock: Stock) -> int:
                 each = tally.basket.lines[stock.place].unit_minor if self.amount_of == "list" else stock.unit_minor
                 share = -(-each * percent_bp // PERCENT_BP) if up else ratio_of(each, percent_bp, PERCENT_BP, mode)
                 return min(share, stock.unit_minor)
 
-            currency = tally.basket.currency
-            wants = wants_of(set(tally.selected(selection)), stocks, want)
-            return EachUnit(
-                wants, self.max_units, lowest(currency, self.at_most_per_line), lowest(currency, self.at_most)
-            )
+            currency, chosen = tally.basket.currency, tally.selected(selection)
+            limits = Limits(self.max_units, lowest(currency, self.at_most_per_line), lowest(currency, self.at_most))
+            return unit_bids(stocks, chosen, want, self.pick, limits)
 
         return make
 
@@ -143,7 +142,7 @@ class PercentOff(Benefit):
         return propose
 
     def _picked(self, tally: Tally, selection: Selection) -> list[Unit]:
-        return first_units(units_of(tally, tally.selected(selection)), self.pick, self.max_units)
+        return picked_units(tally, selection, self.pick, self.max_units)
 
     def _base_minor(self, tally: Tally, unit: Unit) -> int:
         each = tally.basket.lines[unit.place].unit_minor if self.amount_of == "list" else unit.now_minor

@@ -46,6 +46,16 @@ def wants_of(chosen: Collection[int], stocks: Sequence[Stock], want: Callable[[S
     return [want(stock) if stock.place in chosen else 0 for stock in stocks]
 
 
+def ranks_of(stocks: Sequence[Stock], order: Order) -> list[int]:
+    """Return the place of each stock in picking order."""
+    sign = 1 if order is Order.CHEAPEST else -1
+    row = sorted(range(len(stocks)), key=lambda number: (sign * stocks[number].unit_minor, number))
+    ranks = [0] * len(stocks)
+    for rank, number in enumerate(row):
+        ranks[number] = rank
+    return ranks
+
+
 class Bids(Protocol):
     """How a benefit bids."""
 
@@ -70,14 +80,20 @@ class _Part(NamedTuple):
     stock: int
 
 
+class Limits(NamedTuple):
+    """What bounds an offer: so many units, so much a line, so much together."""
+
+    most_units: int | None
+    line_cap_minor: int | None
+    cap_minor: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class EachUnit:
-    """Something off each unit by itself; off no more than so many units, so much a line and so much together."""
+    """Something off each unit by itself."""
 
     wants: Sequence[int]
-    most_units: int | None = None
-    line_cap_minor: int | None = None
-    cap_minor: int | None = None
+    limits: Limits
 
     @property
     def useful(self) -> Sequence[bool]:
@@ -87,22 +103,23 @@ class EachUnit:
     def bid(self, offered: Sequence[Offered]) -> Bid:
         """Take what brings most; under a cap, what costs least for what it brings."""
         parts = [part for each in offered for part in self._parts(each) if part.want > part.cost]
-        if self.most_units is not None:
-            parts = _first(parts, self.most_units)
+        most_units, _, cap_minor = self.limits
+        if most_units is not None:
+            parts = _first(parts, most_units)
         gain = sum((part.want - part.cost) * part.units for part in parts)
         bid = Bid(gain, _summed(parts))
-        if self.cap_minor is None or sum(part.want * part.units for part in parts) <= self.cap_minor:
+        if cap_minor is None or sum(part.want * part.units for part in parts) <= cap_minor:
             return bid
-        capped = _filled(parts, self.cap_minor)
+        capped = _filled(parts, cap_minor)
         return capped if capped.gain < gain else bid
 
     def _parts(self, offered: Offered) -> list[_Part]:
         """Return the units that get all of what is wanted, and the one that gets what is left of its line's cap."""
         stock, units, cost = offered
-        want = self.wants[stock]
-        if self.line_cap_minor is None or want * units <= self.line_cap_minor:
+        want, line_cap_minor = self.wants[stock], self.limits.line_cap_minor
+        if line_cap_minor is None or want * units <= line_cap_minor:
             return [_Part(want, cost, units, stock)]
-        whole, rest_minor = divmod(self.line_cap_minor, want)
+        whole, rest_minor = divmod(line_cap_minor, want)
         return [_Part(want, cost, whole, stock), _Part(rest_minor, cost, 1, stock)]
 
 
@@ -211,16 +228,16 @@ class Steps:
 class Sets:
     """Sets of units of which some are rewarded: those that go first in an order.
 
-    ``wants`` is what is taken off a rewarded unit; ``rewardable`` and ``payable`` say which stocks may be what.
+    ``ranks`` is their place in it, ``wants`` what is taken off a rewarded unit; ``rewardable`` and ``payable`` say
+    which stocks may be what.
     """
 
-    stocks: Sequence[Stock]
+    ranks: Sequence[int]
     wants: Sequence[int]
     rewardable: Sequence[bool]
     payable: Sequence[bool]
     rewarded: int
     paid: int
-    order: Order
     most_sets: int | None
 
     @property
@@ -236,14 +253,12 @@ class Sets:
         """
         rewards: list[tuple[float, int]] = []
         payments: list[tuple[float, int]] = []
-        either: list[tuple[tuple[int, int, int], float, int]] = []
-        sign = 1 if self.order is Order.CHEAPEST else -1
+        either: list[tuple[int, float, int]] = []
         for stock, units, cost in offered:
             if self.payable[stock]:
                 payments += [(cost, stock)] * units
                 if self.rewardable[stock]:
-                    place, run, _, unit_minor = self.stocks[stock]
-                    either += [((sign * unit_minor, place, run), cost, stock)] * units
+                    either += [(self.ranks[stock], cost, stock)] * units
             elif self.rewardable[stock]:
                 rewards += [(cost - self.wants[stock], stock)] * units
         either.sort()
@@ -258,7 +273,7 @@ class Sets:
         self,
         rewards: Sequence[tuple[float, int]],
         payments: Sequence[tuple[float, int]],
-        either: Sequence[tuple[tuple[int, int, int], float, int]],
+        either: Sequence[tuple[int, float, int]],
     ) -> tuple[int, float, int]:
         """Return how many sets bring most, what they bring, and how many of the units that may be both are rewarded."""
         rewarding = sorted(harm for harm, _ in rewards)
@@ -278,6 +293,27 @@ class Sets:
                 if -harm > best[1]:
                     best = sets, -harm, number
         return best
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Whichever of several bids is the highest. They are about the same goods."""
+
+    bids: Sequence[Bids]
+
+    @property
+    def wants(self) -> Sequence[int]:
+        """What any of them wants."""
+        return [max(wants) for wants in zip(*(each.wants for each in self.bids), strict=True)]
+
+    @property
+    def useful(self) -> Sequence[bool]:
+        """What is of use to any of them."""
+        return [any(useful) for useful in zip(*(each.useful for each in self.bids), strict=True)]
+
+    def bid(self, offered: Sequence[Offered]) -> Bid:
+        """Ask each."""
+        return max((each.bid(offered) for each in self.bids), key=lambda bid: bid.gain)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ class _Goods:
         """Say whether a promotion does the same to a line or unit whatever else is in its hands."""
         if not isinstance(bids, EachUnit) or promotion.at_most is not None:
             return False
-        return bids.most_units is None and bids.cap_minor is None and not (self.by_unit and bids.line_cap_minor)
+        most_units, line_cap_minor, cap_minor = bids.limits
+        return most_units is None and cap_minor is None and not (self.by_unit and line_cap_minor)
 
     def _by_unit(self, simple: Sequence[bool]) -> list[_Owned]:
         owned = []
@@ -174,7 +175,7 @@ class _Bidder:
         self._gains: dict[Steps, int] = {}
 
     def promise(self, least: Steps, most: Steps, prices: Prices) -> Promise:
-        """Return what the units of these lots bring at most at these prices; those that are certain are paid already."""
+        """Return what the units of these lots bring at most at these prices; the certain ones are paid already."""
         offered, paid = [], 0.0
         for at, number, units, of_lot in self._parts:
             high = most[at]

@@ -1,16 +1,16 @@
 """Branch and bound: who gets which lots, so that what everybody gives together is the most.
 
 A *lot* is what is decided as a whole: a line, or some units that are alike, one step each. Each step is worth something
-without a bidder, because a simple offer discounts it; a bidder gains what its steps bring beyond that. The search relaxes
-one thing only: that no step can go to two bidders. Instead a step has a price, at least its worth, and each bidder says
-what it gains at most at these prices; that, and what the prices make of all steps, bounds every way to hand them out
+without a bidder, because a simple offer discounts it; a bidder gains what its steps bring beyond that. The search
+relaxes one thing only: that no step can go to two bidders. Instead a step has a price, at least its worth, and each
+bidder says what it gains at most at these prices; that, and what the prices make of all steps, bounds every way
 (Lagrangian relaxation; M. L. Fisher, Management Science 27, 1981). Prices rise where more is wanted than there is and
 fall where less is. Where that does not settle it, the search splits on how many steps of a lot a bidder gets. The most
 promising part comes first, so what is left when the limit is reached bounds the gap.
 """
 
 import heapq
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -177,7 +177,7 @@ class _Search:
             tightest = min(tightest, node, key=lambda each: each.bound)
         return tightest
 
-    def _at_prices(self, node: _Node, prices: Prices, changed: Set[int]) -> _Node:
+    def _at_prices(self, node: _Node, prices: Prices, changed: Collection[int]) -> _Node:
         """Return the node at other prices; whoever has no use for what they are of promises the same as before."""
         promises = tuple(
             promise if uses.isdisjoint(changed) else self._promise(bidder, least, most, prices)
