@@ -1,9 +1,10 @@
 """The twelve questions on which promotion engines differ: a test for each, named after it, and what Panier answers.
 
-They are those of section 2 of the research page on promotions, by number and title. Each is asked the way a merchandiser
-would: a rule text, a cart, its price. Where Panier has decided otherwise than that page proposes, the test says so.
+They stand by number and title in the research that the rule language was built on, each with a behaviour to adopt. Each is
+asked the way a merchandiser would: a rule text, a cart, its price. Where Panier decided otherwise, the test says so.
 """
 
+import re
 from itertools import permutations
 from typing import Any
 
@@ -413,3 +414,8 @@ promotions:
     home = {"method": "home", "place": "10000", "slot": "day"}  # 5.90
     assert given(priced(shop, rules, MUG, delivery=home)) == {"ten": 100, "home": 590}
     assert given(priced(shop, rules, item("mug", "40.00"), delivery=home)) == {"alone": 1200}
+
+
+def test_every_question_is_asked() -> None:
+    asked = {int(found[1]) for name in globals() if (found := re.match(r"test_2_(\d+)_", name))}
+    assert asked == set(range(1, 13))
