@@ -7,11 +7,10 @@ promotion itself.
 """
 
 from bisect import bisect_left, insort
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, islice
-from operator import add
+from operator import add, itemgetter
 from typing import NamedTuple, Protocol
 
 from engine.pricing.sets import Order
@@ -39,6 +38,14 @@ class Bid(NamedTuple):
 
     gain: float
     taken: Mapping[int, int]
+
+
+def _counted(stocks: Iterable[int]) -> dict[int, int]:
+    """Count units by stock; a `Counter` takes several times as long for so few."""
+    counts: dict[int, int] = {}
+    for stock in stocks:
+        counts[stock] = counts.get(stock, 0) + 1
+    return counts
 
 
 def wants_of(chosen: Collection[int], stocks: Sequence[Stock], want: Callable[[Stock], int]) -> list[int]:
@@ -267,7 +274,7 @@ class Sets:
             rewards.append((cost - self.wants[stock], stock))
             payments.remove((cost, stock))
         taken = chain(sorted(rewards)[: sets * self.rewarded], sorted(payments)[: sets * self.paid])
-        return Bid(gain, Counter(stock for _, stock in taken))
+        return Bid(gain, _counted(stock for _, stock in taken))
 
     def _best(
         self,
@@ -333,39 +340,31 @@ class Row:
         )
         # Without a bound on the sets they are all alike: what counts is how many units of the last one are taken.
         places = self.nth if self.most_sets is None else self.nth * self.most_sets + 1
-        ways: list[_Way | None] = [_Way(0.0, -1, None), *[None] * (places - 1)]
+        ways: list[_Way | None] = [(0.0, -1, None), *[None] * (places - 1)]
         for _, stock, cost, units in row:
-            wanted = self.wants[stock] - cost
+            rewarded = self.wants[stock] - cost
             for _ in range(units):
-                before = ways[-1] if self.most_sets is None else None
-                for place in range(places - 1, 0, -1):
-                    way = ways[place - 1]
-                    if way is not None:
-                        _improve(ways, place, way, wanted if place % self.nth == 0 else -cost, stock)
-                if before is not None:
-                    _improve(ways, 0, before, wanted, stock)
-        best = max((way for way in ways[:: self.nth] if way is not None), key=lambda way: way.gain)
-        taken: Counter[int] = Counter()
-        way = best
-        while way.before is not None:
-            taken[way.stock] += 1
-            way = way.before
-        return Bid(best.gain, taken)
+                last = ways[-1]
+                for place in range(places - 1, -1, -1):
+                    way = ways[place - 1] if place else last
+                    if way is None or (place == 0 and self.most_sets is not None):
+                        continue
+                    gain = way[0] + (rewarded if place % self.nth == 0 else -cost)
+                    known = ways[place]
+                    if known is None or gain > known[0]:
+                        ways[place] = (gain, stock, way)
+        best = max((way for way in ways[:: self.nth] if way is not None), key=itemgetter(0))
+        return Bid(best[0], _counted(_stocks(best)))
 
 
-class _Way(NamedTuple):
-    """Some units of a row that are taken: what they bring, the stock of the last one, and the way without it."""
-
-    gain: float
-    stock: int
-    before: "_Way | None"
+_Way = tuple[float, int, "_Way | None"]
+"""Some units of a row that are taken: what they bring, the stock of the last one, and the way without it."""
 
 
-def _improve(ways: list[_Way | None], place: int, before: _Way, more: float, stock: int) -> None:
-    """Keep the way that goes one unit further, if it is the best one to its place."""
-    known = ways[place]
-    if known is None or before.gain + more > known.gain:
-        ways[place] = _Way(before.gain + more, stock, before)
+def _stocks(way: _Way) -> Iterator[int]:
+    while way[2] is not None:
+        yield way[1]
+        way = way[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,4 +410,4 @@ class Groups:
                 break
             gain += brings
             taken += bundle
-        return Bid(gain, Counter(stock for _, stock in taken))
+        return Bid(gain, _counted(stock for _, stock in taken))
