@@ -1,9 +1,9 @@
 """Carts under overlapping offers, the same ones for the same seed: what the search for the best deal is measured on.
 
 Forty units in a dozen or two of lines, out of six kinds of goods with their own prices; three tags that cut across the
-kinds. Twelve offers, all in one lane: three quarters take something off each unit, the others need several units or have
-caps or steps. Seven in ten are about one kind, two about a tag, one about everything, so that most goods are under two
-to four offers.
+kinds. Twelve offers, all in one lane: three quarters take something off each unit, the others need several units or
+have caps or steps. Seven in ten are about one kind, two about a tag, one about everything, so that most goods are under
+two to four offers.
 """
 
 import json

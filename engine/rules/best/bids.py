@@ -13,6 +13,7 @@ from itertools import accumulate, chain, islice
 from operator import add, itemgetter
 from typing import NamedTuple, Protocol
 
+from engine.money import PERCENT_BP
 from engine.pricing.sets import Order
 
 
@@ -166,11 +167,14 @@ def _filled(parts: Iterable[_Part], cap_minor: int) -> Bid:
 
 
 class Step(NamedTuple):
-    """`needed` so many units, or minor units of spend, bring `bonus` once and `wants` of each unit, by stock."""
+    """`needed` so many units, or minor units of spend, bring something once and something more of each unit, by stock.
+
+    Both are stated in ten-thousandths of a minor unit, which is what a percentage of one comes to before it is rounded.
+    """
 
     needed: int
-    wants: Sequence[float]
-    bonus: float = 0.0
+    wants_bp: Sequence[int]
+    bonus_bp: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +209,14 @@ class Steps:
         return best
 
     def _bid(self, step: Step, offered: Sequence[Offered]) -> Bid:
-        gain, reached = step.bonus, 0
+        gain, reached = step.bonus_bp / PERCENT_BP, 0
         taken: dict[int, int] = {}
         harmful: list[tuple[float, int, int, int]] = []
         for stock, units, cost in offered:
             weight = self.weights[stock]
             if not weight:
                 continue
-            brings = step.wants[stock] - cost
+            brings = step.wants_bp[stock] / PERCENT_BP - cost
             if brings > 0:
                 gain += brings * units
                 reached += weight * units
@@ -369,16 +373,16 @@ def _stocks(way: _Way) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Bundles of some units out of each group; each bundle brings `bonus`, each unit what it `wants`.
+    """Bundles of some units out of each group.
 
     A unit that is fit for several groups is counted for each: too much is promised, never too little.
     """
 
     wants: Sequence[int]
-    brings: Sequence[float]
-    """By stock, what one unit adds to what a bundle brings."""
-    bonus: float
-    """What a bundle brings beside its units: less than nothing where it has a price."""
+    brings_bp: Sequence[int]
+    """By stock, what one unit adds to what a bundle brings, in ten-thousandths of a minor unit."""
+    bonus_bp: int
+    """What a bundle brings beside its units, likewise: less than nothing where it has a price."""
     groups: Sequence[tuple[int, Sequence[bool]]]
     """How many units of each group, and by stock which may be in it."""
     most_sets: int | None
@@ -393,7 +397,10 @@ class Groups:
         rows = []
         for _, fit in self.groups:
             row = [
-                (cost - self.brings[stock], stock) for stock, units, cost in offered if fit[stock] for _ in range(units)
+                (cost - self.brings_bp[stock] / PERCENT_BP, stock)
+                for stock, units, cost in offered
+                if fit[stock]
+                for _ in range(units)
             ]
             rows.append(sorted(row))
         fitting = min(len(row) // quantity for row, (quantity, _) in zip(rows, self.groups, strict=True))
@@ -405,7 +412,7 @@ class Groups:
                 for row, (quantity, _) in zip(rows, self.groups, strict=True)
                 for unit in row[number * quantity : (number + 1) * quantity]
             ]
-            brings = self.bonus - sum(harm for harm, _ in bundle)
+            brings = self.bonus_bp / PERCENT_BP - sum(harm for harm, _ in bundle)
             if brings <= 0:
                 break
             gain += brings
