@@ -47,7 +47,7 @@ def offers_and_cart(
         kind = draw.choice(list(PRICES_MINOR))
         tags = [tag for tag in TAGS if draw.random() < 0.3]
         price_minor = round(PRICES_MINOR[kind] * draw.uniform(0.5, 1.6))
-        product = {"sku": f"sku-{len(lines):02d}", "category": kind, "tags": tags}
+        product = {"sku": f"sku-{len(lines):02d}", "category": kind, "tax_category": "standard", "tags": tags}
         lines.append({"product": product, "price": f"{price_minor / 100:.2f}", "quantity": quantity})
     promotions = [
         {"id": f"offer-{number:02d}", "lane": "item", "give": _offer(draw, simple)} for number in range(offers)

@@ -1,5 +1,6 @@
 """Lanes that give each line or unit to its best promotion: the result is the best one, exactly, and always the same."""
 
+import json
 import random
 from pathlib import Path
 
@@ -9,11 +10,18 @@ from bench.corpus import loaded, offers_and_cart
 from engine.pricing.load import load_shop
 from engine.pricing.shop import Shop
 from engine.rules.evaluate import evaluate
+from tests.oracle.best import best_value
+from tests.oracle.cart import read_cart
+from tests.oracle.price import enter_lane
+from tests.oracle.rules import parse, rules_of
+from tests.oracle.shop import read_shop
+
+SHOP = Path(__file__).parent / "cases" / "shop"
 
 
 @pytest.fixture(scope="module")
 def euro_shop() -> Shop:
-    return load_shop(Path(__file__).parent / "cases" / "shop")
+    return load_shop(SHOP)
 
 
 def found_exactly(carts: range, per: str, shop: Shop) -> int:
@@ -83,3 +91,17 @@ def test_a_thousand_pieces_are_handed_out_too(euro_shop: Shop) -> None:
     assert evaluation.totals.discounts_minor > 0
     assert evaluation.searches[0].gap_minor > 0
     assert all(line.total_minor >= 0 for line in evaluation.lines)
+
+
+@pytest.mark.parametrize("seeds", [range(first, first + 50) for first in range(0, 200, 50)], ids=str)
+@pytest.mark.parametrize("per", ["unit", "line"])
+def test_no_other_way_gives_more(per: str, seeds: range, euro_shop: Shop) -> None:
+    """Small carts, against the oracle, which tries every way."""
+    shop = read_shop(SHOP)
+    for seed in seeds:
+        rules, cart = offers_and_cart(seed, units=5 if per == "unit" else 9, offers=3, per=per, simple=0.3)
+        plain = read_cart(json.dumps(cart), shop)
+        running = enter_lane("item", plain, rules_of([parse(json.dumps(rules))]))
+        evaluation = evaluate(*loaded(rules, cart, euro_shop))
+        assert evaluation.totals.discounts_minor == best_value(running, plain, "half_up", per), f"seed {seed}"
+        assert all(search.gap_minor == 0 for search in evaluation.searches)

@@ -182,6 +182,7 @@ def _winner(places: Collection[int], entrants: Sequence[CompiledPromotion], held
     rivals = [
         (not held.proposal.picks.keys().isdisjoint(places), held.granted_minor, -promotion.place, promotion.id)
         for promotion, held in zip(entrants, helds, strict=True)
+        if held.granted_minor
     ]
     return max(rivals)[3]
 

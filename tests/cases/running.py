@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import yaml
 
 from engine.pricing.basket import Basket, build_basket
 from engine.pricing.cartfile import CartDocument, parse_cart_line, read_cart
@@ -21,7 +20,7 @@ from engine.rules.load import load_rule_sources
 from engine.rules.ruleset import Ruleset
 from engine.source import Source
 from tests import oracle
-from tests.oracle.compare import differences, plain_of_engine, plain_of_oracle
+from tests.oracle.compare import Plain, differences, plain_of_engine, plain_of_oracle
 
 Files = tuple[tuple[str, str], ...]
 """Names and texts of the files of a shop folder."""
@@ -34,27 +33,6 @@ class Scenario:
     shop: Files
     rules: tuple[str, ...]
     cart: Mapping[str, Any]
-
-    def as_case(self, base: Mapping[str, str]) -> str:
-        """Write it as a golden case; of the shop, only the files that differ from `base`."""
-        case: dict[str, Any] = {"name": "found by the differential test"}
-        changed = {name: _Block(text) for name, text in self.shop if base.get(name) != text}
-        if changed:
-            case["shop"] = changed
-        case["rules"] = [yaml.load(text, Loader=yaml.BaseLoader) for text in self.rules]  # noqa: S506 - text, lists, maps
-        case["cart"] = dict(self.cart)
-        return yaml.dump({"cases": [case]}, Dumper=_Dumper, sort_keys=False, width=118, allow_unicode=True)
-
-
-class _Block(str):
-    __slots__ = ()
-
-
-class _Dumper(yaml.SafeDumper):
-    pass
-
-
-_Dumper.add_representer(_Block, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|"))
 
 
 @lru_cache(maxsize=100)
@@ -99,14 +77,17 @@ def evaluated(scenario: Scenario, *, every_outcome: bool = True) -> Evaluation:
     return evaluate(engine_basket(scenario), engine_rules(scenario), every_outcome=every_outcome)
 
 
-def by_engine(scenario: Scenario, *, every_outcome: bool = True) -> dict[str, Any]:
+def by_engine(scenario: Scenario) -> Plain:
     """Price it with the engine; the answer as `panier price` writes it, in the form of `tests.oracle.compare`."""
-    basket = engine_basket(scenario)
-    evaluation = evaluate(basket, engine_rules(scenario), every_outcome=every_outcome)
+    return _answer(engine_basket(scenario), engine_rules(scenario), every_outcome=True)
+
+
+def _answer(basket: Basket, rules: Ruleset, *, every_outcome: bool) -> Plain:
+    evaluation = evaluate(basket, rules, every_outcome=every_outcome)
     return plain_of_engine(orjson.loads(orjson.dumps(evaluation_document("cart", basket, evaluation))))
 
 
-def by_oracle(scenario: Scenario) -> dict[str, Any]:
+def by_oracle(scenario: Scenario) -> Plain:
     """Price it with the oracle."""
     shop = oracle_shop(scenario.shop)
     rules = oracle.rules.rules_of([oracle.rules.parse(text) for text in scenario.rules])
@@ -116,11 +97,9 @@ def by_oracle(scenario: Scenario) -> dict[str, Any]:
 
 def disagreements(scenario: Scenario) -> list[str]:
     """Return where engine and oracle differ, with and without the engine's index."""
-    expected = by_oracle(scenario)
+    basket, rules, expected = engine_basket(scenario), engine_rules(scenario), by_oracle(scenario)
+    full, indexed = (_answer(basket, rules, every_outcome=every) for every in (True, False))
     return [
-        *differences(by_engine(scenario), expected, all_outcomes=True),
-        *(
-            f"with the index: {difference}"
-            for difference in differences(by_engine(scenario, every_outcome=False), expected, all_outcomes=False)
-        ),
+        *differences(full, expected, all_outcomes=True),
+        *(f"with the index: {each}" for each in differences(indexed, expected, all_outcomes=False)),
     ]

@@ -48,6 +48,7 @@ def plain_of_oracle(priced: Priced) -> Plain:
             for line in [*cart.lines, *cart.gifts]
         },
         "points": priced.points,
+        "codes": {code: {"state": state, "unlocks": unlocked} for code, (state, unlocked) in priced.codes.items()},
         "codes_to_issue": priced.codes_to_issue,
         "deliveries": {
             "/".join(each.key): {
@@ -119,6 +120,9 @@ def plain_of_engine(document: Plain) -> Plain:
         "currency": document["currency"],
         "lines": {line["line"]: _engine_line(line) for line in document["lines"]},
         "points": {each["promotion"]: each["points"] for each in document["points"]},
+        "codes": {
+            each["code"]: {"state": each["state"], "unlocks": sorted(each["promotions"])} for each in document["codes"]
+        },
         "codes_to_issue": {
             each["promotion"]: (each["series"], each["valid_days"]) for each in document["codes_to_issue"]
         },
@@ -244,7 +248,11 @@ def differences(engine: Plain, oracle: Plain, *, all_outcomes: bool) -> list[str
             for promotion, outcome in oracle["outcomes"].items()
             if promotion in known or outcome["code"] in _GRANTED
         }
-        oracle = {**oracle, "outcomes": kept}
+        codes = {
+            code: {**each, "unlocks": [promotion for promotion in each["unlocks"] if promotion in known]}
+            for code, each in oracle["codes"].items()
+        }
+        oracle = {**oracle, "outcomes": kept, "codes": codes}
     return list(_differences(engine, oracle, ""))
 
 

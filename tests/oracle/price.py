@@ -1,6 +1,9 @@
 """Pricing, written to be obviously right: `price` is what the engine's `evaluate` is compared with."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from engine.rules.benefits.gift import Gift
 from engine.rules.benefits.issue_code import IssueCode
@@ -9,9 +12,11 @@ from engine.rules.model import Promotion
 from tests.oracle.adjustments import Adjustment, take_off
 from tests.oracle.arith import share_out
 from tests.oracle.benefits import Proposal, propose
+from tests.oracle.best import best_way, lots_of, part_of, proposal_for, without
 from tests.oracle.cart import Cart, Line, Unit
 from tests.oracle.extras import gift_of, gives_points, points_of
-from tests.oracle.rules import Rules, Verdict, benefit_of, closed_gate, failed_condition
+from tests.oracle.rivals import Losers, cheapest
+from tests.oracle.rules import Rules, Verdict, benefit_of, closed_gate, code_meant, failed_condition
 from tests.oracle.tax import Taxes, tax_of
 
 
@@ -50,22 +55,40 @@ class Priced:
     points: dict[str, int]
     codes_to_issue: dict[str, tuple[str, int]]
     """Series and days, by promotion."""
+    codes: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    """By each code as it was typed, what became of it and the promotions that it unlocks."""
 
 
 def price(cart: Cart, rules: Rules, tax_rounding: str) -> Priced:
-    """Price a cart. The cart's units are changed on the way: read it anew to price it again."""
+    """Price a cart, which stays as it is."""
+    meant = {typed: code_meant(typed, rules) for typed in cart.codes}
+    cart = replace(cart, codes=set(meant.values()))
+    priced = cheapest(lambda losers: _price(_copy_of(cart), rules, tax_rounding, losers), rules)
+    priced.codes.update({typed: _code_verdict(code, priced, rules) for typed, code in meant.items()})
+    return priced
+
+
+def _copy_of(cart: Cart) -> Cart:
+    """Return a cart of its own; what is never changed is shared."""
+    shared = [cart.store, cart.country, *(line.product for line in cart.lines)]
+    return deepcopy(cart, {id(each): each for each in shared})
+
+
+def _price(cart: Cart, rules: Rules, tax_rounding: str, losers: Losers) -> Priced:
+    """Price a cart without some promotions; its units are changed on the way."""
     discounts: list[Discount] = []
     outcomes: dict[str, Outcome] = {}
-    adjustments = cart.adjustments
-    names = [name for name, _ in rules.lanes]
-    staff_after = "order" if "order" in names else names[-1]
-    for name, mode in rules.lanes:
-        _run_lane(name, mode, cart, rules, discounts, outcomes)
-        if name == staff_after:
-            take_off(adjustments, cart, rules.rounding)
+    _run_lanes(rules.lanes, cart, rules, losers, discounts, outcomes)
     points, codes = _points_and_codes(cart, rules, outcomes)
     taxes = tax_of(cart, tax_rounding)
-    return Priced(cart, discounts, outcomes, taxes, _totals(cart, taxes), adjustments, points, codes)
+    return Priced(cart, discounts, outcomes, taxes, _totals(cart, taxes), cart.adjustments, points, codes)
+
+
+def _code_verdict(code: str, priced: Priced, rules: Rules) -> tuple[str, list[str]]:
+    """Return what became of a code, and the promotions that it unlocks."""
+    unlocked = sorted(id_ for id_, codes in rules.codes.items() if code in codes)
+    applied = any(priced.outcomes[id_].code in ("applied", "capped") for id_ in unlocked)
+    return "applied" if applied else "not_applied" if unlocked else "unknown", unlocked
 
 
 def _points_and_codes(
@@ -121,9 +144,35 @@ def _totals(cart: Cart, taxes: Taxes) -> dict[str, int]:
 # Lanes
 
 
-def _run_lane(
-    lane: str, mode: str, cart: Cart, rules: Rules, discounts: list[Discount], outcomes: dict[str, Outcome]
+def enter_lane(lane: str, cart: Cart, rules: Rules) -> list[Promotion]:
+    """Run all lanes before this one and begin it: the cart is then as the lane finds it.
+
+    Returns the promotions of the lane that may compete, in their order.
+    """
+    names = [name for name, _ in rules.lanes]
+    _run_lanes(rules.lanes[: names.index(lane)], cart, rules, {}, [], {})
+    return _begin_lane(lane, cart, rules, {}, {})
+
+
+def _run_lanes(
+    lanes: list[tuple[str, str]],
+    cart: Cart,
+    rules: Rules,
+    losers: Losers,
+    discounts: list[Discount],
+    outcomes: dict[str, Outcome],
 ) -> None:
+    names = [name for name, _ in rules.lanes]
+    staff_after = "order" if "order" in names else names[-1]
+    for name, mode in lanes:
+        running = _begin_lane(name, cart, rules, losers, outcomes)
+        _run_lane(name, mode, running, cart, rules, discounts, outcomes)
+        if name == staff_after:
+            take_off(cart.adjustments, cart, rules.rounding)
+
+
+def _begin_lane(lane: str, cart: Cart, rules: Rules, losers: Losers, outcomes: dict[str, Outcome]) -> list[Promotion]:
+    """Note what everything costs now, and ask who qualifies; the others get their verdict."""
     # What staff took off counts in no threshold.
     at_lane_start = {line.id: line.current_minor + line.staff_minor for line in cart.goods}
     for line in cart.goods:
@@ -133,12 +182,33 @@ def _run_lane(
     running = []
     for promotion in rules.of_lane(lane):
         verdict = closed_gate(promotion, cart) or failed_condition(promotion, cart, at_lane_start)
-        if verdict is None:
-            running.append(promotion)
-        else:
+        if verdict is not None:
             outcomes[promotion.id] = _refused(verdict)
-    run = {"stack": _run_all, "first": _run_first, "best": _run_best}[mode]
-    for promotion, proposal, outcome in run(running, cart, rules.rounding):
+        elif promotion.id in losers:
+            proposal = _proposal(promotion, cart, rules.rounding)
+            _, _, outcomes[promotion.id] = _lost(promotion, proposal, losers[promotion.id])
+        else:
+            running.append(promotion)
+    return running
+
+
+def _run_lane(
+    lane: str,
+    mode: str,
+    running: list[Promotion],
+    cart: Cart,
+    rules: Rules,
+    discounts: list[Discount],
+    outcomes: dict[str, Outcome],
+) -> None:
+    ways: dict[str, Callable[[list[Promotion], Cart, str], Results]] = {
+        "stack": _run_all,
+        "first": _run_first,
+        "best": _run_best,
+        "best per line": partial(_run_best_of_goods, per="line"),
+        "best per unit": partial(_run_best_of_goods, per="unit"),
+    }
+    for promotion, proposal, outcome in ways[mode](running, cart, rules.rounding):
         outcomes[promotion.id] = outcome
         if proposal is not None and proposal.amount_minor:
             word = benefit_of(promotion).word
@@ -204,6 +274,31 @@ def _run_best(running: list[Promotion], cart: Cart, rounding: str) -> Results:
             results.append(_grant(promotion, proposals[promotion.id], cart))
         else:
             results.append(_lost(promotion, proposals[promotion.id], winner.id))
+    return results
+
+
+def _run_best_of_goods(running: list[Promotion], cart: Cart, rounding: str, per: str) -> Results:
+    """Hand out the lines or units in the best way, and grant each promotion what it makes of its own."""
+    alone = [_proposal(promotion, cart, rounding) for promotion in running]
+    lots, mine, parts = lots_of(cart, per), [], []
+    for promotion, held in zip(running, best_way(running, cart, rounding, per), strict=True):
+        mine.append(proposal_for(promotion, held, lots, cart, rounding, per))
+        parts.append(part_of(cart, held, lots))
+        lots = without(lots, held)
+    results: Results = []
+    for promotion, proposal, part, wish in zip(running, mine, parts, alone, strict=True):
+        if proposal.gives:
+            results.append(_grant(promotion, proposal, part))
+            for line in cart.goods:
+                line.discount_minor += proposal.of_lines.get(line.id, 0)
+        else:
+            lines = {line for line, amount in wish.of_lines.items() if amount} | {p.line.id for p in wish.in_sets}
+            rivals = [
+                (other.amount_minor, -place)
+                for place, other in enumerate(mine)
+                if other.gives and not lines.isdisjoint({*other.of_lines, *(p.line.id for p in other.in_sets)})
+            ]
+            results.append(_lost(promotion, wish, running[-max(rivals)[1]].id if rivals else ""))
     return results
 
 

@@ -44,7 +44,7 @@ from engine.rules.conditions.quantity import Quantity
 from engine.rules.conditions.spend import Spend
 from engine.rules.conditions.weight import Weight
 from engine.rules.customers import Birthday, Customers, Orders
-from engine.rules.model import Promotion, RuleFile
+from engine.rules.model import Lane, Promotion, RuleFile
 from engine.rules.selectors import PriceRange, Selector
 from engine.rules.when import When
 from engine.rules.window import Active, Hours
@@ -82,6 +82,7 @@ _DEFAULT_LANE_OF = {
     "points": "points",
     "issue_code": "points",
 }
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -92,10 +93,12 @@ class Rules:
     lanes: list[tuple[str, str]]
     rounding: str
     promotions: list[Promotion]
+    codes: dict[str, set[str]]
+    """The codes that unlock each promotion."""
 
     def of_lane(self, lane: str) -> list[Promotion]:
         """Return the promotions of a lane in their order."""
-        mine = [each for each in self.promotions if (each.lane or _DEFAULT_LANE_OF[benefit_of(each).word]) == lane]
+        mine = [each for each in self.promotions if lane_of(each) == lane]
         return sorted(mine, key=lambda each: (-each.priority, each.id))
 
 
@@ -117,18 +120,29 @@ def read_rules(folder: Path) -> Rules:
 
 def parse(text: str) -> RuleFile:
     """Parse one rule file; every value arrives at the model as the text it is written as."""
-    return RuleFile.model_validate(yaml.load(text, Loader=yaml.BaseLoader) or {})  # noqa: S506 - builds only text, lists and maps
+    return RuleFile.model_validate(yaml.load(text, Loader=_LOADER) or {})  # noqa: S506 - builds only text, lists and maps
 
 
 def rules_of(files: list[RuleFile]) -> Rules:
     """Put rule files together."""
-    lanes = [[(lane.name, lane.mode.value) for lane in file.lanes] for file in files if file.lanes]
+    lanes = [[(lane.name, _mode_of(lane)) for lane in file.lanes] for file in files if file.lanes]
     roundings = [file.rounding.value for file in files if file.rounding]
+    promotions = [promotion for file in files for promotion in file.promotions]
     return Rules(
         lanes=lanes[0] if lanes else [(name, "stack") for name in _DEFAULT_LANES],
         rounding=roundings[0] if roundings else "half_up",
-        promotions=[promotion for file in files for promotion in file.promotions],
+        promotions=promotions,
+        codes={promotion.id: _codes_of(promotion) for promotion in promotions},
     )
+
+
+def _mode_of(lane: Lane) -> str:
+    return lane.mode.value if lane.per == "cart" else f"best per {lane.per.value}"
+
+
+def lane_of(promotion: Promotion) -> str:
+    """Return the lane in which a promotion competes."""
+    return promotion.lane or _DEFAULT_LANE_OF[benefit_of(promotion).word]
 
 
 def benefit_of(promotion: Promotion) -> AnyBenefit:
@@ -159,6 +173,25 @@ def conditions_of(promotion: Promotion) -> list[AnyCondition]:
         found += words_of(level)
         levels += [*level.all_of, *level.any_of, *([level.none_of] if level.none_of else [])]
     return found
+
+
+def _codes_of(promotion: Promotion) -> set[str]:
+    """Return the codes that a promotion asks for, at its gate and in its conditions."""
+    asked = [each.any_of for each in conditions_of(promotion) if isinstance(each, Codes)]
+    return {canonical_code(code) for codes in [promotion.codes or (), *asked] for code in codes}
+
+
+def code_meant(typed: str, rules: Rules) -> str:
+    """Return the code that was meant: itself where it is known, else the one known code that looks the same."""
+
+    def looks(code: str) -> str:
+        return code.replace("O", "0").replace("I", "1").replace("L", "1")
+
+    known = set().union(*rules.codes.values())
+    if typed in known:
+        return typed
+    alike = [code for code in known if looks(code) == looks(typed)]
+    return alike[0] if len(alike) == 1 else typed
 
 
 # Who, where, when
