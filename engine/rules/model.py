@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, create_model, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, create_model, model_validator
 
 from engine.errors import one_of
-from engine.fields import Amounts, Label, Written
+from engine.fields import ID_IN_WORDS, Amounts, Label, Written
 from engine.money import Rounding
 from engine.pricing.cartfile import CartDocument, LineDocument
 from engine.pricing.evaluation import OutcomeCode
@@ -32,7 +32,9 @@ def _check_id(text: str) -> str:
     return text
 
 
-Id = Annotated[str, AfterValidator(_check_id), WithJsonSchema({"type": "string", "pattern": f"^{_ID.pattern}$"})]
+Id = Annotated[
+    str, AfterValidator(_check_id), WithJsonSchema({"type": "string", "pattern": f"^{_ID.pattern}$"}), ID_IN_WORDS
+]
 
 M = TypeVar("M", bound=Written)
 
@@ -54,7 +56,11 @@ class Lane(Written):
     """A named phase; lanes run in the order in which they are written."""
 
     name: Id
+    """What `lane` of a promotion calls it."""
     mode: LaneMode = LaneMode.STACK
+    """How its promotions compete. `stack`: all apply, by priority, each on what is left. `first`: only the first that
+    gives something, by priority. `best`: only the one that gives most.
+    """
 
 
 DEFAULT_LANES = tuple(Lane(name=name) for name in ("price", "item", "bundle", "order", "shipping", "points"))
@@ -99,8 +105,11 @@ class Expect(Written):
     """What an example expects of its promotion; all that is written must come true."""
 
     discount: Amounts | None = None
+    """What the promotion takes off."""
     points: int | None = None
+    """How many points it brings."""
     outcome: OutcomeCode | None = None
+    """The verdict on it."""
 
     @model_validator(mode="after")
     def _one_key(self) -> "Expect":
@@ -113,13 +122,13 @@ class Example(CartDocument):
     """A cart and what the promotion, alone, does to it. A rule set whose examples fail is not loaded."""
 
     lines: tuple[LineDocument, ...] = Field(alias="cart", min_length=1)
+    """The lines of the cart."""
     expect: Expect
+    """What must come of it."""
 
 
 class Promotion(Written):
     """One offer."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: Id
     """Unique; letters, digits, `-`, `_`, `.`."""
@@ -183,5 +192,8 @@ class RuleFile(Written):
     """One file of the rule folder. `lanes` and `rounding` may stand in one file only."""
 
     promotions: tuple[Promotion, ...] = ()
+    """The offers."""
     lanes: tuple[Lane, ...] | None = Field(default=None, min_length=1)
+    """The phases of pricing, in their order; by default `price`, `item`, `bundle`, `order`, `shipping`, `points`."""
     rounding: Rounding | None = None
+    """What becomes of half a cent, for the whole rule set; by default `half_up`."""

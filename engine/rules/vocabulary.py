@@ -63,7 +63,11 @@ class Word(Written):
 
     word: ClassVar[str]
     example: ClassVar[str]
-    """A fragment of YAML that shows it, run by the tests of the reference."""
+    """A fragment of YAML that shows it."""
+    carts: ClassVar[tuple[str, ...]]
+    """Carts with what comes of the example, as entries of a promotion's `examples`: the reference shows them, tests run
+    them. A condition stands in a promotion that takes 10 % off all goods.
+    """
 
     def currencies(self) -> frozenset[Currency] | None:
         """Return the currencies in which all amounts are stated, its selectors' too; None where it has no amount."""
@@ -110,6 +114,7 @@ class Benefit(Word):
     """Where it competes unless the promotion says otherwise."""
 
     at_most: PositiveAmounts | None = None
+    """The most that it gives one cart."""
 
     @abstractmethod
     def compile(self, env: CompileEnv) -> Propose:
