@@ -27,7 +27,8 @@ INTRODUCTION: Final = """\
 # Reference of the rule language
 
 Every word that a rule file may hold, made from the models that read it. [The rule language](rules.md) explains how the
-words work together, [the guide](guide.md) begins with an empty folder, [the cook book](cookbook.md) has whole offers to copy.
+words work together, [the guide](guide.md) begins with an empty folder, and [the cook book](cookbook.md) has whole
+offers to copy.
 
 Each example is a rule file whose `examples` come true in the shop of the cook book. `panier rules reference WORD` shows
 a section in the terminal."""

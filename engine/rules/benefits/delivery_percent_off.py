@@ -17,7 +17,7 @@ class DeliveryPercentOff(Benefit):
     lane: ClassVar[str] = "shipping"
     example: ClassVar[str] = "delivery_percent_off: {percent: 100%, methods: [home]}"
     carts: ClassVar[tuple[str, ...]] = (
-        "{cart: [{sku: mug}], delivery: {method: home}, expect: {discount: 5.90 EUR}}",
+        "{cart: [{sku: mug}], delivery: {method: home, slot: day}, expect: {discount: 5.90 EUR}}",
         "{cart: [{sku: mug}], delivery: {method: express}, expect: {outcome: no_target}}",
     )
 

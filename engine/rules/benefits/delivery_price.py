@@ -15,7 +15,9 @@ class DeliveryPrice(Benefit):
     word: ClassVar[str] = "delivery_price"
     lane: ClassVar[str] = "shipping"
     example: ClassVar[str] = "delivery_price: {price: 2.90 EUR, methods: [home]}"
-    carts: ClassVar[tuple[str, ...]] = ("{cart: [{sku: mug}], delivery: {method: home}, expect: {discount: 3.00 EUR}}",)
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: mug}], delivery: {method: home, slot: day}, expect: {discount: 3.00 EUR}}",
+    )
 
     price: Amounts
     """What delivery costs then; `0 EUR` is free delivery."""

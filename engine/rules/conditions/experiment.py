@@ -26,8 +26,8 @@ class Experiment(Condition):
     word: ClassVar[str] = "experiment"
     example: ClassVar[str] = "experiment: {name: spring, arms: {control: 50%, cheaper: 50%}, arm: cheaper}"
     carts: ClassVar[tuple[str, ...]] = (
-        "{cart: [{sku: boots}], draw: 2, expect: {discount: 10.00 EUR}}",
-        "{cart: [{sku: boots}], draw: 1, expect: {outcome: condition_failed}}",
+        "{cart: [{sku: boots}], draw: 3, expect: {discount: 10.00 EUR}}",
+        "{cart: [{sku: boots}], draw: 0, expect: {outcome: condition_failed}}",
     )
     unmet: ClassVar[str] = "it is for other shoppers"
 
