@@ -76,8 +76,10 @@ promotions:
     give:
       percent_off:
         percent: 10%
-        on: {category: shoes, or: [{attribute: {brand: Alpina}}, {price: {at_least: 50 EUR}}]}
-        except: {tag: clearance}
+        on:
+          category: shoes
+          or: [{attribute: {brand: Alpina}}, {price: {at_least: 50 EUR}}]
+          not: {tag: clearance}
     examples:
       - {cart: [{sku: boots}, {sku: sneakers}], expect: {discount: 16.00 EUR}}
       - {cart: [{sku: sandals}, {sku: wool-socks}], expect: {outcome: no_target}}

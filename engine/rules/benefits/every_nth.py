@@ -16,7 +16,8 @@ class EveryNth(Reward, Benefit):
     """Put the chosen units in a row, the dearest first, and reward every nth: the second at half price.
 
     Unlike in `buy_get`, the rewarded unit follows directly on those that earn it, so a shopper loses nothing by
-    buying more.
+    buying more. Exactly one of `percent`, `amount`, `price` and `free` says what is given. Only complete sets use
+    their units up; those that are passed over are triggers, in the words of `unit_reuse`.
     """
 
     word: ClassVar[str] = "every_nth"
@@ -36,9 +37,7 @@ class EveryNth(Reward, Benefit):
     max_sets: Count | None = None
     """How many units are rewarded; by default every nth."""
     unit_reuse: UnitReuse = UnitReuse.NONE
-    """What the units of a set may be to later promotions that make sets; by default nothing. The units that are passed
-    over are triggers.
-    """
+    """What the units of a set may be to later promotions that make sets; by default nothing."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Without chosen goods there is no row."""
