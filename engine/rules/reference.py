@@ -19,7 +19,7 @@ from engine.rules import reference_examples as examples
 from engine.rules.customers import Customers
 from engine.rules.model import BENEFITS, Example, Expect, Give, Lane, Promotion, RuleFile
 from engine.rules.selectors import Selector
-from engine.rules.vocabulary import Benefit, Condition, Word
+from engine.rules.vocabulary import Benefit, Condition, Word, fields_in_order
 from engine.rules.when import CONDITIONS, When
 from engine.rules.window import Active
 
@@ -94,7 +94,7 @@ def _text(model: type[Written], example: str) -> str:
     if issubclass(model, Benefit):
         parts.append(f"It competes in the lane `{model.lane}` unless the promotion names another.")
     if model in _INDEXES:
-        parts.append(f"{', '.join(f'[`{word}`](#{word})' for word in _INDEXES[model])}.")
+        parts.append(f"Each is a word: {', '.join(f'[`{word}`](#{word})' for word in _INDEXES[model])}.")
     parts += _tables(model)
     if example:
         parts.append(f"```yaml\n{example}```")
@@ -105,16 +105,19 @@ def _tables(model: type[Written]) -> Iterator[str]:
     """Yield the table of a model, and those of the models inside it that have no section of their own."""
     fields = _fields(model)
     if fields:
-        rows = ["| key | value | default | |", "|---|---|---|---|"]
+        rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
         rows += [
             f"| `{key}` | {_kind(field)} | {_default(field)} | {_line(field.description)} |" for key, field in fields
         ]
         yield "\n".join(rows)
+    inside: dict[type[Written], list[str]] = {}
     for key, field in fields:
         for inner in _models_in(field.annotation):
             if not _link(inner):
-                yield f"`{key}`: {cleandoc(inner.__doc__ or '')}"
-                yield from _tables(inner)
+                inside.setdefault(inner, []).append(f"`{key}`")
+    for inner, keys in inside.items():
+        yield f"{', '.join(keys)}: {cleandoc(inner.__doc__ or '')}"
+        yield from _tables(inner)
 
 
 def _fields(model: type[Written]) -> list[tuple[str, FieldInfo]]:
@@ -127,10 +130,11 @@ def _fields(model: type[Written]) -> list[tuple[str, FieldInfo]]:
         for base in model.__mro__[1:]
         if issubclass(base, Written) and base in _SHARED
         for name in base.model_fields
-    } - own.keys()
+        if name not in own
+    }
     return [
         (field.alias or name, field)
-        for name, field in model.model_fields.items()
+        for name, field in fields_in_order(model)
         if name not in elsewhere and not any(issubclass(inner, Word) for inner in _models_in(field.annotation))
     ]
 
@@ -183,7 +187,7 @@ def _named_class(annotation: type, notes: Sequence[Any]) -> str:
     if issubclass(annotation, StrEnum):
         return _choices(list(annotation))
     if issubclass(annotation, Written):
-        return _link(annotation) or "map, see below"
+        return _link(annotation) or "map (below)"
     if annotation is bool:
         return _choices(["true", "false"])
     return {int: "whole number", str: "text"}[annotation] + _bounds(notes)
