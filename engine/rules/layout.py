@@ -50,7 +50,7 @@ def formatted(source: Source, *, show_defaults: bool = False) -> str:
     if document.root is None:
         return source.text
     _arrange(document.root, (RuleFile,), show_defaults=show_defaults)
-    lines = [*_block(document.root, 0), *document.tail]
+    lines = [*document.head, *_block(document.root, 0), *document.tail]
     text = "\n".join(lines).strip("\n") + "\n"
     again, faults = parse_yaml(Source(source.name, text))
     same = show_defaults or (again is not None and again.plain() == node.plain())

@@ -119,7 +119,12 @@ class Expect(Written):
 
 
 class Example(CartDocument):
-    """A cart and what the promotion, alone, does to it. A rule set whose examples fail is not loaded."""
+    """A cart and what the promotion, alone, does to it. A rule set whose examples fail is not loaded.
+
+    Besides `cart` it may say all that a cart file says of a cart, such as `at`, `channel`, `customer` and `delivery`.
+    Unless it says `at`, it takes place when the promotion is first active; unless it names `codes`, the promotion's
+    first code is in the cart; without `customer` nobody is signed in.
+    """
 
     lines: tuple[LineDocument, ...] = Field(alias="cart", min_length=1)
     """The lines of the cart."""
@@ -131,7 +136,7 @@ class Promotion(Written):
     """One offer."""
 
     id: Id
-    """Unique; letters, digits, `-`, `_`, `.`."""
+    """What outcomes, receipts and ties go by; no two promotions have the same."""
     label: Label = Field(default_factory=dict)
     """What shoppers read: a text, or a map from locale to text."""
     lane: Id | None = None

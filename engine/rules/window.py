@@ -53,17 +53,14 @@ EXCEPT_DAYS_MAX = 366
 
 
 class Hours(Written):
-    """Recurring hours: on these days, from one time of day until another.
-
-    `until` at or before `from` runs into the next morning. Without times, the whole day.
-    """
+    """Recurring hours: on these days, from one time of day until another; without times, the whole day."""
 
     days: tuple[Day, ...] = Field(default=DAYS, min_length=1)
     """Days of the week; by default all."""
     from_: Clock = Field(default=0, alias="from")
-    """From this time of day."""
+    """From this time of day; by default midnight."""
     until: Clock = DAY_MINUTES
-    """Until this time of day, which is not included. At or before `from`, it is one of the next morning."""
+    """Until this time of day, not included; by default midnight. At or before `from` it is one of the next morning."""
 
     def cover(self, weekday: int, minute: int, *, night: bool = True) -> bool:
         """Say whether that minute of that day of the week is inside; `night`: so are hours of the evening before."""
@@ -75,12 +72,7 @@ class Hours(Written):
 
 
 class Active(Written):
-    """When a promotion is active: every key is optional.
-
-    A date-only `until` includes that day; with a time it is exclusive. On `except_days` it is closed from midnight to
-    midnight, and a night that would begin on one is left out whole. Without `timezone` it is the time of the cart's
-    store that counts.
-    """
+    """When a promotion is active: every key is optional, and all that are written must agree."""
 
     from_: When | None = Field(default=None, alias="from")
     """The first day, or the first moment."""
