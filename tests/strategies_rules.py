@@ -109,7 +109,10 @@ def benefits(draw: Draw, words: Sequence[str] = ()) -> Written:
         _choice(draw, written)
         if written.get("per", "unit") == "unit":
             maybe(draw, written, "max_units", few, 2)
-        if "max_units" in written:
+        nth = written.get("per", "unit") == "unit" and draw(st.integers(1, 5)) == 5
+        if nth:
+            written["pick"] = draw(nths())
+        elif "max_units" in written:
             maybe(draw, written, "pick", picks, 2)
         maybe(draw, written, "at_most_per_line", amounts(), 5)
     elif word.startswith("order"):
@@ -122,6 +125,16 @@ def benefits(draw: Draw, words: Sequence[str] = ()) -> Written:
 
 few = st.one_of(st.integers(1, 2), st.integers(1, 5)).map(str)
 picks = st.sampled_from(["cheapest", "dearest"])
+
+
+@st.composite
+def nths(draw: Draw) -> Written:
+    """Draw a place in the row of units."""
+    written: Written = {"nth": draw(few)}
+    maybe(draw, written, "from", picks, 2)
+    return written
+
+
 everywhere = positive.map(lambda minor: {money: decimal(minor, places) for money, places in DECIMALS.items()})
 
 

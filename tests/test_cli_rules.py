@@ -99,6 +99,22 @@ def test_a_promotion_is_explained_in_words_and_numbers(panier: Run, shop: Path, 
     assert panier("rules", "explain", "dairy", *words).stdout.startswith("Dairy: applied, 0.24 EUR off.\n")
 
 
+def test_what_a_promotion_costs_the_cart_is_told_of_both(panier: Run, shop: Path, tmp_path: Path) -> None:
+    (shop / "rules" / "rules.yaml").write_text(
+        "promotions:\n"
+        "  - {id: two, label: Two off, give: {amount_off: {amount: 2 EUR, per: selection}}}\n"
+        "  - {id: step, when: {spend: {at_least: 24 EUR}}, give: {order_amount_off: {amount: 5 EUR}}}\n"
+        "  - {id: other, give: {fee_percent_off: {percent: 5%}}}\n"
+    )
+    (tmp_path / "carts.jsonl").write_text('{"lines": [{"sku": "oat", "quantity": 10}]}\n')
+    words = ("--shop", shop, "--cart", "carts.jsonl", "--at", "2026-06-01T12:00")
+    for promotion in ("two", "step"):
+        said = " ".join(panier("rules", "explain", promotion, *words).stdout.split())
+        expected = "Two off takes 2.00 EUR off at the expense of step: without it the cart would cost 3.00 EUR less"
+        assert f"warning {expected} alone" in said
+    assert "expense" not in panier("rules", "explain", "other", *words).stdout
+
+
 def test_what_cannot_be_explained_is_named(panier: Run, shop: Path, tmp_path: Path) -> None:
     (tmp_path / "carts.jsonl").write_text(MILK)
     words = ("--shop", shop, "--cart", "carts.jsonl")

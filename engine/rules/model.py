@@ -52,6 +52,17 @@ class LaneMode(StrEnum):
     """The one that leaves the shopper the least to pay."""
 
 
+class Per(StrEnum):
+    """Over what a lane of mode `best` decides."""
+
+    CART = "cart"
+    """One promotion for the whole cart."""
+    LINE = "line"
+    """At most one promotion for each line."""
+    UNIT = "unit"
+    """At most one promotion for each single unit."""
+
+
 class Lane(Written):
     """A named phase; lanes run in the order in which they are written."""
 
@@ -59,8 +70,20 @@ class Lane(Written):
     """What `lane` of a promotion calls it."""
     mode: LaneMode = LaneMode.STACK
     """How its promotions compete. `stack`: all apply, by priority, each on what is left. `first`: only the first that
-    gives something, by priority. `best`: only the one that gives most.
+    gives something, by priority. `best`: those that leave the shopper the least to pay, as `per` says.
     """
+    per: Per = Per.CART
+    """With `mode: best`, over what it decides: one promotion for the whole `cart`, or at most one for each `line` or
+    each single `unit`. By line or unit, its promotions give benefits on items.
+    """
+
+    @model_validator(mode="after")
+    def _best_only(self) -> "Lane":
+        if self.per is not Per.CART and self.mode is not LaneMode.BEST:
+            raise ValueError(
+                f"per: only the best is searched by {self.per}; help: write `mode: best`, or leave `per` out"
+            )
+        return self
 
 
 DEFAULT_LANES = tuple(Lane(name=name) for name in ("price", "item", "bundle", "order", "shipping", "points"))

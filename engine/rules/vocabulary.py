@@ -7,7 +7,7 @@ into the reference, `compile` makes the function that evaluates it. Nothing else
 import importlib
 import pkgutil
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import ClassVar, TypeVar
@@ -19,6 +19,7 @@ from engine.fields import PositiveAmounts, Written
 from engine.money import Rounding
 from engine.pricing.evaluation import Measure
 from engine.pricing.tally import Proposal, Tally
+from engine.rules.best.bids import Bids, Stock
 from engine.rules.selectors import Key, Selections, Selector, keys_cost
 from engine.types import Currency, PromotionId
 
@@ -50,15 +51,21 @@ Test = Callable[[LaneStart], Shortfall | None]
 """A compiled condition: None where it holds."""
 Propose = Callable[[Tally], Proposal]
 """A compiled benefit: what it asks of what is left now."""
+MakeBids = Callable[[Tally, Sequence[Stock]], Bids]
+"""A compiled benefit where lines or units go to the best: what it can do with each."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompileEnv:
-    """What words need to compile: shared selections, the rounding mode of the rule set, whose words they are."""
+    """What words need to compile: shared selections, the rounding mode of the rule set, whose words they are.
+
+    `by_unit`: each unit goes to the best promotion by itself, so what is else rounded by line is rounded by unit.
+    """
 
     selections: Selections
     rounding: Rounding
     promotion: PromotionId
+    by_unit: bool = False
 
 
 class Word(Written):
@@ -128,6 +135,11 @@ class Benefit(Word):
     @abstractmethod
     def compile(self, env: CompileEnv) -> Propose:
         """Return the function that makes the proposal."""
+
+    def bids(self, env: CompileEnv) -> MakeBids | None:
+        """Return the function that bids for lines or units; None for what is not about single items."""
+        del env
+        return None
 
 
 def keys_of(on: Selector | None) -> tuple[Key, ...] | None:

@@ -61,6 +61,8 @@ class _Priced:
     __slots__ = ()
 
     _priced: PricedCart
+    _staff: bool
+    """Whether the viewer may be told of all promotions."""
 
     @property
     def currency(self) -> str:
@@ -111,7 +113,7 @@ class _Priced:
     @property
     def warnings(self) -> list[CartWarningView]:
         """What its shopper may not expect."""
-        return [CartWarningView(notice) for notice in self._priced.notices]
+        return [CartWarningView(notice) for notice in self._priced.notices(staff=self._staff)]
 
     @property
     def computed_from(self) -> ComputedFromView:
@@ -187,11 +189,12 @@ class LineDifferenceView:
 class CartElsewhereView(_Priced):
     """A cart as another channel or store would price it; the cart itself does not move."""
 
-    __slots__ = ("_here", "_priced")
+    __slots__ = ("_here", "_priced", "_staff")
 
-    def __init__(self, priced: PricedCart, here: PricedCart) -> None:
+    def __init__(self, priced: PricedCart, here: PricedCart, *, staff: bool) -> None:
         self._priced = priced
         self._here = here
+        self._staff = staff
 
     @property
     def channel(self) -> str:
@@ -350,7 +353,7 @@ class CartView(_Priced):
         """Price the cart in another place; its own store does not come along to another channel."""
         info.context.place(channel, store)
         there = self._priced.elsewhere(ChannelId(channel), StoreId(store) if store is not None else None)
-        return CartElsewhereView(there, self._priced)
+        return CartElsewhereView(there, self._priced, staff=self._staff)
 
 
 @object_type("LogChange")

@@ -120,6 +120,13 @@ def test_defaults_are_printed_where_asked_for() -> None:
     assert "amount_of: current" in text
 
 
+def test_the_default_of_a_place_in_the_row_is_printed_beside_it() -> None:
+    text = laid_out(
+        "promotions:\n  - id: a\n    give: {percent_off: {pick: {nth: 3}, percent: 5%}}\n", show_defaults=True
+    )
+    assert "pick: {nth: 3, from: dearest}" in text
+
+
 def test_what_cannot_be_read_is_refused() -> None:
     with pytest.raises(LayoutError, match="is not readable as YAML"):
         laid_out("promotions: [\n")

@@ -91,6 +91,22 @@ def warnings(load: Load, shop: Shop, text: str, stacks_above_bp: int | None = No
             "`oats` never wins: `all` (rules.yaml:3) of the same lane is never worse on all goods that it discounts",
         ),
         (
+            "promotions:\n  - id: a\n    codes: [HELLO]\n    give: «{order_amount_off: {amount: 5 EUR}}»\n",
+            "makes_free",
+            "`a` leaves nothing to pay on 1.20 EUR of `milk`",
+        ),
+        (
+            "promotions:\n  - id: a\n    when: {quantity: {at_least: 3}}\n"
+            "    give: «{amount_off: {amount: 5 EUR, per: selection}}»\n",
+            "makes_free",
+            "`a` leaves nothing to pay on 4.80 EUR of `milk`",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: «{amount_off: {amount: 2.40 EUR, per: unit, except: {sku: milk}}}»\n",
+            "makes_free",
+            "`a` leaves nothing to pay on 2.40 EUR of `oat`",
+        ),
+        (
             "promotions:\n  - {id: a, codes: [HELLO], give: {percent_off: {percent: 5%}}}\n"
             "  - {id: b, codes: «[HELLO]», give: {order_percent_off: {percent: 5%}}}\n",
             "code_used_twice",
@@ -136,6 +152,12 @@ def test_a_warning_is_named_where_it_is(load: Load, shop: Shop, written: str, co
         ITEM_BEST + "promotions:\n  - {id: all, give: {percent_off: {percent: 20%, at_most: 1 EUR}}}\n"
         "  - {id: oats, give: {percent_off: {percent: 10%, on: {sku: oat}}}}\n",
         "promotions:\n  - {id: a, give: {percent_off: {percent: 20%}}}\n  - {id: b, give: {percent_off: {percent: 10%}}}\n",
+        # An amount below what has to be spent, or below what goods cost; chosen goods that are meant to be free.
+        "promotions:\n  - {id: a, when: {spend: {at_least: 30 EUR}}, give: {order_amount_off: {amount: 25 EUR}}}\n",
+        "promotions:\n  - {id: a, give: {amount_off: {amount: 1.19 EUR, per: unit}}}\n",
+        "promotions:\n  - {id: a, give: {amount_off: {amount: 5 EUR, per: unit, on: {sku: oat}}}}\n",
+        "promotions:\n  - {id: a, give: {order_amount_off: {amount: 5 EUR, at_most: 1 EUR}}}\n",
+        "promotions:\n  - {id: a, give: {percent_off: {percent: 100%, on: {sku: milk}}}}\n",
         # Coupons of two campaigns may carry one number, and so may those of two seasons.
         "promotions:\n  - {id: a, customers: {segments: [family]}, codes: [X], give: {percent_off: {percent: 5%}}}\n"
         "  - {id: b, customers: {segments: [vegan]}, codes: [X], give: {percent_off: {percent: 6%}}}\n",

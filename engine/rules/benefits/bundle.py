@@ -12,9 +12,10 @@ from engine.pricing.evaluation import Target
 from engine.pricing.sets import GROUPS_MAX, Group, Order, Unit, make_sets
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Pick, Use
-from engine.rules.picking import Count, Reward, UnitReuse, nothing
+from engine.rules.best.bids import Groups, Stock
+from engine.rules.picking import Count, Reward, UnitReuse, fit_for, nothing
 from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import Benefit, CompileEnv, Propose, best_keys, keys_of
+from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, best_keys, keys_of
 
 
 class BundleGroup(Written):
@@ -84,6 +85,27 @@ class Bundle(Reward, Benefit):
             return _proposal(bundles, lambda cost: asked(cost, tally), may)
 
         return propose
+
+    def bids(self, env: CompileEnv) -> MakeBids:
+        """Bid for bundles: each brings what its units cost, less its price, or part of that, or an amount."""
+        selections = [(group.quantity, env.selections.get(group.on, group.except_)) for group in self.groups]
+
+        def make(tally: Tally, stocks: Sequence[Stock]) -> Groups:
+            currency = tally.basket.currency
+            groups = [(quantity, fit_for(tally, chosen, Use.REWARD, stocks)) for quantity, chosen in selections]
+            costs = [stock.unit_minor for stock in stocks]
+            brings: Sequence[float] = costs
+            bonus = 0.0
+            if self.price is not None:
+                bonus = -self.price[currency]
+            elif self.amount is not None:
+                brings, bonus = [0] * len(stocks), self.amount[currency]
+            elif self.percent is not None:
+                # A bundle is rounded once: half a minor unit more than its exact part, at most.
+                brings, bonus = [cost * self.percent / PERCENT_BP for cost in costs], 0.5
+            return Groups(costs, brings, bonus, groups, self.max_sets)
+
+        return make
 
 
 @dataclass(frozen=True, slots=True)

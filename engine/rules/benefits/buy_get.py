@@ -7,9 +7,9 @@ from pydantic import Field
 from engine.fields import Written
 from engine.pricing.sets import Group, Order
 from engine.pricing.units import Use
-from engine.rules.picking import Count, Reward, UnitReuse, reward_sets
+from engine.rules.picking import Count, Reward, UnitReuse, reward_sets, set_bids
 from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
+from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
 
 class Buy(Written):
@@ -76,8 +76,14 @@ class BuyGet(Benefit):
 
     def compile(self, env: CompileEnv) -> Propose:
         """Make as many sets as fit and ask of the rewarded units."""
+        return reward_sets(*self._groups(env), self.get.want(env.rounding), self.max_sets, self.unit_reuse)
+
+    def bids(self, env: CompileEnv) -> MakeBids:
+        """Bid for sets."""
+        return set_bids(*self._groups(env), self.get.want(env.rounding), self.max_sets)
+
+    def _groups(self, env: CompileEnv) -> tuple[Group, Group]:
+        """Return the units that are rewarded and those that are paid for."""
         bought = env.selections.get(self.buy.on, self.buy.except_)
-        rewarded = env.selections.get(*self._rewarded())
-        rewarded_units = Group(self.get.quantity, rewarded, self.pick, Use.REWARD)
-        paid_units = Group(self.buy.quantity, bought, Order.DEAREST, Use.TRIGGER)
-        return reward_sets(rewarded_units, paid_units, self.get.want(env.rounding), self.max_sets, self.unit_reuse)
+        rewarded = Group(self.get.quantity, env.selections.get(*self._rewarded()), self.pick, Use.REWARD)
+        return rewarded, Group(self.buy.quantity, bought, Order.DEAREST, Use.TRIGGER)

@@ -1,5 +1,6 @@
 """``every_nth``: every second, third, … unit for less."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -7,9 +8,10 @@ from pydantic import Field
 from engine.pricing.sets import Order, Unit, ordered
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Use
-from engine.rules.picking import Count, Reward, UnitReuse, ask_units, nothing, units_fit_for, use_units
+from engine.rules.best.bids import Row, Stock
+from engine.rules.picking import Count, Reward, UnitReuse, ask_units, fit_for, nothing, units_fit_for, use_units
 from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
+from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
 
 class EveryNth(Reward, Benefit):
@@ -61,6 +63,18 @@ class EveryNth(Reward, Benefit):
             return proposal
 
         return propose
+
+    def bids(self, env: CompileEnv) -> MakeBids:
+        """Bid for rows of units."""
+        selection, want = env.selections.get(self.on, self.except_), self.want(env.rounding)
+
+        def make(tally: Tally, stocks: Sequence[Stock]) -> Row:
+            currency = tally.basket.currency
+            fit = fit_for(tally, selection, Use.BOTH, stocks)
+            wants = [want(stock.unit_minor, currency) if yes else 0 for stock, yes in zip(stocks, fit, strict=True)]
+            return Row(stocks, wants, fit, self.nth, self.max_sets)
+
+        return make
 
 
 def _along(row: list[Unit], nth: int, sets: int) -> tuple[list[Unit], list[Unit]]:

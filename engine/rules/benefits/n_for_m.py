@@ -6,9 +6,10 @@ from pydantic import Field, model_validator
 
 from engine.pricing.sets import Group, Order
 from engine.pricing.units import Use
-from engine.rules.picking import Count, UnitReuse, reward_sets
+from engine.rules.picking import Count, UnitReuse, reward_sets, set_bids
 from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
+from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
+from engine.types import Currency
 
 
 class NForM(Benefit):
@@ -57,7 +58,18 @@ class NForM(Benefit):
 
     def compile(self, env: CompileEnv) -> Propose:
         """Make as many sets as fit; some of their units are free."""
+        return reward_sets(*self._groups(env), _all_of_it, self.max_sets, self.unit_reuse)
+
+    def bids(self, env: CompileEnv) -> MakeBids:
+        """Bid for sets."""
+        return set_bids(*self._groups(env), _all_of_it, self.max_sets)
+
+    def _groups(self, env: CompileEnv) -> tuple[Group, Group]:
+        """Return the units that are free and those that are paid for."""
         selection = env.selections.get(self.on, self.except_)
-        rewarded_units = Group(self.take - self.pay, selection, self.pick, Use.REWARD)
-        paid_units = Group(self.pay, selection, Order.DEAREST, Use.TRIGGER)
-        return reward_sets(rewarded_units, paid_units, lambda now_minor, _: now_minor, self.max_sets, self.unit_reuse)
+        rewarded = Group(self.take - self.pay, selection, self.pick, Use.REWARD)
+        return rewarded, Group(self.pay, selection, Order.DEAREST, Use.TRIGGER)
+
+
+def _all_of_it(now_minor: int, _: Currency) -> int:
+    return now_minor

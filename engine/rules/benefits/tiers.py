@@ -1,5 +1,6 @@
 """``tiers``: the more is bought, the more is taken off."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar, Literal
 
@@ -10,9 +11,11 @@ from engine.money import PERCENT_BP, Rounding, ratio_of
 from engine.pricing.evaluation import Target
 from engine.pricing.sets import Order, Unit, ordered
 from engine.pricing.tally import Proposal, Tally
+from engine.rules.best.bids import Step, Steps, Stock, wants_of
 from engine.rules.picking import Count, Reward, ask_each, ask_units, nothing, units_of
 from engine.rules.selectors import Key, Selection, Selector
-from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
+from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
+from engine.types import Currency
 
 
 class SpendStep(Written):
@@ -106,6 +109,50 @@ class Tiers(Benefit):
             if self.mode == "slab"
             else _spend(steps, selection, env.rounding)
         )
+
+    def bids(self, env: CompileEnv) -> MakeBids:
+        """Bid for what reaches a step."""
+        selection, mode = env.selections.get(self.on, self.except_), env.rounding
+
+        def make(tally: Tally, stocks: Sequence[Stock]) -> Steps:
+            chosen, currency = set(tally.selected(selection)), tally.basket.currency
+            costs = wants_of(chosen, stocks, lambda stock: stock.unit_minor)
+            if self.by_spend is not None:
+                return Steps(_spend_steps(self.by_spend, costs, currency, slab=self.mode == "slab"), costs, costs)
+            weights = wants_of(chosen, stocks, lambda _: 1)
+            steps = _quantity_steps(self.by_quantity or (), costs, currency, mode, slab=self.mode == "slab")
+            return Steps(steps, weights, costs)
+
+        return make
+
+
+def _quantity_steps(
+    steps: Sequence[QuantityStep], costs: Sequence[int], currency: Currency, mode: Rounding, *, slab: bool
+) -> list[Step]:
+    """Return what each step brings at most: in slabs the units below it keep what the steps below give."""
+    found: list[Step] = []
+    most: list[float] = [0] * len(costs)
+    for step in steps:
+        want = step.want(mode)
+        wants = [want(cost, currency) for cost in costs]
+        most = [max(pair) for pair in zip(most, wants, strict=True)]
+        found.append(Step(step.quantity, most if slab else wants))
+    return found
+
+
+def _spend_steps(steps: Sequence[SpendStep], costs: Sequence[int], currency: Currency, *, slab: bool) -> list[Step]:
+    """Return what each step brings; a percentage of the sum is rounded once."""
+    found: list[Step] = []
+    below, rate, start = 0.0, 0.0, 0
+    for step in steps:
+        needed = step.spend[currency]
+        below += rate * (needed - start)
+        rate, start = (step.percent or 0) / PERCENT_BP, needed
+        bonus = step.amount[currency] if step.amount is not None else 0.5
+        if slab:
+            bonus += below - rate * needed
+        found.append(Step(needed, [rate * cost for cost in costs], bonus))
+    return found
 
 
 def _by_quantity(steps: tuple[QuantityStep, ...], selection: Selection, mode: Rounding, *, slab: bool) -> Propose:
