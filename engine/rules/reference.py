@@ -94,7 +94,7 @@ def _text(model: type[Written], example: str) -> str:
     if issubclass(model, Benefit):
         parts.append(f"It competes in the lane `{model.lane}` unless the promotion names another.")
     if model in _INDEXES:
-        parts.append(f"Each is a word: {', '.join(f'[`{word}`](#{word})' for word in _INDEXES[model])}.")
+        parts.append(f"Each is a word: {', '.join(map(_link_to_word, _INDEXES[model]))}.")
     parts += _tables(model)
     if example:
         parts.append(f"```yaml\n{example}```")
@@ -198,6 +198,12 @@ def _link(model: type[Written]) -> str:
     if model is LineDocument:
         return "[line](cart-file.md#a-cart)"
     return f"[{_PLACES[model][0]}](#{_PLACES[model][0]})" if model in _PLACES else ""
+
+
+def _link_to_word(word: str) -> str:
+    """Return a link to a word. Renderers number headings of the same name: `active` is also a key of a promotion."""
+    is_second = any(word == place for place, _ in _PLACES.values())
+    return f"[`{word}`](#{word}{'-1' if is_second else ''})"
 
 
 def _value_types(model: type[Written]) -> Iterator[InWords]:

@@ -121,6 +121,18 @@ def test_an_example_that_does_not_come_true_is_noticed() -> None:
         loaded(example_file(BENEFITS["n_for_m"]).replace("5.00 EUR", "5.01 EUR"))
 
 
+def test_links_within_the_page_lead_to_headings() -> None:
+    words = [section.word for section in SECTIONS]
+    anchors = {f"#{word}-{before}" if before else f"#{word}" for word, before in numbered(words)}
+    assert set(re.findall(r"\]\((#[^)]+)\)", "\n".join(map(str, SECTIONS)))) <= anchors
+
+
+def numbered(words: list[str]) -> Iterator[tuple[str, int]]:
+    """Yield each word with how often it was there before."""
+    for place, word in enumerate(words):
+        yield word, words[:place].count(word)
+
+
 def test_every_key_is_listed_and_explained() -> None:
     page = "\n".join(map(str, SECTIONS))
     listed = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE))
