@@ -81,7 +81,7 @@ class Lane(Written):
     def _best_only(self) -> "Lane":
         if self.per is not Per.CART and self.mode is not LaneMode.BEST:
             raise ValueError(
-                f"per: only the best is searched by {self.per}; help: write `mode: best`, or leave `per` out"
+                f"per_without_best: only the best is found by {self.per}; help: write `mode: best`, or leave `per` out"
             )
         return self
 

@@ -24,7 +24,7 @@ from schema.types.amounts import (
     TaxAmountView,
     TotalsView,
 )
-from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView
+from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView, LaneSearchView
 from schema.types.line import DeliveryChoiceView, LineItemConnectionView, PricedLine, priced_lines
 from schema.types.money import MoneyView
 from schema.types.node import Node
@@ -109,6 +109,12 @@ class _Priced:
     def codes_to_issue(self) -> list[CodeToIssueView]:
         """The codes for a later cart that are made when this one is paid for."""
         return [CodeToIssueView(code, self._priced) for code in self._priced.evaluation.codes_to_issue]
+
+    @property
+    def lane_searches(self) -> list[LaneSearchView]:
+        """For each lane that gives lines or units to their best promotions: whether nothing better exists."""
+        evaluation = self._priced.evaluation
+        return [LaneSearchView(search, evaluation.currency) for search in evaluation.searches]
 
     @property
     def warnings(self) -> list[CartWarningView]:

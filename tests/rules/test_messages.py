@@ -30,6 +30,23 @@ def refused(load: Load, text: str) -> tuple[Diagnostic, ...]:
     ("written", "code", "repair"),
     [
         (f"promotions:\n  - id: a\n    «giv»: x\n    {GIVE}\n", "unknown_field", "did you mean `give`?"),
+        (
+            "lanes: [{name: order, mode: best, per: unit}]\npromotions:\n"
+            "  - {id: a, give: {order_percent_off: «{percent: 5%}»}}\n",
+            "not_by_goods",
+            "put it in another lane, or give the lane `per: cart`",
+        ),
+        (
+            "lanes: [{name: item, mode: best, per: line}]\npromotions:\n"
+            "  - {id: a, give: {percent_off: {percent: 5%, rounding: «order»}}}\n",
+            "not_by_goods",
+            "leave `rounding` out",
+        ),
+        (
+            f"lanes: [«{{name: item, per: unit}}»]\npromotions:\n  - {{id: a, {GIVE}}}\n",
+            "per_without_best",
+            "write `mode: best`, or leave `per` out",
+        ),
         ("promotions:\n  - «id»: a\n", "missing_field", "add `give:`"),
         (f"promotions:\n  - «{GIVE}»\n", "missing_field", "add `id:`"),
         (

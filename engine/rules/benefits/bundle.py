@@ -94,16 +94,15 @@ class Bundle(Reward, Benefit):
             currency = tally.basket.currency
             groups = [(quantity, fit_for(tally, chosen, Use.REWARD, stocks)) for quantity, chosen in selections]
             costs = [stock.unit_minor for stock in stocks]
-            brings: Sequence[float] = costs
-            bonus = 0.0
+            part_bp, bonus_bp = PERCENT_BP, 0
             if self.price is not None:
-                bonus = -self.price[currency]
+                bonus_bp = -self.price[currency] * PERCENT_BP
             elif self.amount is not None:
-                brings, bonus = [0] * len(stocks), self.amount[currency]
+                part_bp, bonus_bp = 0, self.amount[currency] * PERCENT_BP
             elif self.percent is not None:
                 # A bundle is rounded once: half a minor unit more than its exact part, at most.
-                brings, bonus = [cost * self.percent / PERCENT_BP for cost in costs], 0.5
-            return Groups(costs, brings, bonus, groups, self.max_sets)
+                part_bp, bonus_bp = self.percent, PERCENT_BP // 2
+            return Groups(costs, [cost * part_bp for cost in costs], bonus_bp, groups, self.max_sets)
 
         return make
 

@@ -131,10 +131,10 @@ def _quantity_steps(
 ) -> list[Step]:
     """Return what each step brings at most: in slabs the units below it keep what the steps below give."""
     found: list[Step] = []
-    most: list[float] = [0] * len(costs)
+    most = [0] * len(costs)
     for step in steps:
         want = step.want(mode)
-        wants = [want(cost, currency) for cost in costs]
+        wants = [want(cost, currency) * PERCENT_BP for cost in costs]
         most = [max(pair) for pair in zip(most, wants, strict=True)]
         found.append(Step(step.quantity, most if slab else wants))
     return found
@@ -143,15 +143,15 @@ def _quantity_steps(
 def _spend_steps(steps: Sequence[SpendStep], costs: Sequence[int], currency: Currency, *, slab: bool) -> list[Step]:
     """Return what each step brings; a percentage of the sum is rounded once."""
     found: list[Step] = []
-    below, rate, start = 0.0, 0.0, 0
+    below_bp = percent_bp = start = 0
     for step in steps:
         needed = step.spend[currency]
-        below += rate * (needed - start)
-        rate, start = (step.percent or 0) / PERCENT_BP, needed
-        bonus = step.amount[currency] if step.amount is not None else 0.5
+        below_bp += percent_bp * (needed - start)
+        percent_bp, start = step.percent or 0, needed
+        bonus_bp = step.amount[currency] * PERCENT_BP if step.amount is not None else PERCENT_BP // 2
         if slab:
-            bonus += below - rate * needed
-        found.append(Step(needed, [rate * cost for cost in costs], bonus))
+            bonus_bp += below_bp - percent_bp * needed
+        found.append(Step(needed, [percent_bp * cost for cost in costs], bonus_bp))
     return found
 
 

@@ -7,13 +7,13 @@ promotion itself.
 """
 
 from bisect import bisect_left, insort
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, islice
-from operator import add
+from operator import add, itemgetter
 from typing import NamedTuple, Protocol
 
+from engine.money import PERCENT_BP
 from engine.pricing.sets import Order
 
 
@@ -39,6 +39,14 @@ class Bid(NamedTuple):
 
     gain: float
     taken: Mapping[int, int]
+
+
+def _counted(stocks: Iterable[int]) -> dict[int, int]:
+    """Count units by stock; a `Counter` takes several times as long for so few."""
+    counts: dict[int, int] = {}
+    for stock in stocks:
+        counts[stock] = counts.get(stock, 0) + 1
+    return counts
 
 
 def wants_of(chosen: Collection[int], stocks: Sequence[Stock], want: Callable[[Stock], int]) -> list[int]:
@@ -159,11 +167,14 @@ def _filled(parts: Iterable[_Part], cap_minor: int) -> Bid:
 
 
 class Step(NamedTuple):
-    """`needed` so many units, or minor units of spend, bring `bonus` once and `wants` of each unit, by stock."""
+    """`needed` so many units, or minor units of spend, bring something once and something more of each unit, by stock.
+
+    Both are stated in ten-thousandths of a minor unit, which is what a percentage of one comes to before it is rounded.
+    """
 
     needed: int
-    wants: Sequence[float]
-    bonus: float = 0.0
+    wants_bp: Sequence[int]
+    bonus_bp: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +209,14 @@ class Steps:
         return best
 
     def _bid(self, step: Step, offered: Sequence[Offered]) -> Bid:
-        gain, reached = step.bonus, 0
+        gain, reached = step.bonus_bp / PERCENT_BP, 0
         taken: dict[int, int] = {}
         harmful: list[tuple[float, int, int, int]] = []
         for stock, units, cost in offered:
             weight = self.weights[stock]
             if not weight:
                 continue
-            brings = step.wants[stock] - cost
+            brings = step.wants_bp[stock] / PERCENT_BP - cost
             if brings > 0:
                 gain += brings * units
                 reached += weight * units
@@ -267,7 +278,7 @@ class Sets:
             rewards.append((cost - self.wants[stock], stock))
             payments.remove((cost, stock))
         taken = chain(sorted(rewards)[: sets * self.rewarded], sorted(payments)[: sets * self.paid])
-        return Bid(gain, Counter(stock for _, stock in taken))
+        return Bid(gain, _counted(stock for _, stock in taken))
 
     def _best(
         self,
@@ -333,53 +344,45 @@ class Row:
         )
         # Without a bound on the sets they are all alike: what counts is how many units of the last one are taken.
         places = self.nth if self.most_sets is None else self.nth * self.most_sets + 1
-        ways: list[_Way | None] = [_Way(0.0, -1, None), *[None] * (places - 1)]
+        ways: list[_Way | None] = [(0.0, -1, None), *[None] * (places - 1)]
         for _, stock, cost, units in row:
-            wanted = self.wants[stock] - cost
+            rewarded = self.wants[stock] - cost
             for _ in range(units):
-                before = ways[-1] if self.most_sets is None else None
-                for place in range(places - 1, 0, -1):
-                    way = ways[place - 1]
-                    if way is not None:
-                        _improve(ways, place, way, wanted if place % self.nth == 0 else -cost, stock)
-                if before is not None:
-                    _improve(ways, 0, before, wanted, stock)
-        best = max((way for way in ways[:: self.nth] if way is not None), key=lambda way: way.gain)
-        taken: Counter[int] = Counter()
-        way = best
-        while way.before is not None:
-            taken[way.stock] += 1
-            way = way.before
-        return Bid(best.gain, taken)
+                last = ways[-1]
+                for place in range(places - 1, -1, -1):
+                    way = ways[place - 1] if place else last
+                    if way is None or (place == 0 and self.most_sets is not None):
+                        continue
+                    gain = way[0] + (rewarded if place % self.nth == 0 else -cost)
+                    known = ways[place]
+                    if known is None or gain > known[0]:
+                        ways[place] = (gain, stock, way)
+        best = max((way for way in ways[:: self.nth] if way is not None), key=itemgetter(0))
+        return Bid(best[0], _counted(_stocks(best)))
 
 
-class _Way(NamedTuple):
-    """Some units of a row that are taken: what they bring, the stock of the last one, and the way without it."""
-
-    gain: float
-    stock: int
-    before: "_Way | None"
+_Way = tuple[float, int, "_Way | None"]
+"""Some units of a row that are taken: what they bring, the stock of the last one, and the way without it."""
 
 
-def _improve(ways: list[_Way | None], place: int, before: _Way, more: float, stock: int) -> None:
-    """Keep the way that goes one unit further, if it is the best one to its place."""
-    known = ways[place]
-    if known is None or before.gain + more > known.gain:
-        ways[place] = _Way(before.gain + more, stock, before)
+def _stocks(way: _Way) -> Iterator[int]:
+    while way[2] is not None:
+        yield way[1]
+        way = way[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Bundles of some units out of each group; each bundle brings `bonus`, each unit what it `wants`.
+    """Bundles of some units out of each group.
 
     A unit that is fit for several groups is counted for each: too much is promised, never too little.
     """
 
     wants: Sequence[int]
-    brings: Sequence[float]
-    """By stock, what one unit adds to what a bundle brings."""
-    bonus: float
-    """What a bundle brings beside its units: less than nothing where it has a price."""
+    brings_bp: Sequence[int]
+    """By stock, what one unit adds to what a bundle brings, in ten-thousandths of a minor unit."""
+    bonus_bp: int
+    """What a bundle brings beside its units, likewise: less than nothing where it has a price."""
     groups: Sequence[tuple[int, Sequence[bool]]]
     """How many units of each group, and by stock which may be in it."""
     most_sets: int | None
@@ -394,7 +397,10 @@ class Groups:
         rows = []
         for _, fit in self.groups:
             row = [
-                (cost - self.brings[stock], stock) for stock, units, cost in offered if fit[stock] for _ in range(units)
+                (cost - self.brings_bp[stock] / PERCENT_BP, stock)
+                for stock, units, cost in offered
+                if fit[stock]
+                for _ in range(units)
             ]
             rows.append(sorted(row))
         fitting = min(len(row) // quantity for row, (quantity, _) in zip(rows, self.groups, strict=True))
@@ -406,9 +412,9 @@ class Groups:
                 for row, (quantity, _) in zip(rows, self.groups, strict=True)
                 for unit in row[number * quantity : (number + 1) * quantity]
             ]
-            brings = self.bonus - sum(harm for harm, _ in bundle)
+            brings = self.bonus_bp / PERCENT_BP - sum(harm for harm, _ in bundle)
             if brings <= 0:
                 break
             gain += brings
             taken += bundle
-        return Bid(gain, Counter(stock for _, stock in taken))
+        return Bid(gain, _counted(stock for _, stock in taken))
