@@ -252,3 +252,17 @@ def test_a_code_is_looked_at_without_its_list(panier: Run) -> None:
     slip = code[:-1] + CODE_ALPHABET[CODE_ALPHABET.index(code[-1]) - 1]
     done = panier("codes", "check", "--prefix", "summer", slip)
     assert (done.returncode, done.stdout) == (1, f"wrong {slip}\n")
+
+
+# panier rules reference
+
+
+def test_a_word_is_explained_in_the_terminal(panier: Run) -> None:
+    done = panier("rules", "reference", "bundle")
+    assert done.returncode == 0, done.stderr
+    assert "as many bundles as fit" in done.stdout
+    assert "max_sets" in done.stdout
+    assert "price: 60 EUR" in done.stdout
+    assert len(panier("rules", "reference").stdout) > 10 * len(done.stdout)
+    wrong = panier("rules", "reference", "bundel")
+    assert (wrong.returncode, wrong.stderr) == (1, "error: there is no word `bundel`: did you mean `bundle`?\n")

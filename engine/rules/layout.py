@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from engine.errors import PanierError
 from engine.rules.layout_comments import Value, read_commented
 from engine.rules.model import BENEFITS, Example, Promotion, RuleFile
-from engine.rules.vocabulary import Word
+from engine.rules.vocabulary import fields_in_order
 from engine.source import Source, parse_yaml
 
 WIDTH: Final = 120
@@ -50,7 +50,7 @@ def formatted(source: Source, *, show_defaults: bool = False) -> str:
     if document.root is None:
         return source.text
     _arrange(document.root, (RuleFile,), show_defaults=show_defaults)
-    lines = [*_block(document.root, 0), *document.tail]
+    lines = [*document.head, *_block(document.root, 0), *document.tail]
     text = "\n".join(lines).strip("\n") + "\n"
     again, faults = parse_yaml(Source(source.name, text))
     same = show_defaults or (again is not None and again.plain() == node.plain())
@@ -85,10 +85,8 @@ def _arrange(value: Value, models: Models, *, show_defaults: bool) -> None:
 
 
 def _fields(model: type[BaseModel]) -> dict[str, Models]:
-    """Return the keys of a model, with the models that their values may be; what all words have comes last."""
-    own = vars(model).get("__annotations__", {}) if issubclass(model, Word) else model.model_fields
-    fields = sorted(model.model_fields.items(), key=lambda item: item[0] not in own)
-    return {field.alias or name: tuple(_models_in(field.annotation)) for name, field in fields}
+    """Return the keys of a model, with the models that their values may be."""
+    return {field.alias or name: tuple(_models_in(field.annotation)) for name, field in fields_in_order(model)}
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+_FOR_EDITORS = "# yaml-language-server:"
+"""How a first line begins that names the schema."""
 _LINE_ENDS = "\0\r\n\x85\u2028\u2029"
 
 
@@ -46,16 +48,17 @@ class Value:
 
 @dataclass(slots=True)
 class Document:
-    """A text as its value, with the comments behind the last one."""
+    """A text as its value, with the comments that speak of the whole of it and those behind the last value."""
 
     root: Value | None
-    tail: list[str]
+    head: list[str] = field(default_factory=list)
+    tail: list[str] = field(default_factory=list)
 
     def comments(self) -> list[str]:
         """Return the text of every comment, sorted."""
         anchors = self.root.anchors() if self.root else ()
         at_values = (comment for value, _ in anchors for comment in (*value.above, *value.beside))
-        return sorted(filter(None, (*at_values, *self.tail)))
+        return sorted(filter(None, (*self.head, *at_values, *self.tail)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,9 @@ def read_commented(text: str) -> Document:
         event = loader.get_event()  # type: ignore[no-untyped-call]  # likewise
         if isinstance(event, yaml.NodeEvent) and root is None:
             root = _value(event, loader)
-    document = Document(root, [])
+    document = Document(root)
     _attach(loader.comments, document, text.splitlines())
+    _part_head(document)
     return document
 
 
@@ -161,3 +165,14 @@ def _attach(comments: list[_Comment], document: Document, lines: list[str]) -> N
             place.append(comment.text)
             if line + 1 < len(lines) and not lines[line + 1].strip():
                 place.append("")
+
+
+def _part_head(document: Document) -> None:
+    """Part what speaks of the file from the first key: comments above an empty line, and the line for editors."""
+    first = next((value for value, _ in document.root.anchors()), None) if document.root else None
+    above = first.above if first else []
+    if "" in above:
+        count = len(above) - above[::-1].index("")
+    else:
+        count = int(above[:1] != [] and above[0].startswith(_FOR_EDITORS))
+    document.head, above[:count] = above[:count], []

@@ -38,7 +38,9 @@ class Nth(Written):
     """One place in the row of the chosen units, dearest first: `{nth: 3}` is the third, `from` says the other end."""
 
     nth: Count
+    """Which place: 3 is the third."""
     from_: Order = Field(default=Order.DEAREST, alias="from")
+    """Where the row begins."""
 
 
 def _read_order(value: Any) -> Order:
@@ -206,9 +208,13 @@ class Reward(Written):
     """What is taken off a rewarded unit: exactly one of a percentage, an amount, a fixed price, or all of it."""
 
     percent: PercentBp | None = None
+    """A percentage off it."""
     amount: PositiveAmounts | None = None
+    """An amount off it, never more than it costs."""
     price: Amounts | None = None
+    """What it costs then, only where that is lower. Not scaled by weight."""
     free: bool | None = None
+    """`true`: all of it."""
 
     def want(self, rounding: Rounding) -> UnitWant:
         """Return what is asked of a unit; never more than it costs."""

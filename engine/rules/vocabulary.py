@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import ClassVar, TypeVar
 
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
 from engine.fields import PositiveAmounts, Written
 from engine.money import Rounding
 from engine.pricing.evaluation import Measure
@@ -70,7 +73,11 @@ class Word(Written):
 
     word: ClassVar[str]
     example: ClassVar[str]
-    """A fragment of YAML that shows it, run by the tests of the reference."""
+    """A fragment of YAML that shows it."""
+    carts: ClassVar[tuple[str, ...]]
+    """Carts with what comes of the example, as entries of a promotion's `examples`: the reference shows them, tests run
+    them. A condition stands in a promotion that takes 10 % off all goods.
+    """
 
     def currencies(self) -> frozenset[Currency] | None:
         """Return the currencies in which all amounts are stated, its selectors' too; None where it has no amount."""
@@ -96,6 +103,12 @@ def _amounts(value: object) -> Iterator[Mapping[Currency, int]]:
             yield from _amounts(item)
 
 
+def fields_in_order(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """Return the fields of a model in the order in which people see them: what a word shares with others comes last."""
+    own = vars(model).get("__annotations__", {}) if issubclass(model, Word) else model.model_fields
+    return sorted(model.model_fields.items(), key=lambda item: item[0] not in own)
+
+
 W = TypeVar("W", bound=Word)
 
 
@@ -117,6 +130,7 @@ class Benefit(Word):
     """Where it competes unless the promotion says otherwise."""
 
     at_most: PositiveAmounts | None = None
+    """The most that it gives one cart; a promotion that was cut by it is `capped`. Not for gifts, points and codes."""
 
     @abstractmethod
     def compile(self, env: CompileEnv) -> Propose:

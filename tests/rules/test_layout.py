@@ -157,3 +157,32 @@ def test_a_default_that_is_written_out_means_the_same(tmp_path: Path) -> None:
         text = formatted(Source(path.name, path.read_text(encoding="utf-8")), show_defaults=True)
         (tmp_path / f"{number}.yaml").write_text(text, encoding="utf-8")
     assert load_rules(tmp_path, shop).ruleset.hash == load_rules(rules, shop).ruleset.hash
+
+
+HEADED = """\
+# yaml-language-server: $schema=rules.schema.json
+# Spring offers, kept by Anna.
+
+# How halves are rounded
+rounding: half_up
+promotions:
+  - id: a
+    give: {percent_off: {percent: 5%}}
+"""
+
+
+def test_what_heads_a_file_stays_on_top_when_its_first_key_moves() -> None:
+    """The line for editors only counts where it is the first."""
+    text = laid_out(HEADED)
+    head, _, rest = text.partition("\n\n")
+    assert head == HEADED.partition("\n\n")[0]
+    assert rest.startswith("promotions:")
+    assert rest.endswith("\n\n# How halves are rounded\nrounding: half_up\n")
+    assert laid_out(text) == text
+
+
+def test_a_line_for_editors_stays_first_without_an_empty_line_behind_it() -> None:
+    lines = [line for line in HEADED.splitlines() if "Anna" not in line and line]
+    text = laid_out("\n".join(lines))
+    assert text.splitlines()[:2] == [lines[0], "promotions:"]
+    assert text.endswith("\n\n# How halves are rounded\nrounding: half_up\n")

@@ -163,6 +163,9 @@ def test_a_warning_is_named_where_it_is(load: Load, shop: Shop, written: str, co
         "  - {id: b, customers: {segments: [vegan]}, codes: [X], give: {percent_off: {percent: 6%}}}\n",
         "promotions:\n  - {id: a, active: {from: 2026-06-01, until: 2026-08-31}, codes: [X], give: {percent_off: {percent: 5%}}}\n"
         "  - {id: b, active: {from: 2026-09-01}, codes: [X], give: {percent_off: {percent: 6%}}}\n",
+        # One code for the better of two.
+        ITEM_BEST + "promotions:\n  - {id: a, codes: [X], give: {percent_off: {percent: 12%}}}\n"
+        "  - {id: b, codes: [X], give: {amount_off: {amount: 1 EUR, per: selection, on: {tag: vegan}}}}\n",
     ],
 )
 def test_what_is_in_order_is_left_alone(load: Load, shop: Shop, text: str) -> None:

@@ -18,23 +18,35 @@ from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys
 class AmountOff(Benefit):
     """Take an amount off the chosen goods; without `on`, off all goods.
 
-    `per` must be said, because "2 off" alone has three meanings: off each `unit`, off each `line`, or once over the
-    whole `selection`, where it falls on the lines in proportion to what they cost. No unit or line goes below zero.
-    With `per: unit`, `max_units` takes only so many, the `cheapest` (default), the `dearest`, or with `pick: {nth: 3}`
-    those from the third dearest on, by default that one alone. `at_most_per_line` caps each line, `at_most` the sum.
+    `per` must be said, because "2 off" alone has three meanings. Off the whole `selection`, the amount falls on the
+    lines in proportion to what they cost; `at_most` then cuts these shares in proportion, so a cent can fall on
+    another line than if the cap had been shared. No unit or line goes below zero.
     """
 
     word: ClassVar[str] = "amount_off"
     lane: ClassVar[str] = "item"
     example: ClassVar[str] = "amount_off: {amount: 2 EUR, per: unit, on: {category: socks}}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: wool-socks, quantity: 3}], expect: {discount: 6.00 EUR}}",
+        "{cart: [{sku: mug}], expect: {outcome: no_target}}",
+    )
 
     amount: PositiveAmounts
+    """How much."""
     per: Literal["unit", "line", "selection"]
+    """Off each unit, off each line, or once over the whole selection."""
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
     max_units: Count | None = None
+    """Only so many units, in the order of `pick`; by default all. With `per: unit` only."""
     pick: UnitPick = Order.CHEAPEST
+    """Which units take part. `cheapest` or `dearest`: these first, where `max_units` counts them. `{nth: 3}`: the third
+    dearest alone; with `max_units: 2`, the fourth too.
+    """
     at_most_per_line: PositiveAmounts | None = None
+    """The most that it takes off one line."""
 
     @model_validator(mode="after")
     def _units_only(self) -> "AmountOff":

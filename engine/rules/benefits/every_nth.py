@@ -17,19 +17,29 @@ from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys
 class EveryNth(Reward, Benefit):
     """Put the chosen units in a row, the dearest first, and reward every nth: the second at half price.
 
-    Unlike in `buy_get`, the rewarded unit follows directly on those that earn it, so a shopper loses nothing by buying
-    more. `max_sets` bounds how many are rewarded.
+    Unlike in `buy_get`, the rewarded unit follows directly on those that earn it, so a shopper loses nothing by
+    buying more. Exactly one of `percent`, `amount`, `price` and `free` says what is given. Only complete sets use
+    their units up; those that are passed over are triggers, in the words of `unit_reuse`.
     """
 
     word: ClassVar[str] = "every_nth"
     lane: ClassVar[str] = "bundle"
     example: ClassVar[str] = "every_nth: {nth: 2, percent: 50%, on: {category: socks}}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: wool-socks}, {sku: sport-socks}], expect: {discount: 2.50 EUR}}",
+        "{cart: [{sku: wool-socks}], expect: {outcome: no_target}}",
+    )
 
     nth: Count = Field(ge=2)
+    """2 rewards the second, the fourth, …"""
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
     max_sets: Count | None = None
+    """How many units are rewarded; by default every nth."""
     unit_reuse: UnitReuse = UnitReuse.NONE
+    """What the units of a set may be to later promotions that make sets; by default nothing."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Without chosen goods there is no row."""

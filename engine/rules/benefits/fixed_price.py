@@ -18,23 +18,30 @@ from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys
 
 
 class FixedPrice(Benefit):
-    """Sell each chosen unit at this price, only where that lowers it; without `on`, all goods.
-
-    For goods sold by weight or length it is the price of a whole unit (a kilogram, a metre). `max_units` takes only
-    so many units, the `dearest` (default), the `cheapest`, or with `pick: {nth: 3}` those from the third dearest on, by
-    default that one alone. `at_most_per_line` caps each line, `at_most` the sum.
-    """
+    """Sell each chosen unit at this price, only where that lowers it; without `on`, all goods."""
 
     word: ClassVar[str] = "fixed_price"
     lane: ClassVar[str] = "item"
     example: ClassVar[str] = "fixed_price: {price: 8 EUR, on: {sku: [mug, bowl]}}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: mug, quantity: 2}], expect: {discount: 8.00 EUR}}",
+        "{cart: [{sku: tea}], expect: {outcome: no_target}}",
+    )
 
     price: Amounts
+    """What one unit costs then. Of goods sold by weight or length, a whole kilogram or metre."""
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
     max_units: Count | None = None
+    """Only so many units, in the order of `pick`; by default all."""
     pick: UnitPick = Order.DEAREST
+    """Which units take part. `cheapest` or `dearest`: these first, where `max_units` counts them. `{nth: 3}`: the third
+    dearest alone; with `max_units: 2`, the fourth too.
+    """
     at_most_per_line: PositiveAmounts | None = None
+    """The most that it takes off one line."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Nothing to discount without a chosen product."""

@@ -15,21 +15,34 @@ from engine.types import Currency
 class NForM(Benefit):
     """Take `take` units of the chosen goods and pay `pay` of them: 3 for the price of 2.
 
-    It is repeated as often as the units allow, at most `max_sets` times. The units that are free are the `cheapest`
-    (default) or the `dearest` of all that are chosen; those that are paid for are then the dearest of the rest.
+    It is repeated as often as the units allow. Six units in a 3 for 2 are two sets, whose two free units are the
+    cheapest of all six.
     """
 
     word: ClassVar[str] = "n_for_m"
     lane: ClassVar[str] = "bundle"
     example: ClassVar[str] = "n_for_m: {take: 3, pay: 2, on: {category: socks}}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: wool-socks, quantity: 2}, {sku: sport-socks}], expect: {discount: 5.00 EUR}}",
+        "{cart: [{sku: wool-socks, quantity: 2}], expect: {outcome: no_target}}",
+    )
 
     take: Count
+    """How many units a set has."""
     pay: Count
+    """How many of them are paid for."""
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
     pick: Order = Order.CHEAPEST
+    """Which units are free: the `cheapest` or the `dearest` of all that are chosen. Those that are paid for are the
+    dearest of the rest.
+    """
     max_sets: Count | None = None
+    """How many sets one cart can get; by default as many as its units make."""
     unit_reuse: UnitReuse = UnitReuse.NONE
+    """What the units of a set may be to later promotions that make sets; by default nothing."""
 
     @model_validator(mode="after")
     def _fewer(self) -> "NForM":

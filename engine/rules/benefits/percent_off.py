@@ -20,25 +20,35 @@ from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys
 class PercentOff(Benefit):
     """Take a percentage off the chosen goods; without `on`, off all goods.
 
-    `amount_of: current` (the default) takes it of what is left, `list` of the price before any discount. `rounding`
-    says where halves of a cent are decided: once a `line` (default), for each `unit`, or once over the `order`, whose
-    shares then fall on the lines by largest remainder. `max_units` takes only so many units, the `cheapest` (default),
-    the `dearest`, or with `pick: {nth: 3}` those from the third dearest on, by default that one alone.
-    `at_most_per_line` caps each line, `at_most` the sum.
+    Rounded over the `order`, its shares fall on the lines by largest remainder. No line goes below zero.
     """
 
     word: ClassVar[str] = "percent_off"
     lane: ClassVar[str] = "item"
     example: ClassVar[str] = "percent_off: {percent: 20%, on: {category: shoes}, except: {tag: clearance}}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: boots}, {sku: sandals}], expect: {discount: 20.00 EUR}}",
+        "{cart: [{sku: sandals}], expect: {outcome: no_target}}",
+    )
 
     percent: PercentBp
+    """How much."""
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
     amount_of: Literal["current", "list"] = "current"
+    """Of what is left when it is this promotion's turn, or of the price before any discount (`list`)."""
     rounding: Literal["unit", "line", "order"] = "line"
+    """Where halves of a cent are decided: once a line, for each unit, or once over all chosen goods (`order`)."""
     max_units: Count | None = None
+    """Only so many units, in the order of `pick`; by default all."""
     pick: UnitPick = Order.CHEAPEST
+    """Which units take part. `cheapest` or `dearest`: these first, where `max_units` counts them. `{nth: 3}`: the third
+    dearest alone; with `max_units: 2`, the fourth too.
+    """
     at_most_per_line: PositiveAmounts | None = None
+    """The most that it takes off one line."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Nothing to discount without a chosen product."""

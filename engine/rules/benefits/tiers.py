@@ -22,8 +22,11 @@ class SpendStep(Written):
     """From this much spent on, a percentage, or an amount once over the chosen goods."""
 
     spend: PositiveAmounts
+    """From this much spent on the chosen goods on."""
     percent: PercentBp | None = None
+    """A percentage off them."""
     amount: PositiveAmounts | None = None
+    """An amount once over all of them; not with `mode: slab`."""
 
     @model_validator(mode="after")
     def _one_way(self) -> "SpendStep":
@@ -36,15 +39,13 @@ class QuantityStep(Reward):
     """From this many units on, a percentage or an amount off each unit, or a price a unit."""
 
     quantity: Count
+    """From this many units on."""
 
 
 class Tiers(Benefit):
     """Steps by what is spent on the chosen goods, or by how many units are bought; one of `by_spend`, `by_quantity`.
 
-    `mode: whole` (the default) gives all chosen goods what the highest step that is reached gives. `mode: slab` gives
-    each step only to the part above it and below the next: by quantity to the units in a row, the dearest first; by
-    spend to that part of the sum, percentages only. What is spent is what the goods cost when it is this promotion's
-    turn.
+    A percentage is rounded for each unit by quantity, and once on the sum by spend.
     """
 
     word: ClassVar[str] = "tiers"
@@ -52,12 +53,24 @@ class Tiers(Benefit):
     example: ClassVar[str] = (
         "tiers: {by_quantity: [{quantity: 3, percent: 5%}, {quantity: 6, percent: 10%}], on: {category: socks}}"
     )
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: sport-socks, quantity: 3}], expect: {discount: 0.75 EUR}}",
+        "{cart: [{sku: sport-socks, quantity: 6}], expect: {discount: 3.00 EUR}}",
+        "{cart: [{sku: sport-socks, quantity: 2}], expect: {outcome: no_target}}",
+    )
 
     by_spend: tuple[SpendStep, ...] | None = Field(default=None, min_length=1)
+    """Steps by what the chosen goods cost when it is this promotion's turn, in rising order."""
     by_quantity: tuple[QuantityStep, ...] | None = Field(default=None, min_length=1)
+    """Steps by how many units are bought, in rising order."""
     mode: Literal["whole", "slab"] = "whole"
+    """`whole` gives all chosen goods what the highest step that is reached gives. `slab` gives each step only the part
+    from it up to the next: by quantity of the units in a row, the dearest first; by spend of the sum.
+    """
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
 
     @model_validator(mode="after")
     def _steps(self) -> "Tiers":
