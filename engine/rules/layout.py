@@ -46,9 +46,15 @@ def formatted(source: Source, *, show_defaults: bool = False) -> str:
     node, faults = parse_yaml(source)
     if node is None or faults:
         raise LayoutError(f"`{source.name}` is not readable as YAML")
-    document = read_commented(source.text)
+    try:
+        document = read_commented(source.text)
+    except yaml.MarkedYAMLError as fault:  # a tab inside a text without quotes, which only the parser in C allows
+        line = fault.problem_mark.line + 1 if fault.problem_mark else 1
+        raise LayoutError(f"`{source.name}:{line}` cannot be laid out: {fault.problem}") from None
     if document.root is None:
         return source.text
+    if document.root.scalar is not None:
+        raise LayoutError(f"`{source.name}` is a text and not a rule file")
     _arrange(document.root, (RuleFile,), show_defaults=show_defaults)
     lines = [*_block(document.root, 0), *document.tail]
     text = "\n".join(lines).strip("\n") + "\n"
@@ -140,7 +146,8 @@ def _item(item: Value, indent: int) -> list[str]:
         return [*lines, " " * indent + f"- {flat}" + _beside(item)]
     inner = _block(item, indent + INDENT)
     first = next(place for place, line in enumerate(inner) if not line.lstrip().startswith("#"))
-    # Comments above the first key go above the dash: behind it there is no room for them.
+    # Its own comment and those above its first key go above the dash: behind it there is no room for them.
+    lines += [" " * indent + comment for comment in item.beside[:1]]
     lines += [line[INDENT:] for line in inner[:first]]
     return [*lines, " " * indent + "- " + inner[first].lstrip(), *inner[first + 1 :]]
 
@@ -156,7 +163,7 @@ def _entry(key: Value, child: Value, indent: int) -> list[str]:
             beside = [f"{pad}{comment}" for comment in key.beside]
             return [*lines, *beside, *_filled(f"{pad}{name} [", child.items)]
     for item in child.items or ():
-        item.is_block = item.is_block or (key.scalar == "promotions" and not indent)
+        item.is_block = item.is_block or (key.scalar == "promotions" and not indent and bool(item.entries))
     child.spaced = key.scalar == "promotions" and not indent
     return [*lines, f"{pad}{name}{_beside(key)}", *_block(child, indent + INDENT)]
 
