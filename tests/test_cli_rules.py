@@ -39,6 +39,13 @@ def test_a_rule_folder_is_checked_by_itself(panier: Run, shop: Path) -> None:
     assert "help: did you mean `give`?" in done.stdout
 
 
+@pytest.mark.parametrize("option", [("--at", "2026-06-01"), ("--stacks-above", "60%")])
+def test_what_needs_a_shop_is_not_passed_over_without_one(panier: Run, shop: Path, option: tuple[str, str]) -> None:
+    done = panier("rules", "check", shop / "rules", *option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option[0]} looks at what the shop sells: name it with --shop" in done.stderr
+
+
 def test_warnings_are_shown_and_fail_only_where_asked(panier: Run, shop: Path) -> None:
     (shop / "rules" / "rules.yaml").write_text(RULES.replace("label: Dairy", "active: {until: 2026-01-01}"))
     words = ("rules", "check", shop / "rules", "--shop", shop)
