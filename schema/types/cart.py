@@ -8,7 +8,7 @@ from strawberry import ID
 from engine.cart.model import LogEntry, Member, Role
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
-from engine.service import Caller, PricedCart, Scope
+from engine.service import Caller, CallerKind, PricedCart, Scope
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from schema.context import Info
 from schema.ids import encode_id, key_of
@@ -33,6 +33,11 @@ from schema.types.paging import Page, PageInfoView, page_of
 from schema.views import field, object_type
 
 strawberry.enum(Role, name="MemberRole", description="What a member may do.")
+
+
+def sees_staff(viewer: Caller) -> bool:
+    """Say whether a viewer is told which member of staff did something: staff are, by scope, and shoppers are not."""
+    return viewer.may(Scope.CART_READ) or viewer.may(Scope.CART_ADJUST)
 
 
 @object_type("Member")
@@ -230,7 +235,7 @@ class CartView(_Priced):
     def __init__(self, priced: PricedCart, viewer: Caller) -> None:
         self._priced = priced
         self._staff = viewer.may(Scope.OFFERS_READ)
-        self._sees_staff = viewer.may(Scope.CART_READ) or viewer.may(Scope.CART_ADJUST)
+        self._sees_staff = sees_staff(viewer)
 
     @cached_property
     def _lines(self) -> list[PricedLine]:
@@ -377,10 +382,11 @@ class LogChangeView:
 class LogEntryView:
     """One operation: the version it made, who sent it, from where and when, and what it did."""
 
-    __slots__ = ("_entry",)
+    __slots__ = ("_entry", "_staff")
 
-    def __init__(self, entry: LogEntry) -> None:
+    def __init__(self, entry: LogEntry, *, staff: bool) -> None:
         self._entry = entry
+        self._staff = staff
 
     @property
     def version(self) -> int:
@@ -399,8 +405,9 @@ class LogEntryView:
 
     @property
     def member(self) -> ID:
-        """Who: the kind of caller and their id."""
-        return ID(self._entry.member)
+        """Who: the kind of caller and their id; of staff, shoppers are told the kind alone."""
+        kind = self._entry.member.partition(":")[0]
+        return ID(self._entry.member if self._staff or kind != CallerKind.STAFF else kind)
 
     @property
     def channel(self) -> str:
@@ -427,15 +434,16 @@ class LogEntryView:
 class LogEntryConnectionView:
     """What happened to a cart, oldest first."""
 
-    __slots__ = ("_page",)
+    __slots__ = ("_page", "_staff")
 
-    def __init__(self, page: Page[LogEntry]) -> None:
+    def __init__(self, page: Page[LogEntry], viewer: Caller) -> None:
         self._page = page
+        self._staff = sees_staff(viewer)
 
     @property
     def nodes(self) -> list[LogEntryView]:
         """The operations."""
-        return [LogEntryView(entry) for entry in self._page.items]
+        return [LogEntryView(entry, staff=self._staff) for entry in self._page.items]
 
     @property
     def page_info(self) -> PageInfoView:
