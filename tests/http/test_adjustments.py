@@ -101,6 +101,13 @@ def test_a_manager_sets_a_price_and_promotions_go_on_from_there(shopper: Client,
     assert changed["cart"]["totals"]["total"]["amount"] == "3.60"
 
 
+def test_an_empty_line_id_is_no_line_and_not_the_whole_cart(shopper: Client, clerk: Client) -> None:
+    cart = shopper.create(lines=[{"sku": "oat"}])
+    refused = adjust(clerk, cart, reason="damaged", lineId="", percent="10")
+    assert codes(refused) == [("LINE_NOT_FOUND", ["adjustment", "lineId"])]
+    assert shopper.run(READ, id=cart)["cart"]["adjustments"] == []
+
+
 def test_what_was_cut_is_told(shopper: Client, manager: Client) -> None:
     cart = shopper.create(lines=[{"sku": "oat"}])
     changed = adjust(manager, cart, reason="damaged", amount="2.00", currency="EUR")
