@@ -31,6 +31,9 @@ _RESOLVER = yaml.resolver.Resolver()
 _TEXT_TAG: Final = "tag:yaml.org,2002:str"
 _LIKE_A_NUMBER = re.compile(r"[-+]?\.?[0-9][0-9A-Za-z_.:+-]*")
 
+_ESCAPED: Final = {ord(char): f"\\u{ord(char):04x}" for char in "\u2028\u2029\ufeff"}
+"""What YAML takes for the end of a line, or for no character at all, where it is not escaped."""
+
 Models = tuple[type[BaseModel], ...]
 
 
@@ -214,10 +217,14 @@ def _text(value: Value) -> str:
     text = value.scalar or ""
     analysis = yaml.emitter.Emitter(io.StringIO(), allow_unicode=True).analyze_scalar(text)
     if not analysis.allow_flow_plain or analysis.multiline:
-        return json.dumps(text, ensure_ascii=False)
+        return _in_quotes(text)
     if value.quoted:
         tag = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # no stub
         is_text = tag == _TEXT_TAG
         if not is_text or _LIKE_A_NUMBER.fullmatch(text):
-            return json.dumps(text, ensure_ascii=False)
+            return _in_quotes(text)
     return text
+
+
+def _in_quotes(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).translate(_ESCAPED)

@@ -110,6 +110,11 @@ def test_quotes_stand_only_where_a_text_needs_them(written: str, kept: str) -> N
     assert laid_out(text) == text
 
 
+def test_what_ends_a_line_in_yaml_stays_escaped() -> None:
+    text = 'promotions:\n  - id: a\n    label: {"\\u2028": "one\\u2028two"}\n'
+    assert laid_out(text) == text
+
+
 def test_defaults_are_printed_where_asked_for() -> None:
     text = laid_out(
         "promotions:\n  - id: a\n    when: {spend: {at_least: 5 EUR}}\n    give: {percent_off: {percent: 5%}}\n",
