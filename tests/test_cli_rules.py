@@ -179,6 +179,23 @@ def test_files_are_formatted_once(panier: Run, shop: Path) -> None:
     assert "`rules.yaml` is not readable as YAML" in done.stderr
 
 
+def test_a_file_is_replaced_whole_and_stays_the_link_that_it_was(panier: Run, shop: Path, tmp_path: Path) -> None:
+    file, elsewhere = shop / "rules" / "rules.yaml", tmp_path / "ours.yaml"
+    elsewhere.write_text(RULES.replace("label: Dairy", "label: 'Dairy'"))
+    elsewhere.chmod(0o640)
+    file.unlink()
+    file.symlink_to(elsewhere)
+    assert panier("rules", "format", shop / "rules").stdout == "changed rules.yaml\n1 file, 1 changed\n"
+    assert file.is_symlink()
+    assert "label: Dairy\n" in elsewhere.read_text()
+    assert elsewhere.stat().st_mode & 0o777 == 0o640
+    elsewhere.write_text(RULES.replace("label: Dairy", "label: 'Dairy'"))
+    (tmp_path / ".ours.yaml.new").mkdir()  # in the way
+    done = panier("rules", "format", shop / "rules")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot write `rules.yaml`: Is a directory" in done.stderr
+
+
 # panier rules schema
 
 
