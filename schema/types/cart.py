@@ -1,6 +1,7 @@
 """The cart as clients see it."""
 
 from functools import cached_property
+from typing import Final
 
 import strawberry
 from strawberry import ID
@@ -8,7 +9,7 @@ from strawberry import ID
 from engine.cart.model import LogEntry, Member, Role
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
-from engine.service import Caller, CallerKind, PricedCart, Scope
+from engine.service import Caller, PricedCart, Scope
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from schema.context import Info
 from schema.ids import encode_id, key_of
@@ -33,6 +34,10 @@ from schema.types.paging import Page, PageInfoView, page_of
 from schema.views import field, object_type
 
 strawberry.enum(Role, name="MemberRole", description="What a member may do.")
+
+
+_BY_HAND: Final = frozenset({"adjust", "unadjust"})
+"""What the log calls changes of a price by hand."""
 
 
 def sees_staff(viewer: Caller) -> bool:
@@ -405,9 +410,9 @@ class LogEntryView:
 
     @property
     def member(self) -> ID:
-        """Who: the kind of caller and their id; of staff, shoppers are told the kind alone."""
-        kind = self._entry.member.partition(":")[0]
-        return ID(self._entry.member if self._staff or kind != CallerKind.STAFF else kind)
+        """Who: the kind of caller and their id; of a change of a price by hand, shoppers are told the kind alone."""
+        secret = not self._staff and any(change[0] in _BY_HAND for change in self._entry.changes)
+        return ID(self._entry.member.partition(":")[0] if secret else self._entry.member)
 
     @property
     def channel(self) -> str:

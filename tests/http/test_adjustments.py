@@ -82,7 +82,7 @@ def test_shoppers_see_the_reason_and_not_who_gave_it(shopper: Client, clerk: Cli
     assert (change["member"], change["role"], change["note"]) == (None, None, None)
 
 
-def test_the_log_names_staff_to_staff_only(shopper: Client, clerk: Client, manager: Client) -> None:
+def test_the_log_says_who_changed_a_price_to_staff_only(shopper: Client, clerk: Client, manager: Client) -> None:
     cart = shopper.create(lines=[{"sku": "oat"}])
     adjust(clerk, cart, reason="damaged", amount="0.20", currency="EUR")
     log = "query($id: ID!) { cartLog(cartId: $id) { nodes { member } } }"
