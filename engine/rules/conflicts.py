@@ -16,7 +16,7 @@ from engine.types import PromotionId
 ALTERNATIVES_MAX: Final = 8
 """How many conflict-free alternatives are compared."""
 NODES_MAX: Final = 64
-"""How often a cart is priced at most once a first alternative is found."""
+"""How many ways to drop rivals are priced at most once a first alternative is found."""
 
 _APPLIED: Final = {OutcomeCode.APPLIED, OutcomeCode.CAPPED}
 Losers = Mapping[PromotionId, PromotionId]
@@ -59,19 +59,19 @@ def _with_the_idle(
     price: Callable[[Losers], Evaluation], losers: Losers, evaluation: Evaluation, ruleset: Ruleset
 ) -> Evaluation:
     """Let those back in that gave way to a promotion which then gave way itself; tell the others who keeps them out."""
-    applied = set(_applied(evaluation))
+    applied, renamed = set(_applied(evaluation)), False
     idle = [loser for loser, winner in losers.items() if winner not in applied]
     for loser in sorted(idle, key=lambda each: _rank(ruleset.by_id[each])):
         written = ruleset.by_id[loser].written
         rivals = [each for each in _applied(evaluation) if conflict(written, ruleset.by_id[each].written)]
         if rivals:
-            losers = {**losers, loser: rivals[0]}
+            losers, renamed = {**losers, loser: rivals[0]}, True
             continue
         fewer = {each: winner for each, winner in losers.items() if each != loser}
         with_it = price(fewer)
         if _first_rivalry(with_it, ruleset) is None:
             losers, evaluation = fewer, with_it
-    return price(losers) if idle else evaluation
+    return price(losers) if renamed else evaluation
 
 
 def conflict(one: Promotion, other: Promotion) -> bool:
