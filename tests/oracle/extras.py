@@ -46,7 +46,9 @@ def gift_of(benefit: Gift, promotion: str, cart: Cart) -> Line | str:
 
 def gives_points(benefit: Points, cart: Cart) -> bool:
     """Say whether there is anything that the points could be earned on."""
-    return (benefit.per is None and benefit.multiply is None) or bool(_goods(benefit, cart))
+    if benefit.per is not None:
+        return _per_amount(benefit, benefit, cart) > 0
+    return benefit.multiply is None or bool(_goods(benefit, cart))
 
 
 def points_of(benefit: Points, others: list[Points], cart: Cart) -> int:
