@@ -33,8 +33,9 @@ format: $(VENV)/dev.stamp ## format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-schemas: $(VENV)/dev.stamp ## write docs/schemas/cart.schema.json and the table of docs/settings.md again
+schemas: $(VENV)/dev.stamp ## write again what docs/ repeats of the code: schemas, reference, cook book, table of settings
 	$(BIN)/python docs/schemas/write.py
+	$(BIN)/python examples/cookbook/page.py
 
 lock: ## write constraints.txt again: the newest versions that pyproject.toml allows
 	rm -rf $(VENV)/lock

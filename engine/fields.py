@@ -32,7 +32,18 @@ _NUMBER = {"type": ["string", "number"]}
 class Written(BaseModel):
     """Base of every model of a written file: unknown fields are faults, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True, slots=True)
+class InWords:
+    """What a field type is called where people read about it, and how a value of it is written."""
+
+    name: str
+    form: str
+
+
+ID_IN_WORDS = InWords("id", "1 to 80 letters (a to z), digits, `-`, `_` and `.`, a letter or digit first")
 
 
 def read_currency(text: str) -> Currency:
@@ -130,6 +141,7 @@ Amounts = Annotated[
     BeforeValidator(read_amounts),
     PlainSerializer(_write_amounts),
     WithJsonSchema(_AMOUNTS_SCHEMA),
+    InWords("amount", "`4.90 EUR`, or a map by currency `{EUR: 4.90, USD: 5.50}`"),
 ]
 """Minor units by currency, zero or more."""
 
@@ -138,6 +150,7 @@ PositiveAmounts = Annotated[
     BeforeValidator(_read_positive_amounts),
     PlainSerializer(_write_amounts),
     WithJsonSchema(_AMOUNTS_SCHEMA),
+    InWords("amount above zero", "as an amount, but not 0"),
 ]
 """Minor units by currency, above zero."""
 
@@ -145,6 +158,7 @@ PercentBp = Annotated[
     int,
     BeforeValidator(_read_percent),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]+(\\.[0-9]{1,2})? ?%$", "examples": ["12.5%"]}),
+    InWords("percentage", "`20%` or `12.5%`: above 0, at most 100, with at most two decimals"),
 ]
 """Basis points, above 0 and at most 100 %."""
 
@@ -157,6 +171,7 @@ Label = Annotated[
             "anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}],
         }
     ),
+    InWords("label", "a text, or a map from locale to text: `{en: Spring, fr: Printemps}`"),
 ]
 """A text by locale; under the empty key where the author wrote one text for all."""
 
@@ -227,6 +242,7 @@ When = Annotated[
     BeforeValidator(read_local_instant),
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}([T ]\\d{2}:\\d{2}(:\\d{2})?)?$"}),
+    InWords("date or moment", "`2026-10-01`, or with a time `2026-10-01T20:00`"),
 ]
 """A `LocalInstant`."""
 
@@ -238,7 +254,12 @@ def _read_calendar_day(value: Any) -> date:
     return day.day
 
 
-CalendarDay = Annotated[date, BeforeValidator(_read_calendar_day), WithJsonSchema({"type": "string", "format": "date"})]
+CalendarDay = Annotated[
+    date,
+    BeforeValidator(_read_calendar_day),
+    WithJsonSchema({"type": "string", "format": "date"}),
+    InWords("date", "`2026-12-25`"),
+]
 """A day, in a zone that is known only later."""
 
 
@@ -253,7 +274,12 @@ def _read_thousandths(value: Any) -> int:
 
 _THREE_DECIMALS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
 
-Thousandths = Annotated[int, BeforeValidator(_read_thousandths), WithJsonSchema(_NUMBER)]
+Thousandths = Annotated[
+    int,
+    BeforeValidator(_read_thousandths),
+    WithJsonSchema(_NUMBER),
+    InWords("measured quantity", "`1.5`, with at most three decimals"),
+]
 """A quantity of goods sold by measure, in thousandths of their unit, above zero."""
 
 
@@ -303,4 +329,4 @@ def _zone_names() -> set[str]:
     return available_timezones()
 
 
-TimeZone = Annotated[str, BeforeValidator(read_timezone)]
+TimeZone = Annotated[str, BeforeValidator(read_timezone), InWords("time zone", "an IANA name such as `Europe/Paris`")]

@@ -38,6 +38,7 @@ from engine.rules.code_reasons import code_reason, code_reasons
 from engine.rules.evaluate import evaluate
 from engine.rules.explain import Explanation, NearMiss, explain_all, near_misses
 from engine.rules.gift_choices import GiftChoice, gift_choices, open_choices
+from engine.rules.losses import Loss, loss_notices, losses
 from engine.rules.ruleset import Ruleset
 from engine.storage.carts import Actor, CartStore, Committed, Edit, Missing, Refused
 from engine.storage.customers import CustomerRecord, CustomerStore
@@ -155,11 +156,19 @@ class PricedCart:
         return evaluate(self.basket, self.snapshot.ruleset)
 
     @cached_property
-    def notices(self) -> list[Notice]:
-        """What its shopper may not expect."""
-        reasons = code_reasons(self.basket, self.snapshot.ruleset, self.evaluation)
-        told = notices_of(self.cart, self.basket, self.evaluation, self.snapshot.shop, reasons)
-        return [*told, *open_choices(self.basket, self.snapshot.ruleset, self.evaluation)]
+    def losses(self) -> list[Loss]:
+        """The promotions without which it would cost less: it is priced again for each that may be one."""
+        return losses(self.basket, self.snapshot.ruleset, self.evaluation)
+
+    def notices(self, *, staff: bool) -> list[Notice]:
+        """Return what its shopper may not expect, of what the viewer may see."""
+        basket, ruleset = self.basket, self.snapshot.ruleset
+        reasons = code_reasons(basket, ruleset, self.evaluation)
+        return [
+            *notices_of(self.cart, basket, self.evaluation, self.snapshot.shop, reasons),
+            *open_choices(basket, ruleset, self.evaluation),
+            *loss_notices(self.losses, basket, ruleset, staff=staff),
+        ]
 
     def gift_choices(self, *, staff: bool) -> list[GiftChoice]:
         """Return the gifts that the shopper may choose, of promotions that the viewer may know of."""
@@ -197,10 +206,9 @@ class Changed:
     replayed: bool = False
     adopted: bool = False
 
-    @property
-    def notices(self) -> list[Notice]:
-        """What the caller may not expect of the cart."""
-        notices = self.priced.notices if self.priced else []
+    def notices(self, *, staff: bool) -> list[Notice]:
+        """Return what the caller may not expect of the cart."""
+        notices = self.priced.notices(staff=staff) if self.priced else []
         return [ADOPTED, *notices] if self.adopted else notices
 
 

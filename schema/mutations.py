@@ -92,7 +92,8 @@ class CartPayloadView:
     @property
     def warnings(self) -> list[CartWarningView]:
         """What changed under the shopper, and what else they may not expect."""
-        return [CartWarningView(notice) for notice in self._changed.notices]
+        staff = self._caller.may(Scope.OFFERS_READ)
+        return [CartWarningView(notice) for notice in self._changed.notices(staff=staff)]
 
     @property
     def replayed(self) -> bool:

@@ -39,6 +39,13 @@ def test_a_rule_folder_is_checked_by_itself(panier: Run, shop: Path) -> None:
     assert "help: did you mean `give`?" in done.stdout
 
 
+@pytest.mark.parametrize("option", [("--at", "2026-06-01"), ("--stacks-above", "60%")])
+def test_what_needs_a_shop_is_not_passed_over_without_one(panier: Run, shop: Path, option: tuple[str, str]) -> None:
+    done = panier("rules", "check", shop / "rules", *option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option[0]} looks at what the shop sells: name it with --shop" in done.stderr
+
+
 def test_warnings_are_shown_and_fail_only_where_asked(panier: Run, shop: Path) -> None:
     (shop / "rules" / "rules.yaml").write_text(RULES.replace("label: Dairy", "active: {until: 2026-01-01}"))
     words = ("rules", "check", shop / "rules", "--shop", shop)
@@ -97,6 +104,22 @@ def test_a_promotion_is_explained_in_words_and_numbers(panier: Run, shop: Path, 
     assert numbers["rule"] == "rules.yaml:5"
     assert numbers["cart"].startswith("m, web, north, 2026-06-01T12:00:00+02:00")
     assert panier("rules", "explain", "dairy", *words).stdout.startswith("Dairy: applied, 0.24 EUR off.\n")
+
+
+def test_what_a_promotion_costs_the_cart_is_told_of_both(panier: Run, shop: Path, tmp_path: Path) -> None:
+    (shop / "rules" / "rules.yaml").write_text(
+        "promotions:\n"
+        "  - {id: two, label: Two off, give: {amount_off: {amount: 2 EUR, per: selection}}}\n"
+        "  - {id: step, when: {spend: {at_least: 24 EUR}}, give: {order_amount_off: {amount: 5 EUR}}}\n"
+        "  - {id: other, give: {fee_percent_off: {percent: 5%}}}\n"
+    )
+    (tmp_path / "carts.jsonl").write_text('{"lines": [{"sku": "oat", "quantity": 10}]}\n')
+    words = ("--shop", shop, "--cart", "carts.jsonl", "--at", "2026-06-01T12:00")
+    for promotion in ("two", "step"):
+        said = " ".join(panier("rules", "explain", promotion, *words).stdout.split())
+        expected = "Two off takes 2.00 EUR off at the expense of step: without it the cart would cost 3.00 EUR less"
+        assert f"warning {expected} alone" in said
+    assert "expense" not in panier("rules", "explain", "other", *words).stdout
 
 
 def test_what_cannot_be_explained_is_named(panier: Run, shop: Path, tmp_path: Path) -> None:
@@ -172,6 +195,23 @@ def test_files_are_formatted_once(panier: Run, shop: Path) -> None:
     assert "`rules.yaml` is not readable as YAML" in done.stderr
 
 
+def test_a_file_is_replaced_whole_and_stays_the_link_that_it_was(panier: Run, shop: Path, tmp_path: Path) -> None:
+    file, elsewhere = shop / "rules" / "rules.yaml", tmp_path / "ours.yaml"
+    elsewhere.write_text(RULES.replace("label: Dairy", "label: 'Dairy'"))
+    elsewhere.chmod(0o640)
+    file.unlink()
+    file.symlink_to(elsewhere)
+    assert panier("rules", "format", shop / "rules").stdout == "changed rules.yaml\n1 file, 1 changed\n"
+    assert file.is_symlink()
+    assert "label: Dairy\n" in elsewhere.read_text()
+    assert elsewhere.stat().st_mode & 0o777 == 0o640
+    elsewhere.write_text(RULES.replace("label: Dairy", "label: 'Dairy'"))
+    (tmp_path / ".ours.yaml.new").mkdir()  # in the way
+    done = panier("rules", "format", shop / "rules")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot write `rules.yaml`: Is a directory" in done.stderr
+
+
 # panier rules schema
 
 
@@ -236,3 +276,17 @@ def test_a_code_is_looked_at_without_its_list(panier: Run) -> None:
     slip = code[:-1] + CODE_ALPHABET[CODE_ALPHABET.index(code[-1]) - 1]
     done = panier("codes", "check", "--prefix", "summer", slip)
     assert (done.returncode, done.stdout) == (1, f"wrong {slip}\n")
+
+
+# panier rules reference
+
+
+def test_a_word_is_explained_in_the_terminal(panier: Run) -> None:
+    done = panier("rules", "reference", "bundle")
+    assert done.returncode == 0, done.stderr
+    assert "as many bundles as fit" in done.stdout
+    assert "max_sets" in done.stdout
+    assert "price: 60 EUR" in done.stdout
+    assert len(panier("rules", "reference").stdout) > 10 * len(done.stdout)
+    wrong = panier("rules", "reference", "bundel")
+    assert (wrong.returncode, wrong.stderr) == (1, "error: there is no word `bundel`: did you mean `bundle`?\n")

@@ -1,4 +1,4 @@
-"""Write what documentation repeats of the code: cart.schema.json, rules.schema.json and the table of settings.md.
+"""Write what documentation repeats of the code: the schemas, the reference and the table of settings.md.
 
 `make schemas` runs this; tests compare, so that neither falls behind.
 """
@@ -7,11 +7,13 @@ import json
 from pathlib import Path
 
 from engine.pricing.cartfile import CartDocument
+from engine.rules.reference import reference_page
 from engine.rules.schema import rule_schema
 from engine.settings import Settings, as_written, expected, variable
 
 CART_SCHEMA = Path(__file__).with_name("cart.schema.json")
 RULES_SCHEMA = Path(__file__).with_name("rules.schema.json")
+REFERENCE_PAGE = Path(__file__).parents[1] / "reference.md"
 SETTINGS_PAGE = Path(__file__).parents[1] / "settings.md"
 BEGIN, END = "<!-- table: made by docs/schemas/write.py -->\n", "<!-- end of the table -->\n"
 
@@ -49,4 +51,5 @@ def settings_table() -> str:
 if __name__ == "__main__":
     CART_SCHEMA.write_text(cart_schema(), encoding="utf-8")
     RULES_SCHEMA.write_text(rules_schema(), encoding="utf-8")
+    REFERENCE_PAGE.write_text(reference_page(), encoding="utf-8")
     SETTINGS_PAGE.write_text(settings_page(), encoding="utf-8")

@@ -330,6 +330,18 @@ class ComputedFrom:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneSearch:
+    """How a lane that decides by line or by unit found out who gets what.
+
+    ``gap_minor`` is how much more its promotions might have given together at most: 0 where nothing better exists.
+    """
+
+    lane: str
+    nodes: int
+    gap_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """A cart, priced."""
 
@@ -348,6 +360,8 @@ class Evaluation:
     """What became of each change by staff, in the order in which they were added."""
     points: tuple[EarnedPoints, ...] = ()
     codes_to_issue: tuple[IssuedCode, ...] = ()
+    searches: tuple[LaneSearch, ...] = ()
+    """One for each lane that decides by line or by unit and had something to decide."""
 
     @property
     def points_earned(self) -> int:

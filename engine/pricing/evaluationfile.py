@@ -49,6 +49,9 @@ def evaluation_document(cart: str, basket: Basket, evaluation: Evaluation, *, ou
             {"promotion": each.promotion, "series": each.series, "valid_days": each.valid_days}
             for each in evaluation.codes_to_issue
         ],
+        "searches": [
+            {"lane": each.lane, "nodes": each.nodes, "gap_minor": each.gap_minor} for each in evaluation.searches
+        ],
         "computed_from": {
             "ruleset_hash": made_from.ruleset_hash,
             "price_book_version": made_from.price_book_version,

@@ -4,15 +4,16 @@ A promotion never changes it. It makes a `Proposal`, and `grant` is the one plac
 left, capped, and spread: shares always sum to the discount, and no line or delivery ever goes below zero.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.money import allocate
 from engine.pricing.basket import Basket, BasketLine
-from engine.pricing.evaluation import EvaluatedAdjustment, OutcomeCode, Target
+from engine.pricing.evaluation import EvaluatedAdjustment, LaneSearch, OutcomeCode, Target
 from engine.pricing.extras import Extra
-from engine.pricing.units import LineUnits, Pick, Use
+from engine.pricing.units import LineUnits, Pick, Run, Taking, Use
 from engine.types import Currency, PromotionId
 
 
@@ -69,17 +70,52 @@ class Grant:
         return self.granted_minor > 0 or self.extra is not None
 
 
+Holding = Mapping[int, Mapping[int, int]]
+"""Some goods of a cart: units by run, by place of the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a promotion does with goods that it holds alone: its proposal, cut to what it may have of them.
+
+    Every share has its picks, so that nothing falls on units of the line that others hold.
+    """
+
+    proposal: Proposal
+    shares: Sequence[tuple[int, int]]
+
+    @property
+    def granted_minor(self) -> int:
+        """What it takes off all together."""
+        return sum(minor for _, minor in self.shares)
+
+    def units_used(self) -> dict[tuple[int, int], int]:
+        """Return the units that it is about, by line and run."""
+        return {(place, pick.run): pick.units for place, picks in self.proposal.picks.items() for pick in picks}
+
+
 class Tally:
     """What is left to pay on each line, delivery and fee."""
 
     __slots__ = (
         *("_discounted", "_selected", "_selected_in_lane"),
-        *("adjusted", "basket", "deliveries", "fees", "grants", "lines", "points", "staff_minor"),
+        *(
+            "adjusted",
+            "basket",
+            "deliveries",
+            "fees",
+            "grants",
+            "held_lines",
+            "lines",
+            "points",
+            "searches",
+            "staff_minor",
+        ),
     )
 
     def __init__(self, basket: Basket) -> None:
         self.basket = basket
-        self.lines = [LineUnits(line.unit_minor, line.units) for line in basket.lines]
+        self.lines = [LineUnits([Run(line.unit_minor, line.units, line.unit_minor)]) for line in basket.lines]
         self.deliveries = [delivery.fee_minor or 0 for delivery in basket.deliveries]
         self.fees = [(fee.unit_minor or 0) * fee.quantity for fee in basket.fees]
         self.grants: list[Grant] = []
@@ -88,6 +124,9 @@ class Tally:
         self._selected: dict[str, list[int]] = {}
         self._selected_in_lane: dict[str, list[int]] = {}
         self._discounted: frozenset[int] = frozenset()
+        self.held_lines: frozenset[int] | None = None
+        """The lines that a part of a cart has; None for a whole cart."""
+        self.searches: list[LaneSearch] = []
         self.adjusted: tuple[EvaluatedAdjustment, ...] = ()
         self.staff_minor = [0] * len(self.lines)
         """What staff took off each line, set prices aside."""
@@ -124,7 +163,7 @@ class Tally:
                 for place, line in enumerate(self.basket.lines)
                 if selection.matches(line, currency, discounted=place in self._discounted)
             ]
-        return places
+        return places if self.held_lines is None else [place for place in places if place in self.held_lines]
 
     def spread(self, total_minor: int, places: Iterable[int]) -> list[tuple[int, int]]:
         """Split an amount over lines in proportion to what they still cost, at most all of it."""
@@ -167,6 +206,38 @@ class Tally:
             self.grants.append(grant)
         return grant
 
+    def ask_about(self, holding: Holding, propose: "Callable[[Tally], Proposal]", cap_minor: int | None) -> Held:
+        """Return what a promotion does with some goods, as if the cart held no others."""
+        part = copy(self)
+        nothing = LineUnits([])
+        part.lines = [nothing] * len(self.lines)
+        for place, units_by_run in holding.items():
+            part.lines[place] = self.lines[place].part(units_by_run)
+        part.held_lines = frozenset(holding)
+        proposal = propose(part)
+        shares = part.cut(proposal, cap_minor)
+        for place, _ in shares:
+            if place not in proposal.picks:
+                runs = part.lines[place].runs()
+                proposal.picks[place] = [Pick(i, run.units, run.now_minor) for i, run in enumerate(runs) if run.units]
+        return Held(proposal, shares)
+
+    def grant_held(self, lane: str, granted: Sequence[tuple[PromotionId, Held]]) -> None:
+        """Take what promotions take off the goods in their hands. No unit is in two hands."""
+        takings: dict[int, list[Taking]] = {}
+        for promotion, held in granted:
+            proposal, shares = held.proposal, dict(held.shares)
+            for place, picks in proposal.picks.items():
+                takings.setdefault(place, []).append(Taking(shares.get(place, 0), picks, proposal.may))
+            if held.granted_minor:
+                self.grants.append(
+                    Grant(
+                        promotion, lane, proposal.target, tuple(held.shares), proposal.wanted_minor, held.granted_minor
+                    )
+                )
+        for place in sorted(takings):
+            self.lines[place].take_from(*takings[place])
+
     def _costs(self, target: Target) -> list[int] | None:
         """Return what is left of the deliveries or fees, whichever a discount lowers; None where it lowers lines."""
         return {Target.DELIVERY: self.deliveries, Target.FEE: self.fees}.get(target)
@@ -182,6 +253,6 @@ class Tally:
         for place in shares.keys() | proposal.picks.keys():
             if place in proposal.picks:
                 # Units that only triggered a reward elsewhere get no share, but they have been used.
-                self.lines[place].take_from(shares.get(place, 0), proposal.picks[place], proposal.may)
+                self.lines[place].take_from(Taking(shares.get(place, 0), proposal.picks[place], proposal.may))
             else:
                 self.lines[place].take(shares[place])

@@ -60,6 +60,7 @@ def total_up(
         codes=codes,
         outcomes=outcomes,
         adjustments=tally.adjusted,
+        searches=tuple(tally.searches),
         points=tuple(EarnedPoints(promotion, points) for promotion, points in tally.points.items() if points),
         codes_to_issue=tuple(
             IssuedCode(grant.promotion, grant.extra.series, grant.extra.valid_days)

@@ -4,7 +4,7 @@ Units are counted runs, never one object each: 999 pieces at one price are one r
 line still costs, so its runs are worked out when somebody asks for them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntFlag
 from typing import NamedTuple
 
@@ -46,6 +46,14 @@ class Pick(NamedTuple):
     use: Use = Use.NONE
 
 
+class Taking(NamedTuple):
+    """A discount on picked units of a line; `may` is what used ones may still be."""
+
+    amount_minor: int
+    picks: Sequence[Pick]
+    may: Use
+
+
 _LANE_BEGINS = -1
 """Stands among amounts, none of which is negative."""
 
@@ -55,9 +63,9 @@ class LineUnits:
 
     __slots__ = ("_pending", "_runs", "current_minor")
 
-    def __init__(self, unit_minor: int, units: int) -> None:
-        self.current_minor = unit_minor * units
-        self._runs: list[Run] = [Run(unit_minor, units, unit_minor)]
+    def __init__(self, runs: list[Run]) -> None:
+        self.current_minor = sum(run.now_minor * run.units for run in runs)
+        self._runs = runs
         self._pending: list[int] = []
         """What happened since the runs were last worked out: amounts taken, and beginnings of lanes."""
 
@@ -80,29 +88,29 @@ class LineUnits:
         self.current_minor -= amount_minor
         self._pending.append(amount_minor)
 
-    def take_from(self, amount_minor: int, picks: Sequence[Pick], may: Use = Use.BOTH) -> None:
-        """Take a discount off picked units, spread by their weights; `may` is what used ones may still be."""
-        runs, weights = _split(self.runs(), picks, may)
-        self._runs = _take(runs, amount_minor, weights)
-        self.current_minor -= amount_minor
+    def take_from(self, *takings: Taking) -> None:
+        """Take discounts off picked units, each spread over its own by their weights; no unit is in two of them."""
+        runs = self.runs()
+        left = [run.units for run in runs]
+        parted: list[Run] = []
+        for amount_minor, picks, may in takings:
+            picked = [_used(runs[pick.run], pick, may) for pick in picks]
+            parted += _take(picked, amount_minor, [pick.weight_minor for pick in picks])
+            self.current_minor -= amount_minor
+            for pick in picks:
+                left[pick.run] -= pick.units
+        self._runs = _merged([*parted, *(run._replace(units=count) for run, count in zip(runs, left, strict=True))])
+
+    def part(self, units_by_run: Mapping[int, int]) -> "LineUnits":
+        """Return some of the units as a line of its own; its runs keep their places."""
+        runs = [run._replace(units=units_by_run.get(place, 0)) for place, run in enumerate(self.runs())]
+        return LineUnits(runs)
 
 
-def _split(runs: Sequence[Run], picks: Sequence[Pick], may: Use) -> tuple[list[Run], list[int]]:
-    """Part the picked units from their runs; return the runs and the weight of a unit of each."""
-    left = [run.units for run in runs]
-    parted: list[Run] = []
-    weights: list[int] = []
-    for pick in picks:
-        run = runs[pick.run]
-        left[pick.run] -= pick.units
-        allowed = run.may & may if pick.use else run.may
-        parted.append(run._replace(units=pick.units, was=run.was | pick.use, may=allowed))
-        weights.append(pick.weight_minor)
-    for run, count in zip(runs, left, strict=True):
-        if count:
-            parted.append(run._replace(units=count))
-            weights.append(0)
-    return parted, weights
+def _used(run: Run, pick: Pick, may: Use) -> Run:
+    """Return the picked units of a run, as they are from now on."""
+    allowed = run.may & may if pick.use else run.may
+    return run._replace(units=pick.units, was=run.was | pick.use, may=allowed)
 
 
 def _take(runs: Sequence[Run], amount_minor: int, weights: Sequence[int]) -> list[Run]:

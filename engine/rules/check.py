@@ -13,11 +13,12 @@ from engine.rules.conditions.delivery import Delivery
 from engine.rules.conditions.experiment import Experiment
 from engine.rules.conditions.weight import Weight
 from engine.rules.customers import Customers
-from engine.rules.model import DEFAULT_LANES, Example, Lane, Promotion, RuleFile
-from engine.rules.selectors import Selector
-from engine.rules.vocabulary import Word
+from engine.rules.model import DEFAULT_LANES, Example, Lane, Per, Promotion, RuleFile
+from engine.rules.selectors import Selections, Selector
+from engine.rules.vocabulary import CompileEnv, Word
 from engine.rules.walk import parts, selectors
 from engine.source import Node, Source, parse_yaml, validate, validate_parts, what_is_right
+from engine.types import PromotionId
 
 W = TypeVar("W")
 
@@ -130,6 +131,11 @@ def check_together(files: Sequence[ParsedFile], *, all_read: bool) -> Iterator[D
         yield from _check_ids(file, ids)
         for promotion in file.promotions:
             yield from _check_lane(file, promotion, lanes)
+    if lanes is not None:
+        per = {lane.name: lane.per for lane in lanes_of(files)}
+        for file in files:
+            for promotion in file.promotions:
+                yield from _check_by_goods(file, promotion, per)
     yield from _check_arms(files)
 
 
@@ -181,6 +187,23 @@ def _check_lane(file: ParsedFile, promotion: ParsedPromotion, lanes: frozenset[s
             message = f"`{usual.word}` is about {there}, and lane `{name}` is one for {here}"
             help_ = f"leave `lane` out: it then runs in `{usual.lane}`"
             yield file.fault("unusual_lane", message, path, help_, Severity.WARNING)
+
+
+def _check_by_goods(file: ParsedFile, promotion: ParsedPromotion, per: Mapping[str, Per]) -> Iterator[Diagnostic]:
+    """Find what has no place in a lane that hands out lines or units, each by itself."""
+    if not promotion.has("lane") or not promotion.has("give"):
+        return
+    lane, benefit = promotion.model.lane_name(), promotion.model.benefit()
+    by = per.get(lane, Per.CART)
+    if by is Per.CART:
+        return
+    path = (*promotion.path, "give", benefit.word)
+    if benefit.bids(CompileEnv(Selections(), Rounding.HALF_UP, PromotionId(promotion.model.id))) is None:
+        message = f"lane `{lane}` gives each {by} to its best promotion, and `{benefit.word}` is not about single items"
+        yield file.fault("not_by_goods", message, path, "put it in another lane, or give the lane `per: cart`")
+    elif getattr(benefit, "rounding", None) == "order":
+        message = f"lane `{lane}` decides {by} by {by}, so nothing is rounded once over the order"
+        yield file.fault("not_by_goods", message, (*path, "rounding"), "leave `rounding` out")
 
 
 def _texts(node: Node, key: str, inner: str) -> list[str | None]:

@@ -21,12 +21,14 @@ class Points(Written):
     """A balance of points."""
 
     at_least: int = Field(ge=1, le=10**12)
+    """So many points, before this order."""
 
 
 class AccountAge(Written):
     """How many days ago the account was opened, by the calendar of the cart's store."""
 
     at_least_days: int = Field(ge=1, le=100_000)
+    """So many days or more."""
 
 
 class Birthday(Written):
@@ -36,6 +38,7 @@ class Birthday(Written):
     """
 
     within_days: int = Field(ge=0, le=182)
+    """So many days before and after it; 0 is the day itself."""
 
     def holds(self, birthday: str, today: date) -> bool:
         """Say whether `today` is near enough to a birthday, ``MM-DD``, of this year or the ones beside it."""
@@ -47,7 +50,9 @@ class Orders(Written):
     """How many orders there were before this one: from `at_least` up to, and not including, `below`."""
 
     at_least: int | None = Field(default=None, ge=0, le=1_000_000)
+    """So many or more."""
     below: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Fewer than this."""
 
     @model_validator(mode="after")
     def _one_bound(self) -> "Orders":
@@ -66,6 +71,7 @@ class FirstOrderIn(Written):
     """No order so far held anything of these categories or below them."""
 
     category: Words
+    """The categories; everything below them counts."""
 
     def holds(self, ordered: frozenset[str]) -> bool:
         """Say whether none of the ordered categories is one of these, or below one."""
@@ -76,14 +82,23 @@ class Customers(Written):
     """Whom a promotion is for. All keys given must hold; of a list, any one. What is not known does not hold."""
 
     tiers: Words | None = None
+    """One of these loyalty tiers."""
     segments: Words | None = None
+    """In one of these segments."""
     first_order: bool | None = None
+    """`true`: they have not ordered yet; `false`: they have."""
     points: Points | None = None
+    """A balance of points."""
     account_age: AccountAge | None = None
+    """How long they have had an account."""
     birthday: Birthday | None = None
+    """It is their birthday, or nearly."""
     orders: Orders | None = None
+    """How many orders they have placed."""
     nth_order: tuple[int, ...] | None = Field(default=None, min_length=1)
+    """The number of this order is one of these: `[3, 10]`."""
     first_order_in: FirstOrderIn | None = None
+    """They never ordered anything of these categories."""
 
     @model_validator(mode="after")
     def _one_key(self) -> "Customers":

@@ -1,16 +1,17 @@
 """`evaluate`: a basket and a rule set in, the priced cart with a verdict on every candidate out. A pure function."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from engine.pricing.adjusting import adjust, adjusted_after
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import CodeState, CodeVerdict, Evaluation, Outcome, OutcomeCode
 from engine.pricing.points import points_of
-from engine.pricing.tally import Proposal, Tally
+from engine.pricing.tally import Held, Proposal, Tally
 from engine.pricing.totals import total_up
+from engine.rules.best.lane import hand_out
 from engine.rules.conflicts import Losers, settle
-from engine.rules.model import Lane, LaneMode
+from engine.rules.model import Lane, LaneMode, Per
 from engine.rules.ruleset import CompiledPromotion, Ruleset
 from engine.rules.vocabulary import LaneStart
 from engine.types import PromotionId
@@ -19,19 +20,22 @@ APPLIED = frozenset({OutcomeCode.APPLIED, OutcomeCode.CAPPED})
 Outcomes = dict[PromotionId, Outcome]
 
 
-def evaluate(basket: Basket, ruleset: Ruleset, *, every_outcome: bool = False) -> Evaluation:
+def evaluate(
+    basket: Basket, ruleset: Ruleset, *, every_outcome: bool = False, without: Collection[PromotionId] = ()
+) -> Evaluation:
     """Price a basket under a rule set.
 
     Lanes run in their order, each on what the one before left; promotions that do not go together are settled by
     `engine.rules.conflicts`. The outcomes are those of the promotions that the index finds; with `every_outcome` those
-    of all promotions, which costs time and changes no cent.
+    of all promotions, which costs time and changes no cent. `without` some promotions it is as if they did not exist.
     """
     meant = ruleset.with_codes_meant(basket)
     places = ruleset.index.all_places if every_outcome else ruleset.index.places(meant)
     by_lane: dict[str, list[CompiledPromotion]] = {}
     for place in places:
         promotion = ruleset.promotions[place]
-        by_lane.setdefault(promotion.lane, []).append(promotion)
+        if promotion.id not in without:
+            by_lane.setdefault(promotion.lane, []).append(promotion)
     if not ruleset.may_conflict:
         return _run(basket, meant, ruleset, by_lane, {})
     return settle(lambda losers: _run(basket, meant, ruleset, by_lane, losers), ruleset)
@@ -80,7 +84,8 @@ def _run_lane(
         else:
             outcomes[promotion.id] = refused
     if entrants:
-        _COMPETE[lane.mode](lane, entrants, tally, outcomes)
+        compete = _COMPETE[lane.mode] if lane.per is Per.CART else _hand_out
+        compete(lane, entrants, tally, outcomes)
 
 
 def _refusal(promotion: CompiledPromotion, start: LaneStart) -> Outcome | None:
@@ -142,7 +147,7 @@ def _first(lane: Lane, entrants: Sequence[CompiledPromotion], tally: Tally, outc
 
 def _best(lane: Lane, entrants: Sequence[CompiledPromotion], tally: Tally, outcomes: Outcomes) -> None:
     def gives(promotion: CompiledPromotion) -> tuple[int, bool]:
-        proposal, cap_minor = promotion.propose(tally), _cap_minor(promotion, tally)
+        proposal, cap_minor = promotion.propose(tally), promotion.cap_minor(tally)
         shares = tally.cut(proposal, cap_minor)
         return sum(minor for _, minor in shares), tally.would_give(proposal, cap_minor)
 
@@ -153,6 +158,35 @@ def _best(lane: Lane, entrants: Sequence[CompiledPromotion], tally: Tally, outco
     outcomes[best.id] = _grant(lane, best, best.propose(tally), tally)
 
 
+def _hand_out(lane: Lane, entrants: Sequence[CompiledPromotion], tally: Tally, outcomes: Outcomes) -> None:
+    """Give each line or unit to at most one promotion."""
+    alone = [promotion.propose(tally) for promotion in entrants]
+    wished = [tally.cut(each, promotion.cap_minor(tally)) for each, promotion in zip(alone, entrants, strict=True)]
+    helds, searched = hand_out(lane, entrants, tally)
+    tally.searches.append(searched)
+    for promotion, proposal, shares, held in zip(entrants, alone, wished, helds, strict=True):
+        if held.granted_minor:
+            outcomes[promotion.id] = _given(promotion, held.proposal, held.granted_minor)
+        elif shares:
+            winner = _winner(proposal.picks.keys() | {place for place, _ in shares}, entrants, helds)
+            outcomes[promotion.id] = Outcome(
+                promotion.id, OutcomeCode.LOST_TO, wanted_minor=proposal.wanted_minor, detail=winner
+            )
+        else:
+            outcomes[promotion.id] = Outcome(promotion.id, proposal.why_nothing, detail=proposal.detail)
+    tally.grant_held(lane.name, [(promotion.id, held) for promotion, held in zip(entrants, helds, strict=True)])
+
+
+def _winner(places: Collection[int], entrants: Sequence[CompiledPromotion], helds: Sequence[Held]) -> PromotionId:
+    """Return who was given most, preferably of these lines; the total order decides between equals."""
+    rivals = [
+        (not held.proposal.picks.keys().isdisjoint(places), held.granted_minor, -promotion.place, promotion.id)
+        for promotion, held in zip(entrants, helds, strict=True)
+        if held.granted_minor
+    ]
+    return max(rivals)[3]
+
+
 _COMPETE: dict[LaneMode, Callable[[Lane, Sequence[CompiledPromotion], Tally, Outcomes], None]] = {
     LaneMode.STACK: _stack,
     LaneMode.FIRST: _first,
@@ -161,15 +195,19 @@ _COMPETE: dict[LaneMode, Callable[[Lane, Sequence[CompiledPromotion], Tally, Out
 
 
 def _grant(lane: Lane, promotion: CompiledPromotion, proposal: Proposal, tally: Tally) -> Outcome:
-    grant = tally.grant(promotion.id, lane.name, proposal, _cap_minor(promotion, tally))
+    grant = tally.grant(promotion.id, lane.name, proposal, promotion.cap_minor(tally))
     if not grant.gave:
         return Outcome(promotion.id, proposal.why_nothing, detail=proposal.detail)
-    code = OutcomeCode.CAPPED if grant.granted_minor < grant.wanted_minor else OutcomeCode.APPLIED
+    return _given(promotion, proposal, grant.granted_minor)
+
+
+def _given(promotion: CompiledPromotion, proposal: Proposal, granted_minor: int) -> Outcome:
+    capped = granted_minor < proposal.wanted_minor
     return Outcome(
         promotion.id,
-        code,
-        granted_minor=grant.granted_minor,
-        wanted_minor=grant.wanted_minor,
+        OutcomeCode.CAPPED if capped else OutcomeCode.APPLIED,
+        granted_minor=granted_minor,
+        wanted_minor=proposal.wanted_minor,
         detail=proposal.detail,
     )
 
@@ -177,13 +215,9 @@ def _grant(lane: Lane, promotion: CompiledPromotion, proposal: Proposal, tally: 
 def _lost(promotion: CompiledPromotion, winner: PromotionId, tally: Tally) -> Outcome:
     """Tell a promotion that lost from one that had nothing to give anyway."""
     proposal = promotion.propose(tally)
-    if not tally.would_give(proposal, _cap_minor(promotion, tally)):
+    if not tally.would_give(proposal, promotion.cap_minor(tally)):
         return Outcome(promotion.id, proposal.why_nothing, detail=proposal.detail)
     return Outcome(promotion.id, OutcomeCode.LOST_TO, wanted_minor=proposal.wanted_minor, detail=winner)
-
-
-def _cap_minor(promotion: CompiledPromotion, tally: Tally) -> int | None:
-    return promotion.at_most[tally.basket.currency] if promotion.at_most else None
 
 
 def _code_verdicts(basket: Basket, ruleset: Ruleset, outcomes: Outcomes) -> tuple[CodeVerdict, ...]:

@@ -69,7 +69,7 @@ def run_examples(
 def _run(example: Example, alone: Ruleset, shop: Shop, file: ParsedFile, path: tuple[str | int, ...]) -> ExampleRun:
     promotion, span = alone.promotions[0], file.node.place_of(path)
     try:
-        basket = _basket(example, promotion, shop)
+        basket = example_basket(example, promotion, shop)
     except RefusedError as refused:
         faults = tuple(
             file.fault("example_refused", error.message, (*path, *_steps(error.field))) for error in refused.errors
@@ -82,7 +82,7 @@ def _run(example: Example, alone: Ruleset, shop: Shop, file: ParsedFile, path: t
     return ExampleRun(promotion.id, span, text, faults)
 
 
-def _basket(example: Example, promotion: CompiledPromotion, shop: Shop) -> Basket:
+def example_basket(example: Example, promotion: CompiledPromotion, shop: Shop) -> Basket:
     """Build the example's basket; the codes of the promotion are entered unless the example names its own."""
     read = read_cart(example, shop, default_codes=(promotion.written.codes or ())[:1])
     store = shop.store_of(read.cart.channel, read.cart.store)

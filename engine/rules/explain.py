@@ -71,11 +71,11 @@ def explain_all(
         Explanation(told, label_of(promotion, basket.locale), sentence(told, promotion, basket))
         for outcome in _in_order(wanted, ruleset)
         if may_see(promotion := ruleset.by_id[outcome.promotion], basket, staff=staff)
-        for told in (_without_secrets(outcome, ruleset, basket, staff=staff),)
+        for told in (without_secrets(outcome, ruleset, basket, staff=staff),)
     ]
 
 
-def _without_secrets(outcome: Outcome, ruleset: Ruleset, basket: Basket, *, staff: bool) -> Outcome:
+def without_secrets(outcome: Outcome, ruleset: Ruleset, basket: Basket, *, staff: bool) -> Outcome:
     """Return the verdict without the name of a rival that the viewer may not be told of."""
     rival = ruleset.by_id.get(PromotionId(outcome.detail)) if outcome.code is OutcomeCode.LOST_TO else None
     hidden = rival is not None and not may_see(rival, basket, staff=staff)

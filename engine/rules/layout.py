@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from engine.errors import PanierError
 from engine.rules.layout_comments import Value, read_commented
 from engine.rules.model import BENEFITS, Example, Promotion, RuleFile
-from engine.rules.vocabulary import Word
+from engine.rules.vocabulary import fields_in_order
 from engine.source import Source, parse_yaml
 
 WIDTH: Final = 120
@@ -30,6 +30,9 @@ _BLOCK_LISTS: Final = frozenset({"promotions", "examples"})
 _RESOLVER = yaml.resolver.Resolver()
 _TEXT_TAG: Final = "tag:yaml.org,2002:str"
 _LIKE_A_NUMBER = re.compile(r"[-+]?\.?[0-9][0-9A-Za-z_.:+-]*")
+
+_ESCAPED: Final = {ord(char): f"\\u{ord(char):04x}" for char in "\u2028\u2029\ufeff"}
+"""What YAML takes for the end of a line, or for no character at all, where it is not escaped."""
 
 Models = tuple[type[BaseModel], ...]
 
@@ -46,11 +49,17 @@ def formatted(source: Source, *, show_defaults: bool = False) -> str:
     node, faults = parse_yaml(source)
     if node is None or faults:
         raise LayoutError(f"`{source.name}` is not readable as YAML")
-    document = read_commented(source.text)
+    try:
+        document = read_commented(source.text)
+    except yaml.MarkedYAMLError as fault:  # a tab inside a text without quotes, which only the parser in C allows
+        line = fault.problem_mark.line + 1 if fault.problem_mark else 1
+        raise LayoutError(f"`{source.name}:{line}` cannot be laid out: {fault.problem}") from None
     if document.root is None:
         return source.text
+    if document.root.scalar is not None:
+        raise LayoutError(f"`{source.name}` is a text and not a rule file")
     _arrange(document.root, (RuleFile,), show_defaults=show_defaults)
-    lines = [*_block(document.root, 0), *document.tail]
+    lines = [*document.head, *_block(document.root, 0), *document.tail]
     text = "\n".join(lines).strip("\n") + "\n"
     again, faults = parse_yaml(Source(source.name, text))
     same = show_defaults or (again is not None and again.plain() == node.plain())
@@ -85,10 +94,8 @@ def _arrange(value: Value, models: Models, *, show_defaults: bool) -> None:
 
 
 def _fields(model: type[BaseModel]) -> dict[str, Models]:
-    """Return the keys of a model, with the models that their values may be; what all words have comes last."""
-    own = vars(model).get("__annotations__", {}) if issubclass(model, Word) else model.model_fields
-    fields = sorted(model.model_fields.items(), key=lambda item: item[0] not in own)
-    return {field.alias or name: tuple(_models_in(field.annotation)) for name, field in fields}
+    """Return the keys of a model, with the models that their values may be."""
+    return {field.alias or name: tuple(_models_in(field.annotation)) for name, field in fields_in_order(model)}
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -140,7 +147,8 @@ def _item(item: Value, indent: int) -> list[str]:
         return [*lines, " " * indent + f"- {flat}" + _beside(item)]
     inner = _block(item, indent + INDENT)
     first = next(place for place, line in enumerate(inner) if not line.lstrip().startswith("#"))
-    # Comments above the first key go above the dash: behind it there is no room for them.
+    # Its own comment and those above its first key go above the dash: behind it there is no room for them.
+    lines += [" " * indent + comment for comment in item.beside[:1]]
     lines += [line[INDENT:] for line in inner[:first]]
     return [*lines, " " * indent + "- " + inner[first].lstrip(), *inner[first + 1 :]]
 
@@ -156,7 +164,7 @@ def _entry(key: Value, child: Value, indent: int) -> list[str]:
             beside = [f"{pad}{comment}" for comment in key.beside]
             return [*lines, *beside, *_filled(f"{pad}{name} [", child.items)]
     for item in child.items or ():
-        item.is_block = item.is_block or (key.scalar == "promotions" and not indent)
+        item.is_block = item.is_block or (key.scalar == "promotions" and not indent and bool(item.entries))
     child.spaced = key.scalar == "promotions" and not indent
     return [*lines, f"{pad}{name}{_beside(key)}", *_block(child, indent + INDENT)]
 
@@ -207,10 +215,14 @@ def _text(value: Value) -> str:
     text = value.scalar or ""
     analysis = yaml.emitter.Emitter(io.StringIO(), allow_unicode=True).analyze_scalar(text)
     if not analysis.allow_flow_plain or analysis.multiline:
-        return json.dumps(text, ensure_ascii=False)
+        return _in_quotes(text)
     if value.quoted:
         tag = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # no stub
         is_text = tag == _TEXT_TAG
         if not is_text or _LIKE_A_NUMBER.fullmatch(text):
-            return json.dumps(text, ensure_ascii=False)
+            return _in_quotes(text)
     return text
+
+
+def _in_quotes(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).translate(_ESCAPED)

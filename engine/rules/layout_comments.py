@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+_FOR_EDITORS = "# yaml-language-server:"
+"""How a first line begins that names the schema."""
 _LINE_ENDS = "\0\r\n\x85\u2028\u2029"
 
 
@@ -46,16 +48,17 @@ class Value:
 
 @dataclass(slots=True)
 class Document:
-    """A text as its value, with the comments behind the last one."""
+    """A text as its value, with the comments that speak of the whole of it and those behind the last value."""
 
     root: Value | None
-    tail: list[str]
+    head: list[str] = field(default_factory=list)
+    tail: list[str] = field(default_factory=list)
 
     def comments(self) -> list[str]:
         """Return the text of every comment, sorted."""
         anchors = self.root.anchors() if self.root else ()
         at_values = (comment for value, _ in anchors for comment in (*value.above, *value.beside))
-        return sorted(filter(None, (*at_values, *self.tail)))
+        return sorted(filter(None, (*self.head, *at_values, *self.tail)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class _Loader(yaml.SafeLoader):
     def scan_to_next_token(self) -> None:
         """Pass over spaces, comments and line ends, as the scanner does, and note the comments."""
         while True:
-            while self.peek() == " ":
+            while self.peek() in " \t":  # the parser in C passes over tabs, too
                 self.forward()
             if self.peek() == "#":
                 self._note()
@@ -107,8 +110,9 @@ def read_commented(text: str) -> Document:
         event = loader.get_event()  # type: ignore[no-untyped-call]  # likewise
         if isinstance(event, yaml.NodeEvent) and root is None:
             root = _value(event, loader)
-    document = Document(root, [])
+    document = Document(root)
     _attach(loader.comments, document, text.splitlines())
+    _part_head(document)
     return document
 
 
@@ -142,18 +146,20 @@ def _at(mark: Any) -> tuple[int, int]:
 def _attach(comments: list[_Comment], document: Document, lines: list[str]) -> None:
     """Give each comment to the value that it speaks of.
 
-    One on a line of its own speaks of what follows it, one at the end of a line of what ended just before it (all of
-    it, the outermost), or else of what began last.
+    One on a line of its own, or behind a bare dash, speaks of what follows it. One at the end of a line speaks of what
+    ended just before it: the outermost that the line holds, or the innermost of several that began on earlier lines.
+    Where nothing ended, it speaks of what began last.
     """
     anchors = list(document.root.anchors()) if document.root else []
     for comment in comments:
         line, column = comment.start
-        if lines[line][:column].strip():
+        if lines[line][:column].strip("- "):
             ends = [(end, value) for value, end in anchors if end[0] == line and end <= comment.start]
             last = max((end for end, _ in ends), default=None)
-            ended = (value for end, value in ends if end == last)
+            ended = [value for end, value in ends if end == last]
+            on_line = (value for value in ended if value.start[0] == line)
             begun = (value for value, _ in reversed(anchors) if value.start < comment.start)
-            found = next(ended, None) or next(begun, None)
+            found = next(on_line, None) or (ended[-1] if ended else next(begun, None))
             (found.beside if found else document.tail).append(comment.text)
         else:
             following = next((value for value, _ in anchors if value.start > comment.start), None)
@@ -161,3 +167,14 @@ def _attach(comments: list[_Comment], document: Document, lines: list[str]) -> N
             place.append(comment.text)
             if line + 1 < len(lines) and not lines[line + 1].strip():
                 place.append("")
+
+
+def _part_head(document: Document) -> None:
+    """Part what speaks of the file from the first key: comments above an empty line, and the line for editors."""
+    first = next((value for value, _ in document.root.anchors()), None) if document.root else None
+    above = first.above if first else []
+    if "" in above:
+        count = len(above) - above[::-1].index("")
+    else:
+        count = int(above[:1] != [] and above[0].startswith(_FOR_EDITORS))
+    document.head, above[:count] = above[:count], []

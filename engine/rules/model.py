@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, create_model, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, create_model, model_validator
 
 from engine.errors import one_of
-from engine.fields import Amounts, Label, Written
+from engine.fields import ID_IN_WORDS, Amounts, Label, Written
 from engine.money import Rounding
 from engine.pricing.cartfile import CartDocument, LineDocument
 from engine.pricing.evaluation import OutcomeCode
@@ -32,7 +32,9 @@ def _check_id(text: str) -> str:
     return text
 
 
-Id = Annotated[str, AfterValidator(_check_id), WithJsonSchema({"type": "string", "pattern": f"^{_ID.pattern}$"})]
+Id = Annotated[
+    str, AfterValidator(_check_id), WithJsonSchema({"type": "string", "pattern": f"^{_ID.pattern}$"}), ID_IN_WORDS
+]
 
 M = TypeVar("M", bound=Written)
 
@@ -50,11 +52,38 @@ class LaneMode(StrEnum):
     """The one that leaves the shopper the least to pay."""
 
 
+class Per(StrEnum):
+    """Over what a lane of mode `best` decides."""
+
+    CART = "cart"
+    """One promotion for the whole cart."""
+    LINE = "line"
+    """At most one promotion for each line."""
+    UNIT = "unit"
+    """At most one promotion for each single unit."""
+
+
 class Lane(Written):
     """A named phase; lanes run in the order in which they are written."""
 
     name: Id
+    """What `lane` of a promotion calls it."""
     mode: LaneMode = LaneMode.STACK
+    """How its promotions compete. `stack`: all apply, by priority, each on what is left. `first`: only the first that
+    gives something, by priority. `best`: those that leave the shopper the least to pay, as `per` says.
+    """
+    per: Per = Per.CART
+    """With `mode: best`, over what it decides: one promotion for the whole `cart`, or at most one for each `line` or
+    each single `unit`. By line or unit, its promotions give benefits on items.
+    """
+
+    @model_validator(mode="after")
+    def _best_only(self) -> "Lane":
+        if self.per is not Per.CART and self.mode is not LaneMode.BEST:
+            raise ValueError(
+                f"per_without_best: only the best is found by {self.per}; help: write `mode: best`, or leave `per` out"
+            )
+        return self
 
 
 DEFAULT_LANES = tuple(Lane(name=name) for name in ("price", "item", "bundle", "order", "shipping", "points"))
@@ -99,8 +128,11 @@ class Expect(Written):
     """What an example expects of its promotion; all that is written must come true."""
 
     discount: Amounts | None = None
+    """What the promotion takes off."""
     points: int | None = None
+    """How many points it brings."""
     outcome: OutcomeCode | None = None
+    """The verdict on it."""
 
     @model_validator(mode="after")
     def _one_key(self) -> "Expect":
@@ -110,19 +142,24 @@ class Expect(Written):
 
 
 class Example(CartDocument):
-    """A cart and what the promotion, alone, does to it. A rule set whose examples fail is not loaded."""
+    """A cart and what the promotion, alone, does to it. A rule set whose examples fail is not loaded.
+
+    Besides `cart` it may say all that a cart file says of a cart, such as `at`, `channel`, `customer` and `delivery`.
+    Unless it says `at`, it takes place when the promotion is first active; unless it names `codes`, the promotion's
+    first code is in the cart; without `customer` nobody is signed in.
+    """
 
     lines: tuple[LineDocument, ...] = Field(alias="cart", min_length=1)
+    """The lines of the cart."""
     expect: Expect
+    """What must come of it."""
 
 
 class Promotion(Written):
     """One offer."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     id: Id
-    """Unique; letters, digits, `-`, `_`, `.`."""
+    """What outcomes, receipts and ties go by; no two promotions have the same."""
     label: Label = Field(default_factory=dict)
     """What shoppers read: a text, or a map from locale to text."""
     lane: Id | None = None
@@ -183,5 +220,8 @@ class RuleFile(Written):
     """One file of the rule folder. `lanes` and `rounding` may stand in one file only."""
 
     promotions: tuple[Promotion, ...] = ()
+    """The offers."""
     lanes: tuple[Lane, ...] | None = Field(default=None, min_length=1)
+    """The phases of pricing, in their order; by default `price`, `item`, `bundle`, `order`, `shipping`, `points`."""
     rounding: Rounding | None = None
+    """What becomes of half a cent, for the whole rule set; by default `half_up`."""

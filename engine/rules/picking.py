@@ -1,18 +1,20 @@
 """Which units a benefit is about, where it does not mean all: fields and arithmetic that several words share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from engine.fields import Amounts, PercentBp, PositiveAmounts, Written
+from engine.errors import did_you_mean
+from engine.fields import Amounts, PercentBp, PositiveAmounts, Written, one_text
 from engine.money import PERCENT_BP, Rounding, ratio_of
 from engine.pricing.evaluation import Target
 from engine.pricing.sets import Group, Order, Unit, make_sets, ordered
 from engine.pricing.tally import Proposal, Selects, Tally
 from engine.pricing.units import Pick, Use
-from engine.rules.vocabulary import Propose
+from engine.rules.best.bids import Bids, EachUnit, Either, Limits, Sets, Stock, ranks_of, wants_of
+from engine.rules.vocabulary import MakeBids, Propose
 from engine.types import Currency
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -31,6 +33,33 @@ class UnitReuse(StrEnum):
         """The same as flags."""
         return Use[self.name]
 
+
+class Nth(Written):
+    """One place in the row of the chosen units, dearest first: `{nth: 3}` is the third, `from` says the other end."""
+
+    nth: Count
+    """Which place: 3 is the third."""
+    from_: Order = Field(default=Order.DEAREST, alias="from")
+    """Where the row begins."""
+
+
+def _read_order(value: Any) -> Order:
+    text = one_text(value)
+    try:
+        return Order(text)
+    except ValueError:
+        help_ = did_you_mean(text, list(Order), "write cheapest, dearest, or {nth: 3} for the third dearest")
+        raise ValueError(f"unknown_pick: `{text}` is no way to pick units; help: {help_}") from None
+
+
+def _kind(written: Any) -> str:
+    return "place" if isinstance(written, Nth | dict) else "end"
+
+
+UnitPick = Annotated[
+    Annotated[Order, BeforeValidator(_read_order), Tag("end")] | Annotated[Nth, Tag("place")], Discriminator(_kind)
+]
+"""Which of the chosen units take part: those at one end of their row, or those from a place in it on."""
 
 UnitWant = Callable[[int, Currency], int]
 """What is asked of one unit that still costs so much, in a currency."""
@@ -60,13 +89,22 @@ def nothing() -> Proposal:
     return Proposal(Target.ITEM, [], 0)
 
 
-def first_units(units: Sequence[Unit], order: Order, most: int | None) -> list[Unit]:
-    """Return the first units in picking order, at most so many."""
-    if most is None:
-        return list(units)
-    picked, left = [], most
+def takes_all(pick: UnitPick, max_units: int | None) -> bool:
+    """Say whether all chosen units take part."""
+    return max_units is None and not isinstance(pick, Nth)
+
+
+def picked_units(tally: Tally, selection: Selects, pick: UnitPick, max_units: int | None) -> list[Unit]:
+    """Return the chosen units that take part: at most so many, in picking order; of `nth` one unless that says more."""
+    units = units_of(tally, tally.selected(selection))
+    if takes_all(pick, max_units):
+        return units
+    order, before = (pick.from_, pick.nth - 1) if isinstance(pick, Nth) else (pick, 0)
+    picked, left = [], max_units or 1
     for unit in ordered(units, order):
-        count = min(left, unit.count)
+        passed = min(before, unit.count)
+        before -= passed
+        count = min(left, unit.count - passed)
         if count:
             picked.append(Unit(unit.place, unit.run, count, unit.start_minor, unit.now_minor))
             left -= count
@@ -122,13 +160,61 @@ def capped_per_line(propose: Propose, caps: Mapping[Currency, int] | None) -> Pr
     return propose_capped
 
 
+def lowest(currency: Currency, *caps: Mapping[Currency, int] | None) -> int | None:
+    """Return the lowest of some caps, None where none is set."""
+    return min((cap[currency] for cap in caps if cap is not None), default=None)
+
+
+def unit_bids(
+    stocks: Sequence[Stock], chosen: Collection[int], want: Callable[[Stock], int], pick: UnitPick, limits: Limits
+) -> Bids:
+    """Return how a benefit bids that takes something off chosen units one by one.
+
+    Which end of their row they are picked from does not matter, since it may leave units to others. From a place in
+    the row on, it needs those before it as a set needs the units that are paid for.
+    """
+    wants = wants_of(chosen, stocks, want)
+    if not isinstance(pick, Nth):
+        return EachUnit(wants, limits)
+    most, before = limits.most_units or 1, pick.nth - 1
+    if not before:
+        return EachUnit(wants, limits._replace(most_units=most))
+    fit = [stock.place in chosen for stock in stocks]
+    backwards = [-rank for rank in ranks_of(stocks, pick.from_)]
+    most = min(most, sum(stock.units for stock in stocks))
+    return Either([Sets(backwards, wants, fit, fit, count, before, 1) for count in range(1, most + 1)])
+
+
+def set_bids(rewarded: Group, paid: Group, want: UnitWant, most: int | None) -> MakeBids:
+    """Return how a benefit bids that makes sets and asks something of their rewarded units."""
+
+    def make(tally: Tally, stocks: Sequence[Stock]) -> Sets:
+        currency = tally.basket.currency
+        fit = [fit_for(tally, group.selection, group.use, stocks) for group in (rewarded, paid)]
+        wants = [want(stock.unit_minor, currency) if yes else 0 for stock, yes in zip(stocks, fit[0], strict=True)]
+        ranks = ranks_of(stocks, rewarded.order)
+        return Sets(ranks, wants, fit[0], fit[1], rewarded.quantity, paid.quantity, most)
+
+    return make
+
+
+def fit_for(tally: Tally, selection: Selects, use: Use, stocks: Sequence[Stock]) -> list[bool]:
+    """Say of each stock whether it is chosen and no set has used it up for that."""
+    places = set(tally.selected(selection))
+    return [stock.place in places and (tally.lines[stock.place].runs()[stock.run].may & use) == use for stock in stocks]
+
+
 class Reward(Written):
     """What is taken off a rewarded unit: exactly one of a percentage, an amount, a fixed price, or all of it."""
 
     percent: PercentBp | None = None
+    """A percentage off it."""
     amount: PositiveAmounts | None = None
+    """An amount off it, never more than it costs."""
     price: Amounts | None = None
+    """What it costs then, only where that is lower. Not scaled by weight."""
     free: bool | None = None
+    """`true`: all of it."""
 
     def want(self, rounding: Rounding) -> UnitWant:
         """Return what is asked of a unit; never more than it costs."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,11 +10,13 @@ from engine.cart.codes import look_alike
 from engine.money import Rounding
 from engine.pricing.basket import Basket
 from engine.pricing.shop import Product, Store
+from engine.pricing.tally import Tally
+from engine.rules.best.bids import Bids, Stock
 from engine.rules.conditions.codes import Codes
 from engine.rules.customers import Customers, Unmet
-from engine.rules.model import DEFAULT_LANES, Lane, Promotion
+from engine.rules.model import DEFAULT_LANES, Lane, Per, Promotion
 from engine.rules.selectors import Key, Selections, keys_cost
-from engine.rules.vocabulary import CompileEnv, Propose, Test
+from engine.rules.vocabulary import CompileEnv, MakeBids, Propose, Test
 from engine.rules.walk import parts
 from engine.rules.window import Window, window_in
 from engine.types import Currency, PromotionId
@@ -41,6 +43,8 @@ class CompiledPromotion:
     currencies: frozenset[Currency] | None
     test: Test | None
     propose: Propose
+    make_bids: MakeBids | None
+    """Where its lane decides by line or by unit."""
     at_most: Mapping[Currency, int] | None
     windows: dict[str, Window] = field(default_factory=dict, compare=False)
     """Resolved windows by the store's time zone: filled when first asked, always the same."""
@@ -57,6 +61,15 @@ class CompiledPromotion:
             and (self.store_groups is None or not self.store_groups.isdisjoint(store.groups))
             and (self.countries is None or store.country in self.countries)
         )
+
+    def cap_minor(self, tally: Tally) -> int | None:
+        """Return the most that it gives a cart."""
+        return self.at_most[tally.basket.currency] if self.at_most else None
+
+    def bids(self, tally: Tally, stocks: Sequence[Stock]) -> Bids:
+        """Return how it bids for the goods of a cart, in a lane that decides by line or by unit."""
+        assert self.make_bids is not None  # noqa: S101 - the rule set was checked
+        return self.make_bids(tally, stocks)
 
     def window(self, store_zone: str) -> Window:
         """Return when it is active for a store in that zone."""
@@ -167,7 +180,11 @@ def compile_ruleset(
     rank = {lane.name: position for position, lane in enumerate(lanes)}
     ordered = sorted(promotions, key=lambda p: (rank[p.lane_name()], -p.priority, p.id))
     env = CompileEnv(Selections(), rounding, PromotionId(""))
-    compiled = tuple(_compile(promotion, place, env) for place, promotion in enumerate(ordered))
+    per = {lane.name: lane.per for lane in lanes}
+    compiled = tuple(
+        _compile(promotion, place, replace(env, by_unit=per[promotion.lane_name()] is Per.UNIT))
+        for place, promotion in enumerate(ordered)
+    )
     by_code: dict[str, list[CompiledPromotion]] = {}
     for promotion in compiled:
         for code in promotion.unlocked_by:
@@ -207,6 +224,7 @@ def _compile(written: Promotion, place: int, env: CompileEnv) -> CompiledPromoti
         currencies=frozenset.intersection(*stated) if stated else None,
         test=written.when.compile(env) if written.when else None,
         propose=benefit.compile(env),
+        make_bids=benefit.bids(env),
         at_most=benefit.at_most,
     )
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from engine.fields import Amounts, Written
+from engine.fields import Amounts, InWords, Written
 from engine.money import format_minor
 from engine.pricing.basket import BasketLine
 from engine.types import Currency
@@ -28,6 +28,7 @@ Words = Annotated[
     BeforeValidator(listed),
     Field(min_length=1),
     WORDS_SCHEMA,
+    InWords("words", "one word, or a list of words: `web` or `[web, app]`"),
 ]
 """One word or a list of words."""
 
@@ -36,7 +37,9 @@ class PriceRange(Written):
     """Unit list prices from `at_least` up to, and not including, `below`."""
 
     at_least: Amounts | None = None
+    """This much or more."""
     below: Amounts | None = None
+    """Less than this."""
 
     @model_validator(mode="after")
     def _one_bound(self) -> "PriceRange":
@@ -65,14 +68,23 @@ class Selector(Written):
     """Selects lines by product. All keys given must match; of a list of values, any one."""
 
     sku: Words | None = None
+    """These products."""
     category: Words | None = None
+    """These categories and everything below them."""
     tag: Words | None = None
+    """Products with one of these tags."""
     attribute: dict[str, Words] | None = Field(default=None, min_length=1)
+    """Products by any column of the catalogue: `{brand: Farm, size: [S, M]}`."""
     price: PriceRange | None = None
+    """Products by their unit list price."""
     discounted: bool | None = None
+    """`true`: lines that promotions of *earlier* lanes took something off; `false`: the others."""
     all_of: tuple["Selector", ...] | None = Field(default=None, alias="and", min_length=1)
+    """All of these must match."""
     any_of: tuple["Selector", ...] | None = Field(default=None, alias="or", min_length=1)
+    """One of these must match."""
     none_of: "Selector | None" = Field(default=None, alias="not")
+    """This must not match."""
 
     @model_validator(mode="after")
     def _one_key(self) -> "Selector":

@@ -7,15 +7,19 @@ into the reference, `compile` makes the function that evaluates it. Nothing else
 import importlib
 import pkgutil
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import ClassVar, TypeVar
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from engine.fields import PositiveAmounts, Written
 from engine.money import Rounding
 from engine.pricing.evaluation import Measure
 from engine.pricing.tally import Proposal, Tally
+from engine.rules.best.bids import Bids, Stock
 from engine.rules.selectors import Key, Selections, Selector, keys_cost
 from engine.types import Currency, PromotionId
 
@@ -47,15 +51,21 @@ Test = Callable[[LaneStart], Shortfall | None]
 """A compiled condition: None where it holds."""
 Propose = Callable[[Tally], Proposal]
 """A compiled benefit: what it asks of what is left now."""
+MakeBids = Callable[[Tally, Sequence[Stock]], Bids]
+"""A compiled benefit where lines or units go to the best: what it can do with each."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompileEnv:
-    """What words need to compile: shared selections, the rounding mode of the rule set, whose words they are."""
+    """What words need to compile: shared selections, the rounding mode of the rule set, whose words they are.
+
+    `by_unit`: each unit goes to the best promotion by itself, so what is else rounded by line is rounded by unit.
+    """
 
     selections: Selections
     rounding: Rounding
     promotion: PromotionId
+    by_unit: bool = False
 
 
 class Word(Written):
@@ -63,7 +73,11 @@ class Word(Written):
 
     word: ClassVar[str]
     example: ClassVar[str]
-    """A fragment of YAML that shows it, run by the tests of the reference."""
+    """A fragment of YAML that shows it."""
+    carts: ClassVar[tuple[str, ...]]
+    """Carts with what comes of the example, as entries of a promotion's `examples`: the reference shows them, tests run
+    them. A condition stands in a promotion that takes 10 % off all goods.
+    """
 
     def currencies(self) -> frozenset[Currency] | None:
         """Return the currencies in which all amounts are stated, its selectors' too; None where it has no amount."""
@@ -89,6 +103,12 @@ def _amounts(value: object) -> Iterator[Mapping[Currency, int]]:
             yield from _amounts(item)
 
 
+def fields_in_order(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """Return the fields of a model in the order in which people see them: what a word shares with others comes last."""
+    own = vars(model).get("__annotations__", {}) if issubclass(model, Word) else model.model_fields
+    return sorted(model.model_fields.items(), key=lambda item: item[0] not in own)
+
+
 W = TypeVar("W", bound=Word)
 
 
@@ -110,10 +130,16 @@ class Benefit(Word):
     """Where it competes unless the promotion says otherwise."""
 
     at_most: PositiveAmounts | None = None
+    """The most that it gives one cart; a promotion that was cut by it is `capped`. Not for gifts, points and codes."""
 
     @abstractmethod
     def compile(self, env: CompileEnv) -> Propose:
         """Return the function that makes the proposal."""
+
+    def bids(self, env: CompileEnv) -> MakeBids | None:
+        """Return the function that bids for lines or units; None for what is not about single items."""
+        del env
+        return None
 
 
 def keys_of(on: Selector | None) -> tuple[Key, ...] | None:

@@ -99,9 +99,15 @@ def _complete() -> type[_When]:
     """Return the model with a field for each word, and with the branches, which are of the model itself."""
     fields: dict[str, Any] = {word: (model | None, None) for word, model in CONDITIONS.items()}
     fields |= {
-        "all_of": (tuple["When", ...], Field(default=(), alias="and", min_length=1)),
-        "any_of": (tuple["When", ...], Field(default=(), alias="or", min_length=1)),
-        "none_of": ("When | None", Field(default=None, alias="not")),
+        "all_of": (
+            tuple["When", ...],
+            Field(default=(), alias="and", min_length=1, description="All of these must hold."),
+        ),
+        "any_of": (
+            tuple["When", ...],
+            Field(default=(), alias="or", min_length=1, description="One of these must hold."),
+        ),
+        "none_of": ("When | None", Field(default=None, alias="not", description="This must not hold, as a whole.")),
     }
     return create_model("When", __base__=_When, __module__=__name__, __doc__=_When.__doc__, **fields)
 

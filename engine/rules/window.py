@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from engine.errors import did_you_mean
-from engine.fields import CalendarDay, TimeZone, When, Written, instant_ms, one_text
+from engine.fields import CalendarDay, InWords, TimeZone, When, Written, instant_ms, one_text
 from engine.types import InstantMs
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -33,12 +33,18 @@ def _read_clock(value: Any) -> int:
     raise ValueError(f"invalid_time: `{value}` is not a time of day; help: write it like 17:30, at most 24:00")
 
 
-Day = Annotated[str, BeforeValidator(_read_day), WithJsonSchema({"enum": list(DAYS)})]
+Day = Annotated[
+    str,
+    BeforeValidator(_read_day),
+    WithJsonSchema({"enum": list(DAYS)}),
+    InWords("day of the week", "`mon`, `tue`, `wed`, `thu`, `fri`, `sat` or `sun`"),
+]
 Clock = Annotated[
     int,
     BeforeValidator(_read_clock),
     PlainSerializer(lambda minutes: f"{minutes // 60:02}:{minutes % 60:02}"),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}$"}),
+    InWords("time of day", "`17:30`, at most `24:00`"),
 ]
 """Minutes since midnight."""
 
@@ -47,14 +53,14 @@ EXCEPT_DAYS_MAX = 366
 
 
 class Hours(Written):
-    """Recurring hours: on these days, from one time of day until another.
-
-    `until` at or before `from` runs into the next morning. Without times, the whole day.
-    """
+    """Recurring hours: on these days, from one time of day until another; without times, the whole day."""
 
     days: tuple[Day, ...] = Field(default=DAYS, min_length=1)
+    """Days of the week; by default all."""
     from_: Clock = Field(default=0, alias="from")
+    """From this time of day; by default midnight."""
     until: Clock = DAY_MINUTES
+    """Until this time of day, not included; by default midnight. At or before `from` it is one of the next morning."""
 
     def cover(self, weekday: int, minute: int, *, night: bool = True) -> bool:
         """Say whether that minute of that day of the week is inside; `night`: so are hours of the evening before."""
@@ -66,18 +72,18 @@ class Hours(Written):
 
 
 class Active(Written):
-    """When a promotion is active: every key is optional.
-
-    A date-only `until` includes that day; with a time it is exclusive. On `except_days` it is closed from midnight to
-    midnight, and a night that would begin on one is left out whole. Without `timezone` it is the time of the cart's
-    store that counts.
-    """
+    """When a promotion is active: every key is optional, and all that are written must agree."""
 
     from_: When | None = Field(default=None, alias="from")
+    """The first day, or the first moment."""
     until: When | None = None
+    """The last day, which is included; with a time, the moment when it is over."""
     timezone: TimeZone | None = None
+    """Whose clock it goes by; by default that of the cart's store."""
     weekly: tuple[Hours, ...] | None = Field(default=None, min_length=1)
+    """Recurring hours; one of them suffices."""
     except_days: tuple[CalendarDay, ...] = Field(default=(), max_length=EXCEPT_DAYS_MAX)
+    """Days on which it is closed from midnight to midnight, and a night that would begin on one is left out whole."""
 
     @model_validator(mode="after")
     def _in_order(self) -> "Active":

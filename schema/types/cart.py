@@ -1,6 +1,7 @@
 """The cart as clients see it."""
 
 from functools import cached_property
+from typing import Final
 
 import strawberry
 from strawberry import ID
@@ -24,7 +25,7 @@ from schema.types.amounts import (
     TaxAmountView,
     TotalsView,
 )
-from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView
+from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView, LaneSearchView
 from schema.types.line import DeliveryChoiceView, LineItemConnectionView, PricedLine, priced_lines
 from schema.types.money import MoneyView
 from schema.types.node import Node
@@ -33,6 +34,15 @@ from schema.types.paging import Page, PageInfoView, page_of
 from schema.views import field, object_type
 
 strawberry.enum(Role, name="MemberRole", description="What a member may do.")
+
+
+_BY_HAND: Final = frozenset({"adjust", "unadjust"})
+"""What the log calls changes of a price by hand."""
+
+
+def sees_staff(viewer: Caller) -> bool:
+    """Say whether a viewer is told which member of staff did something: staff are, by scope, and shoppers are not."""
+    return viewer.may(Scope.CART_READ) or viewer.may(Scope.CART_ADJUST)
 
 
 @object_type("Member")
@@ -61,6 +71,8 @@ class _Priced:
     __slots__ = ()
 
     _priced: PricedCart
+    _staff: bool
+    """Whether the viewer may be told of all promotions."""
 
     @property
     def currency(self) -> str:
@@ -109,9 +121,15 @@ class _Priced:
         return [CodeToIssueView(code, self._priced) for code in self._priced.evaluation.codes_to_issue]
 
     @property
+    def lane_searches(self) -> list[LaneSearchView]:
+        """For each lane that gives lines or units to their best promotions: whether nothing better exists."""
+        evaluation = self._priced.evaluation
+        return [LaneSearchView(search, evaluation.currency) for search in evaluation.searches]
+
+    @property
     def warnings(self) -> list[CartWarningView]:
         """What its shopper may not expect."""
-        return [CartWarningView(notice) for notice in self._priced.notices]
+        return [CartWarningView(notice) for notice in self._priced.notices(staff=self._staff)]
 
     @property
     def computed_from(self) -> ComputedFromView:
@@ -187,11 +205,12 @@ class LineDifferenceView:
 class CartElsewhereView(_Priced):
     """A cart as another channel or store would price it; the cart itself does not move."""
 
-    __slots__ = ("_here", "_priced")
+    __slots__ = ("_here", "_priced", "_staff")
 
-    def __init__(self, priced: PricedCart, here: PricedCart) -> None:
+    def __init__(self, priced: PricedCart, here: PricedCart, *, staff: bool) -> None:
         self._priced = priced
         self._here = here
+        self._staff = staff
 
     @property
     def channel(self) -> str:
@@ -230,7 +249,7 @@ class CartView(_Priced):
     def __init__(self, priced: PricedCart, viewer: Caller) -> None:
         self._priced = priced
         self._staff = viewer.may(Scope.OFFERS_READ)
-        self._sees_staff = viewer.may(Scope.CART_READ) or viewer.may(Scope.CART_ADJUST)
+        self._sees_staff = sees_staff(viewer)
 
     @cached_property
     def _lines(self) -> list[PricedLine]:
@@ -350,7 +369,7 @@ class CartView(_Priced):
         """Price the cart in another place; its own store does not come along to another channel."""
         info.context.place(channel, store)
         there = self._priced.elsewhere(ChannelId(channel), StoreId(store) if store is not None else None)
-        return CartElsewhereView(there, self._priced)
+        return CartElsewhereView(there, self._priced, staff=self._staff)
 
 
 @object_type("LogChange")
@@ -377,10 +396,11 @@ class LogChangeView:
 class LogEntryView:
     """One operation: the version it made, who sent it, from where and when, and what it did."""
 
-    __slots__ = ("_entry",)
+    __slots__ = ("_entry", "_staff")
 
-    def __init__(self, entry: LogEntry) -> None:
+    def __init__(self, entry: LogEntry, *, staff: bool) -> None:
         self._entry = entry
+        self._staff = staff
 
     @property
     def version(self) -> int:
@@ -399,8 +419,9 @@ class LogEntryView:
 
     @property
     def member(self) -> ID:
-        """Who: the kind of caller and their id."""
-        return ID(self._entry.member)
+        """Who: the kind of caller and their id; of a change of a price by hand, shoppers are told the kind alone."""
+        secret = not self._staff and any(change[0] in _BY_HAND for change in self._entry.changes)
+        return ID(self._entry.member.partition(":")[0] if secret else self._entry.member)
 
     @property
     def channel(self) -> str:
@@ -427,15 +448,16 @@ class LogEntryView:
 class LogEntryConnectionView:
     """What happened to a cart, oldest first."""
 
-    __slots__ = ("_page",)
+    __slots__ = ("_page", "_staff")
 
-    def __init__(self, page: Page[LogEntry]) -> None:
+    def __init__(self, page: Page[LogEntry], viewer: Caller) -> None:
         self._page = page
+        self._staff = sees_staff(viewer)
 
     @property
     def nodes(self) -> list[LogEntryView]:
         """The operations."""
-        return [LogEntryView(entry) for entry in self._page.items]
+        return [LogEntryView(entry, staff=self._staff) for entry in self._page.items]
 
     @property
     def page_info(self) -> PageInfoView:

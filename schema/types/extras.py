@@ -1,13 +1,15 @@
-"""What promotions give beside discounts, as clients see it: gifts to choose, points, and codes for a later cart."""
+"""What promotions give beside discounts, and how sure it is that they give the most, as clients see it."""
 
 from strawberry import ID
 
-from engine.pricing.evaluation import EarnedPoints, IssuedCode
+from engine.pricing.evaluation import EarnedPoints, IssuedCode, LaneSearch
 from engine.rules.gift_choices import GiftChoice
 from engine.service import PricedCart
+from engine.types import Currency
 from schema.scalars import Long
 from schema.types.catalogue import ProductView
 from schema.types.line import label_of
+from schema.types.money import MoneyView
 from schema.views import object_type
 
 
@@ -96,3 +98,29 @@ class CodeToIssueView:
     def valid_days(self) -> int:
         """For how many days from the payment it will be good."""
         return self._code.valid_days
+
+
+@object_type("LaneSearch")
+class LaneSearchView:
+    """How a lane that gives each line or unit to its best promotion found out which."""
+
+    __slots__ = ("_currency", "_search")
+
+    def __init__(self, search: LaneSearch, currency: Currency) -> None:
+        self._search = search
+        self._currency = currency
+
+    @property
+    def lane(self) -> str:
+        """The name of the lane."""
+        return self._search.lane
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is certain that its promotions can give no more."""
+        return self._search.gap_minor == 0
+
+    @property
+    def gap(self) -> MoneyView:
+        """How much more they might give together at most."""
+        return MoneyView(self._search.gap_minor, self._currency)

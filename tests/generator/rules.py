@@ -109,11 +109,19 @@ def _off_units(chance: Random, written: Written) -> Written:
     """Write what all benefits share that lower chosen units."""
     if written.get("per", "unit") == "unit":
         maybe(chance, written, "max_units", few, 2)
-        if "max_units" in written and not one_in(chance, 4):
+        if one_in(chance, 5):
+            written["pick"] = _place_in_row(chance)
+        elif "max_units" in written and not one_in(chance, 4):
             written["pick"] = chance.choice(["cheapest", "dearest"])
     maybe(chance, written, "at_most_per_line", amounts, 5)
     maybe(chance, written, "at_most", amounts)
     return _select(chance, written, 2, 4)
+
+
+def _place_in_row(chance: Random) -> Written:
+    written: Written = {"nth": few(chance)}
+    maybe(chance, written, "from", any_of(["cheapest", "dearest"]), 2)
+    return written
 
 
 def _price(chance: Random) -> dict[str, str]:

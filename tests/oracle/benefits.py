@@ -128,7 +128,11 @@ def _uncapped(benefit: MoneyBenefit, cart: Cart, rounding: str) -> Proposal:  # 
 def _picked(benefit: PercentOff | AmountOff | FixedPrice, cart: Cart) -> list[Piece]:
     """Return the units that take part: all that are chosen, or only so many of them."""
     pieces = pieces_of(chosen(cart, benefit.on, benefit.except_))
-    return pieces if benefit.max_units is None else in_order(pieces, benefit.pick)[: benefit.max_units]
+    pick = benefit.pick
+    if isinstance(pick, str):
+        return pieces if benefit.max_units is None else in_order(pieces, pick)[: benefit.max_units]
+    last = pick.nth + (benefit.max_units or 1) - 1
+    return [piece for place, piece in enumerate(in_order(pieces, pick.from_), 1) if pick.nth <= place <= last]
 
 
 def _percent_off(benefit: PercentOff, cart: Cart, rounding: str) -> Proposal:

@@ -59,13 +59,7 @@ def proposal_for(
     assert not isinstance(benefit, Gift | Points | IssueCode), "such lanes take benefits on goods only"
     if per == "unit" and isinstance(benefit, PercentOff) and benefit.rounding == "line":
         benefit = benefit.model_copy(update={"rounding": "unit"})
-    mine = {id(piece.unit) for lot, number in zip(lots, held, strict=True) for piece in lot.pieces[:number]}
-    lines = []
-    for line in cart.goods:
-        units = [unit for unit in line.units if id(unit) in mine]
-        if units:
-            lines.append(replace(line, units=units, quantity=line.quantity if line.product.measured else len(units)))
-    return propose(benefit, replace(cart, lines=lines), rounding)
+    return propose(benefit, part_of(cart, held, lots), rounding)
 
 
 def best_value(running: Sequence[Promotion], cart: Cart, rounding: str, per: str) -> int:
@@ -87,6 +81,45 @@ def best_value(running: Sequence[Promotion], cart: Cart, rounding: str, per: str
         return max(granted(place, held) + most(place + 1, _without(left, held)) for held in _parts(left, lots))
 
     return most(0, _all_of(lots))
+
+
+def best_way(running: Sequence[Promotion], cart: Cart, rounding: str, per: str) -> tuple[Held, ...]:
+    """Return what each promotion holds in the best way; of equally good ones that which gives the first ones most."""
+    lots = lots_of(cart, per)
+
+    @cache
+    def granted(place: int, held: Held) -> int:
+        return proposal_for(running[place], held, lots, cart, rounding, per).amount_minor
+
+    @cache
+    def best(place: int, left: Held) -> tuple[int, tuple[int, ...], tuple[Held, ...]]:
+        """Return the sum, what each of these promotions is granted, and what it holds."""
+        if place == len(running):
+            return 0, (), ()
+        ways = []
+        for held in _parts(left, lots):
+            total, grants, hands = best(place + 1, _without(left, held))
+            mine = granted(place, held)
+            ways.append((total + mine, (mine, *grants), (held, *hands)))
+        return max(ways)
+
+    return best(0, _all_of(lots))[2]
+
+
+def without(lots: Sequence[Lot], held: Held) -> list[Lot]:
+    """Return the lots without what somebody holds of them."""
+    return [replace(lot, pieces=lot.pieces[number:]) for lot, number in zip(lots, held, strict=True)]
+
+
+def part_of(cart: Cart, held: Held, lots: Sequence[Lot]) -> Cart:
+    """Return a cart of these units alone; they are the same units as in the whole cart."""
+    mine = {id(piece.unit) for lot, number in zip(lots, held, strict=True) for piece in lot.pieces[:number]}
+    lines = []
+    for line in cart.goods:
+        units = [unit for unit in line.units if id(unit) in mine]
+        if units:
+            lines.append(replace(line, units=units, quantity=line.quantity if line.product.measured else len(units)))
+    return replace(cart, lines=lines)
 
 
 def faults_of(

@@ -49,6 +49,13 @@ def earned_on(benefit: Points, cart: Cart) -> list[Line]:
     return chosen(cart, benefit.on, benefit.except_, regulated=benefit.counting == "regulated")
 
 
+def gives_points(benefit: Points, goods: list[Line], cart: Cart) -> bool:
+    """Say whether there is anything that the points could be earned on."""
+    if benefit.per is not None:
+        return _points_on(goods, benefit, cart) > 0
+    return benefit.multiply is None or bool(goods)
+
+
 def points_of(promotion: str, earning: dict[str, Points], cart: Cart) -> int:
     """Return what a promotion earns when all is priced; `earning` are all that earn points in this cart."""
     benefit = earning[promotion]
@@ -62,10 +69,14 @@ def points_of(promotion: str, earning: dict[str, Points], cart: Cart) -> int:
 
 
 def _per_amount(promotion: str, also: str, earning: dict[str, Points], cart: Cart) -> int:
-    """Return the points of a promotion for what goods cost now that it and another one have chosen."""
-    benefit = earning[promotion]
+    """Return the points of a promotion for the goods that it and another one have chosen."""
+    goods = [line for line in cart.earned_on[promotion] if line in cart.earned_on[also]]
+    return _points_on(goods, earning[promotion], cart)
+
+
+def _points_on(goods: list[Line], benefit: Points, cart: Cart) -> int:
+    """Return the points per amount for what goods cost now."""
     assert benefit.per is not None
     assert benefit.add is not None
-    goods = [line for line in cart.earned_on[promotion] if line in cart.earned_on[also]]
     step = {str(currency): amount for currency, amount in benefit.per.items()}[cart.store.currency]
     return sum(line.current_minor for line in goods) // step * benefit.add

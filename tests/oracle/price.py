@@ -1,7 +1,9 @@
 """Pricing, written to be obviously right: `price` is what the engine's `evaluate` is compared with."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from engine.rules.benefits.gift import Gift
 from engine.rules.benefits.issue_code import IssueCode
@@ -10,8 +12,9 @@ from engine.rules.model import Promotion
 from tests.oracle.adjustments import Adjustment, take_off
 from tests.oracle.arith import share_out
 from tests.oracle.benefits import Proposal, propose
+from tests.oracle.best import best_way, lots_of, part_of, proposal_for, without
 from tests.oracle.cart import Cart, Line, Unit
-from tests.oracle.extras import earned_on, gift_of, points_of
+from tests.oracle.extras import earned_on, gift_of, gives_points, points_of
 from tests.oracle.rivals import Losers, cheapest
 from tests.oracle.rules import Rules, Verdict, benefit_of, closed_gate, code_meant, failed_condition
 from tests.oracle.tax import Taxes, tax_of
@@ -198,8 +201,14 @@ def _run_lane(
     discounts: list[Discount],
     outcomes: dict[str, Outcome],
 ) -> None:
-    run = {"stack": _run_all, "first": _run_first, "best": _run_best}[mode]
-    for promotion, proposal, outcome in run(running, cart, rules.rounding):
+    ways: dict[str, Callable[[list[Promotion], Cart, str], Results]] = {
+        "stack": _run_all,
+        "first": _run_first,
+        "best": _run_best,
+        "best per line": partial(_run_best_of_goods, per="line"),
+        "best per unit": partial(_run_best_of_goods, per="unit"),
+    }
+    for promotion, proposal, outcome in ways[mode](running, cart, rules.rounding):
         outcomes[promotion.id] = outcome
         if proposal is not None and proposal.amount_minor:
             word = benefit_of(promotion).word
@@ -217,15 +226,11 @@ def _proposal(promotion: Promotion, cart: Cart, rounding: str) -> Proposal:
             return Proposal("gift", gift.list_minor - gift.current_minor, gift=gift)
         case Points() as benefit:
             goods = earned_on(benefit, cart)
-            return Proposal("points", 0, gives_other=_is_once(benefit) or bool(goods), earned_on=goods)
+            return Proposal("points", 0, gives_other=gives_points(benefit, goods, cart), earned_on=goods)
         case IssueCode():
             return Proposal("code", 0, gives_other=True)
         case benefit:
             return propose(benefit, cart, rounding)
-
-
-def _is_once(benefit: Points) -> bool:
-    return benefit.per is None and benefit.multiply is None
 
 
 def _refused(verdict: Verdict) -> Outcome:
@@ -270,6 +275,31 @@ def _run_best(running: list[Promotion], cart: Cart, rounding: str) -> Results:
             results.append(_grant(promotion, proposals[promotion.id], cart))
         else:
             results.append(_lost(promotion, proposals[promotion.id], winner.id))
+    return results
+
+
+def _run_best_of_goods(running: list[Promotion], cart: Cart, rounding: str, per: str) -> Results:
+    """Hand out the lines or units in the best way, and grant each promotion what it makes of its own."""
+    alone = [_proposal(promotion, cart, rounding) for promotion in running]
+    lots, mine, parts = lots_of(cart, per), [], []
+    for promotion, held in zip(running, best_way(running, cart, rounding, per), strict=True):
+        mine.append(proposal_for(promotion, held, lots, cart, rounding, per))
+        parts.append(part_of(cart, held, lots))
+        lots = without(lots, held)
+    results: Results = []
+    for promotion, proposal, part, wish in zip(running, mine, parts, alone, strict=True):
+        if proposal.gives:
+            results.append(_grant(promotion, proposal, part))
+            for line in cart.goods:
+                line.discount_minor += proposal.of_lines.get(line.id, 0)
+        else:
+            lines = {line for line, amount in wish.of_lines.items() if amount} | {p.line.id for p in wish.in_sets}
+            rivals = [
+                (other.amount_minor, -place)
+                for place, other in enumerate(mine)
+                if other.gives and not lines.isdisjoint({*other.of_lines, *(p.line.id for p in other.in_sets)})
+            ]
+            results.append(_lost(promotion, wish, running[-max(rivals)[1]].id if rivals else ""))
     return results
 
 

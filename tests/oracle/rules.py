@@ -44,7 +44,7 @@ from engine.rules.conditions.quantity import Quantity
 from engine.rules.conditions.spend import Spend
 from engine.rules.conditions.weight import Weight
 from engine.rules.customers import Birthday, Customers, Orders
-from engine.rules.model import Promotion, RuleFile
+from engine.rules.model import Lane, Promotion, RuleFile
 from engine.rules.selectors import PriceRange, Selector
 from engine.rules.when import When
 from engine.rules.window import Active, Hours
@@ -125,7 +125,7 @@ def parse(text: str) -> RuleFile:
 
 def rules_of(files: list[RuleFile]) -> Rules:
     """Put rule files together."""
-    lanes = [[(lane.name, lane.mode.value) for lane in file.lanes] for file in files if file.lanes]
+    lanes = [[(lane.name, _mode_of(lane)) for lane in file.lanes] for file in files if file.lanes]
     roundings = [file.rounding.value for file in files if file.rounding]
     promotions = [promotion for file in files for promotion in file.promotions]
     return Rules(
@@ -134,6 +134,10 @@ def rules_of(files: list[RuleFile]) -> Rules:
         promotions=promotions,
         codes={promotion.id: _codes_of(promotion) for promotion in promotions},
     )
+
+
+def _mode_of(lane: Lane) -> str:
+    return lane.mode.value if lane.per == "cart" else f"best per {lane.per.value}"
 
 
 def lane_of(promotion: Promotion) -> str:

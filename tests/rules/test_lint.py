@@ -44,6 +44,16 @@ def warnings(load: Load, shop: Shop, text: str, stacks_above_bp: int | None = No
             "`a` is never open: none of its hours lie between `from` and `until`",
         ),
         (
+            f"promotions:\n  - id: a\n    active: {{from: 2026-12-25, until: 2026-12-25, except_days: «[2026-12-25]»}}\n    {GIVE}\n",
+            "never_open",
+            "`a` is never open: none of its hours lie between `from` and `until`",
+        ),
+        (
+            f"promotions:\n  - id: a\n    tags: [deal]\n    excludes: [«deals»]\n    {GIVE}\n",
+            "unknown_tag",
+            "no promotion has the tag `deals`",
+        ),
+        (
             "promotions:\n  - id: a\n    give: {percent_off: {percent: 5%, on: «{sku: ham, tag: vegan}»}}\n",
             "selects_nothing",
             "this selects no product of the shop",
@@ -91,6 +101,22 @@ def warnings(load: Load, shop: Shop, text: str, stacks_above_bp: int | None = No
             "`oats` never wins: `all` (rules.yaml:3) of the same lane is never worse on all goods that it discounts",
         ),
         (
+            "promotions:\n  - id: a\n    codes: [HELLO]\n    give: «{order_amount_off: {amount: 5 EUR}}»\n",
+            "makes_free",
+            "`a` leaves nothing to pay on 1.20 EUR of `milk`",
+        ),
+        (
+            "promotions:\n  - id: a\n    when: {quantity: {at_least: 3}}\n"
+            "    give: «{amount_off: {amount: 5 EUR, per: selection}}»\n",
+            "makes_free",
+            "`a` leaves nothing to pay on 4.80 EUR of `milk`",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: «{amount_off: {amount: 2.40 EUR, per: unit, except: {sku: milk}}}»\n",
+            "makes_free",
+            "`a` leaves nothing to pay on 2.40 EUR of `oat`",
+        ),
+        (
             "promotions:\n  - {id: a, codes: [HELLO], give: {percent_off: {percent: 5%}}}\n"
             "  - {id: b, codes: «[HELLO]», give: {order_percent_off: {percent: 5%}}}\n",
             "code_used_twice",
@@ -129,6 +155,22 @@ def test_a_warning_is_named_where_it_is(load: Load, shop: Shop, written: str, co
         "promotions:\n  - id: a\n    channels: [app]\n    give: {percent_off: {percent: 5%, on: {sku: milk-6}}}\n",
         f"promotions:\n  - id: a\n    customers: {{tiers: [gold], segments: [vegan]}}\n    {GIVE}\n",
         f"promotions:\n  - id: a\n    when: {{contains: {{any: [{{sku: milk}}, {{sku: oat}}], none: [{{sku: milk}}]}}}}\n    {GIVE}\n",
+        # Some of it is forbidden and not one, or where something else does not hold.
+        "promotions:\n  - id: a\n    when: {contains: {none: [{of: {sku: milk}, at_least: 3}]}}\n"
+        "    give: {percent_off: {percent: 5%, on: {sku: milk}}}\n",
+        "promotions:\n  - id: a\n    when: {or: [{contains: {none: [{sku: milk}]}}, {spend: {at_least: 9 EUR}}]}\n"
+        "    give: {percent_off: {percent: 5%, on: {sku: milk}}}\n",
+        # Not both: one of them may hold.
+        "promotions:\n  - id: a\n    when: {spend: {at_least: 5 EUR}, not: {spend: {at_least: 5 EUR}, quantity: {at_least: 3}}}\n"
+        f"    {GIVE}\n",
+        # It is closed on a day on which the other one is open.
+        ITEM_FIRST
+        + "promotions:\n  - {id: all, priority: 1, active: {except_days: [2026-12-25]}, give: {percent_off: {percent: 9%}}}\n"
+        "  - {id: oats, give: {percent_off: {percent: 5%, on: {sku: oat}}}}\n",
+        # Its cap cuts it in carts as large as offices have them.
+        ITEM_BEST
+        + "promotions:\n  - {id: all, give: {percent_off: {percent: 10%, on: {sku: milk}, at_most: 20 EUR}}}\n"
+        "  - {id: milk, give: {percent_off: {percent: 8%, on: {sku: milk}}}}\n",
         # It is first only at the till.
         ITEM_FIRST + "promotions:\n  - {id: all, priority: 1, channels: [pos], give: {percent_off: {percent: 5%}}}\n"
         "  - {id: oats, give: {percent_off: {percent: 50%, on: {sku: oat}}}}\n",
@@ -136,11 +178,20 @@ def test_a_warning_is_named_where_it_is(load: Load, shop: Shop, written: str, co
         ITEM_BEST + "promotions:\n  - {id: all, give: {percent_off: {percent: 20%, at_most: 1 EUR}}}\n"
         "  - {id: oats, give: {percent_off: {percent: 10%, on: {sku: oat}}}}\n",
         "promotions:\n  - {id: a, give: {percent_off: {percent: 20%}}}\n  - {id: b, give: {percent_off: {percent: 10%}}}\n",
+        # An amount below what has to be spent, or below what goods cost; chosen goods that are meant to be free.
+        "promotions:\n  - {id: a, when: {spend: {at_least: 30 EUR}}, give: {order_amount_off: {amount: 25 EUR}}}\n",
+        "promotions:\n  - {id: a, give: {amount_off: {amount: 1.19 EUR, per: unit}}}\n",
+        "promotions:\n  - {id: a, give: {amount_off: {amount: 5 EUR, per: unit, on: {sku: oat}}}}\n",
+        "promotions:\n  - {id: a, give: {order_amount_off: {amount: 5 EUR, at_most: 1 EUR}}}\n",
+        "promotions:\n  - {id: a, give: {percent_off: {percent: 100%, on: {sku: milk}}}}\n",
         # Coupons of two campaigns may carry one number, and so may those of two seasons.
         "promotions:\n  - {id: a, customers: {segments: [family]}, codes: [X], give: {percent_off: {percent: 5%}}}\n"
         "  - {id: b, customers: {segments: [vegan]}, codes: [X], give: {percent_off: {percent: 6%}}}\n",
         "promotions:\n  - {id: a, active: {from: 2026-06-01, until: 2026-08-31}, codes: [X], give: {percent_off: {percent: 5%}}}\n"
         "  - {id: b, active: {from: 2026-09-01}, codes: [X], give: {percent_off: {percent: 6%}}}\n",
+        # One code for the better of two.
+        ITEM_BEST + "promotions:\n  - {id: a, codes: [X], give: {percent_off: {percent: 12%}}}\n"
+        "  - {id: b, codes: [X], give: {amount_off: {amount: 1 EUR, per: selection, on: {tag: vegan}}}}\n",
     ],
 )
 def test_what_is_in_order_is_left_alone(load: Load, shop: Shop, text: str) -> None:

@@ -30,6 +30,23 @@ def refused(load: Load, text: str) -> tuple[Diagnostic, ...]:
     ("written", "code", "repair"),
     [
         (f"promotions:\n  - id: a\n    «giv»: x\n    {GIVE}\n", "unknown_field", "did you mean `give`?"),
+        (
+            "lanes: [{name: order, mode: best, per: unit}]\npromotions:\n"
+            "  - {id: a, give: {order_percent_off: «{percent: 5%}»}}\n",
+            "not_by_goods",
+            "put it in another lane, or give the lane `per: cart`",
+        ),
+        (
+            "lanes: [{name: item, mode: best, per: line}]\npromotions:\n"
+            "  - {id: a, give: {percent_off: {percent: 5%, rounding: «order»}}}\n",
+            "not_by_goods",
+            "leave `rounding` out",
+        ),
+        (
+            f"lanes: [«{{name: item, per: unit}}»]\npromotions:\n  - {{id: a, {GIVE}}}\n",
+            "per_without_best",
+            "write `mode: best`, or leave `per` out",
+        ),
         ("promotions:\n  - «id»: a\n", "missing_field", "add `give:`"),
         (f"promotions:\n  - «{GIVE}»\n", "missing_field", "add `id:`"),
         (
@@ -69,6 +86,47 @@ def refused(load: Load, text: str) -> tuple[Diagnostic, ...]:
             "promotions:\n  - id: a\n    give: «{order_percent_off: {percent: 5%}, percent_off: {percent: 5%}}»\n",
             "two_benefits",
             "make one promotion of each",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {percent_off: {percent: 5%, pick: «cheepest»}}\n",
+            "unknown_pick",
+            "did you mean `cheapest`?",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {percent_off: {percent: 5%, pick: «nth»}}\n",
+            "unknown_pick",
+            "write cheapest, dearest, or {nth: 3} for the third dearest",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {percent_off: {percent: 5%, pick: {«nht»: 3, nth: 3}}}\n",
+            "unknown_field",
+            "did you mean `nth`?",
+        ),
+        ("promotions:\n  - id: a\n    give: {fixed_price: {price: 5 EUR, pick: {nth: «0»}}}\n", "invalid_value", ""),
+        (
+            "promotions:\n  - id: a\n    give: {fixed_price: {price: 5 EUR, pick: {nth: «third»}}}\n",
+            "invalid_value",
+            "",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {fixed_price: {price: 5 EUR, pick: «{from: cheapest}»}}\n",
+            "missing_field",
+            "add `nth:`",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {fixed_price: {price: 5 EUR, pick: {nth: 2, from: «deerest»}}}\n",
+            "invalid_value",
+            "did you mean `dearest`?",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {amount_off: «{amount: 5 EUR, per: line, pick: {nth: 2}}»}\n",
+            "pick_nth",
+            "leave `pick` out",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {n_for_m: {take: 3, pay: 2, pick: «{nth: 2}»}}\n",
+            "invalid_value",
+            "expected one of `cheapest`, `dearest`",
         ),
         (f"promotions:\n  - id: a\n    lane: «items»\n    {GIVE}\n", "unknown_lane", "did you mean `item`?"),
         (f"promotions:\n  - id: a\n    channels: [web, «wbe»]\n    {GIVE}\n", "unknown_channel", "did you mean `web`?"),

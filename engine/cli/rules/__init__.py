@@ -7,6 +7,7 @@ from engine.cli.rules.diff import diff
 from engine.cli.rules.examples import examples
 from engine.cli.rules.explain import explain
 from engine.cli.rules.format import format_rules
+from engine.cli.rules.reference import reference
 from engine.cli.rules.schema import schema
 
 rules = typer.Typer(help="Check, try, explain, compare and format rule files.", no_args_is_help=True)
@@ -15,4 +16,5 @@ rules.command("examples")(examples)
 rules.command("explain")(explain)
 rules.command("diff")(diff)
 rules.command("format")(format_rules)
+rules.command("reference")(reference)
 rules.command("schema")(schema)

@@ -17,6 +17,7 @@ from engine.pricing.evaluation import Measure, Outcome
 from engine.rules.evaluate import evaluate
 from engine.rules.explain import sentence
 from engine.rules.load import LoadedRules
+from engine.rules.losses import loss_sentence, losses
 from engine.rules.ruleset import Ruleset, compile_ruleset
 from engine.rules.window import iso
 from engine.types import PromotionId
@@ -54,12 +55,16 @@ def explain(
 def _show(cart: CartLine, id_: PromotionId, rules: LoadedRules) -> None:
     basket = rules.ruleset.with_codes_meant(cart.basket)
     promotion = rules.ruleset.by_id[id_]
-    outcome = evaluate(basket, rules.ruleset, every_outcome=True).outcomes[id_]
+    evaluation = evaluate(basket, rules.ruleset, every_outcome=True)
+    outcome = evaluation.outcomes[id_]
     out.print(Text(sentence(outcome, promotion, basket), "bold"))
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="cyan")
     for name, value in _numbers(outcome, basket):
         table.add_row(name, Text(value))
+    for loss in losses(basket, rules.ruleset, evaluation):
+        if id_ in (loss.promotion, *loss.lost):
+            table.add_row("warning", Text(loss_sentence(loss, basket, rules.ruleset)))
     alone = _alone(id_, basket, rules.ruleset)
     table.add_row("alone", Text(sentence(alone, promotion, basket).partition(": ")[2]))
     table.add_row("cart", Text(f"{cart.id}, {basket.channel}, {basket.store.id}, {_time(basket)}"))

@@ -12,26 +12,29 @@ from engine.pricing.evaluation import Target
 from engine.pricing.sets import GROUPS_MAX, Group, Order, Unit, make_sets
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Pick, Use
-from engine.rules.picking import Count, Reward, UnitReuse, nothing
+from engine.rules.best.bids import Groups, Stock
+from engine.rules.picking import Count, Reward, UnitReuse, fit_for, nothing
 from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import Benefit, CompileEnv, Propose, best_keys, keys_of
+from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, best_keys, keys_of
 
 
 class BundleGroup(Written):
     """How many units of what each bundle holds."""
 
     quantity: Count = 1
+    """How many units of them a bundle holds."""
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
 
 
 class Bundle(Reward, Benefit):
     """Mix and match: as many bundles as fit, each with its number of units out of every group.
 
-    `price` is what one bundle costs, only where that is less than its units cost; `amount` is taken off each bundle,
-    `percent` off its goods. With one group it is "3 for 10". Groups are filled in the order written, each with its
-    `dearest` units (default) or `cheapest`; the first bundle gets the first of each. What a bundle gives falls on its
-    units in proportion to what they cost.
+    Groups are filled in the order written; the first bundle gets the first units of each. What a bundle gives falls
+    on its lines in proportion to what their units in it cost; a percentage is rounded once a bundle. With one group
+    it is "3 for 10". Exactly one of `percent`, `amount`, `price` and `free` says what each bundle is given.
     """
 
     word: ClassVar[str] = "bundle"
@@ -39,11 +42,19 @@ class Bundle(Reward, Benefit):
     example: ClassVar[str] = (
         "bundle: {groups: [{on: {category: shoes}}, {quantity: 2, on: {category: socks}}], price: 60 EUR}"
     )
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: sneakers}, {sku: wool-socks, quantity: 2}], expect: {discount: 16.00 EUR}}",
+        "{cart: [{sku: sandals}, {sku: wool-socks, quantity: 2}], expect: {outcome: no_target}}",
+    )
 
     groups: tuple[BundleGroup, ...] = Field(min_length=1, max_length=GROUPS_MAX)
+    """What a bundle is made of. A unit that fits two groups counts in one."""
     pick: Order = Order.DEAREST
+    """Which units of a group go into bundles first: the `dearest` or the `cheapest`."""
     max_sets: Count | None = None
+    """How many bundles one cart can get; by default as many as its units make."""
     unit_reuse: UnitReuse = UnitReuse.NONE
+    """What the units of a set may be to later promotions that make sets; by default nothing."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Every group is needed."""
@@ -74,6 +85,26 @@ class Bundle(Reward, Benefit):
             return _proposal(bundles, lambda cost: asked(cost, tally), may)
 
         return propose
+
+    def bids(self, env: CompileEnv) -> MakeBids:
+        """Bid for bundles: each brings what its units cost, less its price, or part of that, or an amount."""
+        selections = [(group.quantity, env.selections.get(group.on, group.except_)) for group in self.groups]
+
+        def make(tally: Tally, stocks: Sequence[Stock]) -> Groups:
+            currency = tally.basket.currency
+            groups = [(quantity, fit_for(tally, chosen, Use.REWARD, stocks)) for quantity, chosen in selections]
+            costs = [stock.unit_minor for stock in stocks]
+            part_bp, bonus_bp = PERCENT_BP, 0
+            if self.price is not None:
+                bonus_bp = -self.price[currency] * PERCENT_BP
+            elif self.amount is not None:
+                part_bp, bonus_bp = 0, self.amount[currency] * PERCENT_BP
+            elif self.percent is not None:
+                # A bundle is rounded once: half a minor unit more than its exact part, at most.
+                part_bp, bonus_bp = self.percent, PERCENT_BP // 2
+            return Groups(costs, [cost * part_bp for cost in costs], bonus_bp, groups, self.max_sets)
+
+        return make
 
 
 @dataclass(frozen=True, slots=True)

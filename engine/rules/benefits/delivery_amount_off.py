@@ -18,9 +18,14 @@ class DeliveryAmountOff(Benefit):
     word: ClassVar[str] = "delivery_amount_off"
     lane: ClassVar[str] = "shipping"
     example: ClassVar[str] = "delivery_amount_off: {amount: 3 EUR, methods: [home]}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: mug}], delivery: {method: home, slot: day}, expect: {discount: 3.00 EUR}}",
+    )
 
     amount: PositiveAmounts
+    """How much off each fee."""
     methods: Words | None = None
+    """Ids of delivery methods; by default all."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Any goods may be delivered."""

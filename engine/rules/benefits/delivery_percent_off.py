@@ -16,9 +16,15 @@ class DeliveryPercentOff(Benefit):
     word: ClassVar[str] = "delivery_percent_off"
     lane: ClassVar[str] = "shipping"
     example: ClassVar[str] = "delivery_percent_off: {percent: 100%, methods: [home]}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: mug}], delivery: {method: home, slot: day}, expect: {discount: 5.90 EUR}}",
+        "{cart: [{sku: mug}], delivery: {method: express}, expect: {outcome: no_target}}",
+    )
 
     percent: PercentBp
+    """How much; `100%` is free delivery."""
     methods: Words | None = None
+    """Ids of delivery methods; by default all."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Any goods may be delivered."""

@@ -10,17 +10,19 @@ from engine.rules.vocabulary import Benefit, CompileEnv, Propose
 
 
 class DeliveryPrice(Benefit):
-    """Set each delivery fee to this price, only where that lowers it, of all methods or of those named.
-
-    `delivery_price: {price: 0 EUR}` is free delivery.
-    """
+    """Set each delivery fee to this price, only where that lowers it, of all methods or of those named."""
 
     word: ClassVar[str] = "delivery_price"
     lane: ClassVar[str] = "shipping"
     example: ClassVar[str] = "delivery_price: {price: 2.90 EUR, methods: [home]}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: mug}], delivery: {method: home, slot: day}, expect: {discount: 3.00 EUR}}",
+    )
 
     price: Amounts
+    """What delivery costs then; `0 EUR` is free delivery."""
     methods: Words | None = None
+    """Ids of delivery methods; by default all."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Any goods may be delivered."""

@@ -1,5 +1,6 @@
 """``every_nth``: every second, third, … unit for less."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -7,27 +8,38 @@ from pydantic import Field
 from engine.pricing.sets import Order, Unit, ordered
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Use
-from engine.rules.picking import Count, Reward, UnitReuse, ask_units, nothing, units_fit_for, use_units
+from engine.rules.best.bids import Row, Stock
+from engine.rules.picking import Count, Reward, UnitReuse, ask_units, fit_for, nothing, units_fit_for, use_units
 from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
+from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
 
 class EveryNth(Reward, Benefit):
     """Put the chosen units in a row, the dearest first, and reward every nth: the second at half price.
 
-    Unlike in `buy_get`, the rewarded unit follows directly on those that earn it, so a shopper loses nothing by buying
-    more. `max_sets` bounds how many are rewarded.
+    Unlike in `buy_get`, the rewarded unit follows directly on those that earn it, so a shopper loses nothing by
+    buying more. Exactly one of `percent`, `amount`, `price` and `free` says what is given. Only complete sets use
+    their units up; those that are passed over are triggers, in the words of `unit_reuse`.
     """
 
     word: ClassVar[str] = "every_nth"
     lane: ClassVar[str] = "bundle"
     example: ClassVar[str] = "every_nth: {nth: 2, percent: 50%, on: {category: socks}}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: wool-socks}, {sku: sport-socks}], expect: {discount: 2.50 EUR}}",
+        "{cart: [{sku: wool-socks}], expect: {outcome: no_target}}",
+    )
 
     nth: Count = Field(ge=2)
+    """2 rewards the second, the fourth, …"""
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
     max_sets: Count | None = None
+    """How many units are rewarded; by default every nth."""
     unit_reuse: UnitReuse = UnitReuse.NONE
+    """What the units of a set may be to later promotions that make sets; by default nothing."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Without chosen goods there is no row."""
@@ -51,6 +63,18 @@ class EveryNth(Reward, Benefit):
             return proposal
 
         return propose
+
+    def bids(self, env: CompileEnv) -> MakeBids:
+        """Bid for rows of units."""
+        selection, want = env.selections.get(self.on, self.except_), self.want(env.rounding)
+
+        def make(tally: Tally, stocks: Sequence[Stock]) -> Row:
+            currency = tally.basket.currency
+            fit = fit_for(tally, selection, Use.BOTH, stocks)
+            wants = [want(stock.unit_minor, currency) if yes else 0 for stock, yes in zip(stocks, fit, strict=True)]
+            return Row(stocks, wants, fit, self.nth, self.max_sets)
+
+        return make
 
 
 def _along(row: list[Unit], nth: int, sets: int) -> tuple[list[Unit], list[Unit]]:

@@ -19,9 +19,14 @@ class FeeAmountOff(Benefit):
     word: ClassVar[str] = "fee_amount_off"
     lane: ClassVar[str] = "shipping"
     example: ClassVar[str] = "fee_amount_off: {amount: 1 EUR, fees: [gift-wrap]}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: mug, quantity: 2}], fees: [{fee: gift-wrap, quantity: 2}], expect: {discount: 2.00 EUR}}",
+    )
 
     amount: PositiveAmounts
+    """How much off each unit of a fee: two gift wraps get it twice."""
     fees: Words | None = None
+    """Ids of fees; by default all."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Fees go with any goods."""

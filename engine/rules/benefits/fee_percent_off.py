@@ -19,9 +19,12 @@ class FeePercentOff(Benefit):
     word: ClassVar[str] = "fee_percent_off"
     lane: ClassVar[str] = "shipping"
     example: ClassVar[str] = "fee_percent_off: {percent: 100%, fees: [gift-wrap]}"
+    carts: ClassVar[tuple[str, ...]] = ("{cart: [{sku: mug}], fees: [{fee: gift-wrap}], expect: {discount: 2.50 EUR}}",)
 
     percent: PercentBp
+    """How much; `100%` makes it free."""
     fees: Words | None = None
+    """Ids of fees; by default all."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Fees go with any goods."""

@@ -21,21 +21,29 @@ _NOBODY = MemberId("")
 class Gift(Benefit):
     """Add a product to the cart, at its list price with an equal discount: a fixed one, the cheapest or a chosen one.
 
-    `sku` is a fixed gift, `cheapest_of` the cheapest of a list that can be had here, `choice_of` what the shopper
-    chooses out of a list; until they have, there is no gift. With `price` each unit costs that much instead of nothing.
-    The gift is there as long as its condition holds. It counts for no condition, no other promotion touches it, and it
-    earns no points. Its tax is on what is paid for it.
+    One of `sku`, `cheapest_of` and `choice_of` is written. The gift is a line of its own, there as long as its
+    conditions hold, once a promotion. It counts for no condition, no other promotion and no change by staff touches
+    it, it moves no delivery and earns no points. Its tax is on what is paid for it. What is not sold where the cart
+    is, sold by weight or regulated is no gift: the outcome is `no_target` and says why. A gift takes no `at_most`.
     """
 
     word: ClassVar[str] = "gift"
     lane: ClassVar[str] = "bundle"
     example: ClassVar[str] = "gift: {sku: milk, quantity: 1}"
+    carts: ClassVar[tuple[str, ...]] = ("{cart: [{sku: boots}], expect: {discount: 1.20 EUR}}",)
 
     sku: Annotated[str, Field(min_length=1)] | None = None
+    """The product that is given."""
     cheapest_of: Words | None = None
+    """Products, of which the cheapest that can be had where the cart is is given; by SKU where two cost the same."""
     choice_of: Words | None = None
+    """Products, of which the shopper chooses one; until then there is no gift and the outcome is `choice_open`. A
+    chosen product that cannot be had is not replaced by another one.
+    """
     quantity: int = Field(default=1, ge=1, le=1000)
+    """How many units."""
     price: Amounts | None = None
+    """What one unit costs instead of nothing."""
 
     @model_validator(mode="after")
     def _one_way(self) -> "Gift":

@@ -4,27 +4,32 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints, model_validator
 
+from engine.fields import ID_IN_WORDS
 from engine.pricing.evaluation import Target
 from engine.pricing.extras import CodeToIssue
 from engine.pricing.tally import Proposal
 from engine.rules.selectors import Key
 from engine.rules.vocabulary import Benefit, CompileEnv, Propose
 
-Series = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+Series = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"), ID_IN_WORDS]
 
 
 class IssueCode(Benefit):
     """Give a code for a later cart: one of a series, good for some days from the payment.
 
-    Pricing only says that a code is due; it is made when the cart is paid for. Nothing in this cart gets cheaper.
+    Pricing only says that a code is due (`codes_to_issue`); it is made when the cart is paid for. Nothing in this
+    cart gets cheaper, so it takes no `at_most`.
     """
 
     word: ClassVar[str] = "issue_code"
     lane: ClassVar[str] = "points"
     example: ClassVar[str] = "issue_code: {series: next-visit, valid_days: 30}"
+    carts: ClassVar[tuple[str, ...]] = ("{cart: [{sku: mug}], expect: {outcome: applied}}",)
 
     series: Series
+    """Which series the code is of: an id that the shop's systems know."""
     valid_days: int = Field(ge=1, le=3650)
+    """How many days it is good for, from the payment."""
 
     @model_validator(mode="after")
     def _no_cap(self) -> "IssueCode":

@@ -20,9 +20,12 @@ class OrderAmountOff(Benefit):
     word: ClassVar[str] = "order_amount_off"
     lane: ClassVar[str] = "order"
     example: ClassVar[str] = "order_amount_off: {amount: 10 EUR}"
+    carts: ClassVar[tuple[str, ...]] = ("{cart: [{sku: boots}, {sku: wool-socks}], expect: {discount: 10.00 EUR}}",)
 
     amount: PositiveAmounts
+    """How much."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that take no part in it."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Any goods will do."""

@@ -21,9 +21,15 @@ class OrderPercentOff(Benefit):
     word: ClassVar[str] = "order_percent_off"
     lane: ClassVar[str] = "order"
     example: ClassVar[str] = "order_percent_off: {percent: 5%, except: {tag: clearance}, at_most: 20 EUR}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: boots}, {sku: sandals}], expect: {discount: 5.00 EUR}}",
+        "{cart: [{sku: boots, quantity: 5}], expect: {discount: 20.00 EUR}}",
+    )
 
     percent: PercentBp
+    """How much."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that take no part in it."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Any goods will do."""

@@ -1,5 +1,6 @@
 """``percent_off``: a percentage off chosen goods."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -10,32 +11,44 @@ from engine.pricing.evaluation import Target
 from engine.pricing.sets import Order, Unit
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Pick
-from engine.rules.picking import Count, ask_units, capped_per_line, first_units, units_of
+from engine.rules.best.bids import Bids, Limits, Stock
+from engine.rules.picking import Count, UnitPick, ask_units, capped_per_line, lowest, picked_units, takes_all, unit_bids
 from engine.rules.selectors import Key, Selection, Selector
-from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
+from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
 
 class PercentOff(Benefit):
     """Take a percentage off the chosen goods; without `on`, off all goods.
 
-    `amount_of: current` (the default) takes it of what is left, `list` of the price before any discount. `rounding`
-    says where halves of a cent are decided: once a `line` (default), for each `unit`, or once over the `order`, whose
-    shares then fall on the lines by largest remainder. `max_units` takes only so many units, the `cheapest` (default)
-    or the `dearest`. `at_most_per_line` caps each line, `at_most` the sum.
+    Rounded over the `order`, its shares fall on the lines by largest remainder. No line goes below zero.
     """
 
     word: ClassVar[str] = "percent_off"
     lane: ClassVar[str] = "item"
     example: ClassVar[str] = "percent_off: {percent: 20%, on: {category: shoes}, except: {tag: clearance}}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: boots}, {sku: sandals}], expect: {discount: 20.00 EUR}}",
+        "{cart: [{sku: sandals}], expect: {outcome: no_target}}",
+    )
 
     percent: PercentBp
+    """How much."""
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
     amount_of: Literal["current", "list"] = "current"
+    """Of what is left when it is this promotion's turn, or of the price before any discount (`list`)."""
     rounding: Literal["unit", "line", "order"] = "line"
+    """Where halves of a cent are decided: once a line, for each unit, or once over all chosen goods (`order`)."""
     max_units: Count | None = None
-    pick: Order = Order.CHEAPEST
+    """Only so many units, in the order of `pick`; by default all."""
+    pick: UnitPick = Order.CHEAPEST
+    """Which units take part. `cheapest` or `dearest`: these first, where `max_units` counts them. `{nth: 3}`: the third
+    dearest alone; with `max_units: 2`, the fourth too.
+    """
     at_most_per_line: PositiveAmounts | None = None
+    """The most that it takes off one line."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Nothing to discount without a chosen product."""
@@ -44,13 +57,31 @@ class PercentOff(Benefit):
     def compile(self, env: CompileEnv) -> Propose:
         """Return the variant for the declared rounding."""
         selection = env.selections.get(self.on, self.except_)
-        if self.rounding == "line" and self.max_units is None:
-            propose = self._off_whole_lines(selection, env.rounding)
-        elif self.rounding == "unit":
+        if self.rounding == "unit" or env.by_unit:
             propose = self._off_units(selection, env.rounding)
+        elif self.rounding == "line" and takes_all(self.pick, self.max_units):
+            propose = self._off_whole_lines(selection, env.rounding)
         else:
             propose = self._off_sums(selection, env.rounding)
         return capped_per_line(propose, self.at_most_per_line)
+
+    def bids(self, env: CompileEnv) -> MakeBids:
+        """Bid for each unit by itself."""
+        selection, percent_bp = env.selections.get(self.on, self.except_), self.percent
+        # Where a whole line is rounded, one of its units may get up to a minor unit more than by itself.
+        up, mode = not env.by_unit and self.rounding != "unit", env.rounding
+
+        def make(tally: Tally, stocks: Sequence[Stock]) -> Bids:
+            def want(stock: Stock) -> int:
+                each = tally.basket.lines[stock.place].unit_minor if self.amount_of == "list" else stock.unit_minor
+                share = -(-each * percent_bp // PERCENT_BP) if up else ratio_of(each, percent_bp, PERCENT_BP, mode)
+                return min(share, stock.unit_minor)
+
+            currency, chosen = tally.basket.currency, tally.selected(selection)
+            limits = Limits(self.max_units, lowest(currency, self.at_most_per_line), lowest(currency, self.at_most))
+            return unit_bids(stocks, chosen, want, self.pick, limits)
+
+        return make
 
     def _off_whole_lines(self, selection: Selection, mode: Rounding) -> Propose:
         percent_bp, by_list = self.percent, self.amount_of == "list"
@@ -121,7 +152,7 @@ class PercentOff(Benefit):
         return propose
 
     def _picked(self, tally: Tally, selection: Selection) -> list[Unit]:
-        return first_units(units_of(tally, tally.selected(selection)), self.pick, self.max_units)
+        return picked_units(tally, selection, self.pick, self.max_units)
 
     def _base_minor(self, tally: Tally, unit: Unit) -> int:
         each = tally.basket.lines[unit.place].unit_minor if self.amount_of == "list" else unit.now_minor

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from engine.fields import PositiveAmounts
+from engine.fields import InWords, PositiveAmounts
 from engine.pricing.evaluation import Target
 from engine.pricing.extras import FixedPoints, MultipliedPoints, PointsPerAmount
 from engine.pricing.tally import Proposal, Tally
@@ -30,6 +30,7 @@ MultiplierHundredths = Annotated[
     int,
     BeforeValidator(_read_multiplier),
     WithJsonSchema({"type": ["string", "number"], "pattern": "^[0-9]{1,4}(\\.[0-9]{1,2})?$", "examples": ["2", "1.5"]}),
+    InWords("multiplier", "`2` or `1.5`: above 1, with at most two decimals"),
 ]
 """How many times, in hundredths: more than 100."""
 
@@ -37,23 +38,33 @@ MultiplierHundredths = Annotated[
 class Points(Benefit):
     """Earn points when the cart is paid for: `add` so many, `add` some `per` amount spent, or `multiply` the latter.
 
-    `add: 100` alone is earned once. `add: 1` with `per: 1 EUR` is earned for every whole euro that the chosen goods,
-    taken together, cost after all discounts; what is left over is rounded down. `multiply: 2` doubles what all
-    promotions with `per` give on the chosen goods, rounded down; two multipliers add up (2 and 3 make 4) and never
-    multiply each other. Nothing is earned on delivery, fees and gifts, and on regulated goods only with
-    `counting: regulated`.
+    Two multipliers add up (2 and 3 make 4), never multiply each other, and leave points that are added once alone.
+    Nothing is earned on delivery, fees and gifts. Nothing gets cheaper by points, so they take no `at_most`; a lane
+    that lets the best win takes the first of them.
     """
 
     word: ClassVar[str] = "points"
     lane: ClassVar[str] = "points"
     example: ClassVar[str] = "points: {per: 1 EUR, add: 1, on: {category: shoes}}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: boots}], expect: {points: 100}}",
+        "{cart: [{sku: mug}], expect: {outcome: no_target}}",
+    )
 
     add: int | None = Field(default=None, ge=1, le=1_000_000)
+    """So many points: once, or for every `per`."""
     per: PositiveAmounts | None = None
+    """For every whole amount of this that the chosen goods, taken together, cost when all lanes have run; what is left
+    over is rounded down.
+    """
     multiply: MultiplierHundredths | None = None
+    """So many times what all promotions with `per` give on the chosen goods, rounded down: 2 doubles it."""
     on: Selector | None = None
+    """The goods that count; by default all. With `per` or `multiply` only."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
     counting: Literal["unregulated", "regulated"] = "unregulated"
+    """`regulated` counts regulated goods too."""
 
     @model_validator(mode="after")
     def _one_way(self) -> "Points":
@@ -88,6 +99,8 @@ class Points(Benefit):
             if multiplier is not None:
                 return Proposal(Target.ORDER, [], 0, extra=MultipliedPoints(multiplier, places))
             step_minor = steps[tally.basket.currency] if steps else 0
+            if sum(tally.lines[place].current_minor for place in places) < step_minor:
+                return Proposal(Target.ORDER, [], 0)  # nothing gets dearer later: it would only keep others away
             return Proposal(Target.ORDER, [], 0, extra=PointsPerAmount(add, step_minor, places))
 
         return propose

@@ -1,5 +1,6 @@
 """``tiers``: the more is bought, the more is taken off."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar, Literal
 
@@ -10,17 +11,22 @@ from engine.money import PERCENT_BP, Rounding, ratio_of
 from engine.pricing.evaluation import Target
 from engine.pricing.sets import Order, Unit, ordered
 from engine.pricing.tally import Proposal, Tally
+from engine.rules.best.bids import Step, Steps, Stock, wants_of
 from engine.rules.picking import Count, Reward, ask_each, ask_units, nothing, units_of
 from engine.rules.selectors import Key, Selection, Selector
-from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
+from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
+from engine.types import Currency
 
 
 class SpendStep(Written):
     """From this much spent on, a percentage, or an amount once over the chosen goods."""
 
     spend: PositiveAmounts
+    """From this much spent on the chosen goods on."""
     percent: PercentBp | None = None
+    """A percentage off them."""
     amount: PositiveAmounts | None = None
+    """An amount once over all of them; not with `mode: slab`."""
 
     @model_validator(mode="after")
     def _one_way(self) -> "SpendStep":
@@ -33,15 +39,13 @@ class QuantityStep(Reward):
     """From this many units on, a percentage or an amount off each unit, or a price a unit."""
 
     quantity: Count
+    """From this many units on."""
 
 
 class Tiers(Benefit):
     """Steps by what is spent on the chosen goods, or by how many units are bought; one of `by_spend`, `by_quantity`.
 
-    `mode: whole` (the default) gives all chosen goods what the highest step that is reached gives. `mode: slab` gives
-    each step only to the part above it and below the next: by quantity to the units in a row, the dearest first; by
-    spend to that part of the sum, percentages only. What is spent is what the goods cost when it is this promotion's
-    turn.
+    A percentage is rounded for each unit by quantity, and once on the sum by spend.
     """
 
     word: ClassVar[str] = "tiers"
@@ -49,12 +53,24 @@ class Tiers(Benefit):
     example: ClassVar[str] = (
         "tiers: {by_quantity: [{quantity: 3, percent: 5%}, {quantity: 6, percent: 10%}], on: {category: socks}}"
     )
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: sport-socks, quantity: 3}], expect: {discount: 0.75 EUR}}",
+        "{cart: [{sku: sport-socks, quantity: 6}], expect: {discount: 3.00 EUR}}",
+        "{cart: [{sku: sport-socks, quantity: 2}], expect: {outcome: no_target}}",
+    )
 
     by_spend: tuple[SpendStep, ...] | None = Field(default=None, min_length=1)
+    """Steps by what the chosen goods cost when it is this promotion's turn, in rising order."""
     by_quantity: tuple[QuantityStep, ...] | None = Field(default=None, min_length=1)
+    """Steps by how many units are bought, in rising order."""
     mode: Literal["whole", "slab"] = "whole"
+    """`whole` gives all chosen goods what the highest step that is reached gives. `slab` gives each step only the part
+    from it up to the next: by quantity of the units in a row, the dearest first; by spend of the sum.
+    """
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
 
     @model_validator(mode="after")
     def _steps(self) -> "Tiers":
@@ -93,6 +109,50 @@ class Tiers(Benefit):
             if self.mode == "slab"
             else _spend(steps, selection, env.rounding)
         )
+
+    def bids(self, env: CompileEnv) -> MakeBids:
+        """Bid for what reaches a step."""
+        selection, mode = env.selections.get(self.on, self.except_), env.rounding
+
+        def make(tally: Tally, stocks: Sequence[Stock]) -> Steps:
+            chosen, currency = set(tally.selected(selection)), tally.basket.currency
+            costs = wants_of(chosen, stocks, lambda stock: stock.unit_minor)
+            if self.by_spend is not None:
+                return Steps(_spend_steps(self.by_spend, costs, currency, slab=self.mode == "slab"), costs, costs)
+            weights = wants_of(chosen, stocks, lambda _: 1)
+            steps = _quantity_steps(self.by_quantity or (), costs, currency, mode, slab=self.mode == "slab")
+            return Steps(steps, weights, costs)
+
+        return make
+
+
+def _quantity_steps(
+    steps: Sequence[QuantityStep], costs: Sequence[int], currency: Currency, mode: Rounding, *, slab: bool
+) -> list[Step]:
+    """Return what each step brings at most: in slabs the units below it keep what the steps below give."""
+    found: list[Step] = []
+    most = [0] * len(costs)
+    for step in steps:
+        want = step.want(mode)
+        wants = [want(cost, currency) * PERCENT_BP for cost in costs]
+        most = [max(pair) for pair in zip(most, wants, strict=True)]
+        found.append(Step(step.quantity, most if slab else wants))
+    return found
+
+
+def _spend_steps(steps: Sequence[SpendStep], costs: Sequence[int], currency: Currency, *, slab: bool) -> list[Step]:
+    """Return what each step brings; a percentage of the sum is rounded once."""
+    found: list[Step] = []
+    below_bp = percent_bp = start = 0
+    for step in steps:
+        needed = step.spend[currency]
+        below_bp += percent_bp * (needed - start)
+        percent_bp, start = step.percent or 0, needed
+        bonus_bp = step.amount[currency] * PERCENT_BP if step.amount is not None else PERCENT_BP // 2
+        if slab:
+            bonus_bp += below_bp - percent_bp * needed
+        found.append(Step(needed, [percent_bp * cost for cost in costs], bonus_bp))
+    return found
 
 
 def _by_quantity(steps: tuple[QuantityStep, ...], selection: Selection, mode: Rounding, *, slab: bool) -> Propose:

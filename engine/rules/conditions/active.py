@@ -15,6 +15,10 @@ class ActiveCondition(Active, Condition):
 
     word: ClassVar[str] = "active"
     example: ClassVar[str] = 'active: {weekly: [{days: [fri], from: "17:00", until: "21:00"}]}'
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: boots}], at: 2026-01-02T18:00, expect: {discount: 10.00 EUR}}",
+        "{cart: [{sku: boots}], at: 2026-01-02T21:00, expect: {outcome: condition_failed}}",
+    )
     unmet: ClassVar[str] = "it is not the time for it"
 
     def keys(self) -> tuple[Key, ...] | None:

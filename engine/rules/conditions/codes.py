@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from engine.cart.codes import canonical_code
+from engine.fields import InWords
 from engine.rules.selectors import WORDS_SCHEMA, Key, listed
 from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test
 
@@ -19,7 +20,11 @@ def _canonical(entered: str) -> str:
 
 
 CodeWords = Annotated[
-    tuple[Annotated[str, AfterValidator(_canonical)], ...], BeforeValidator(listed), Field(min_length=1), WORDS_SCHEMA
+    tuple[Annotated[str, AfterValidator(_canonical)], ...],
+    BeforeValidator(listed),
+    Field(min_length=1),
+    WORDS_SCHEMA,
+    InWords("codes", "one code, or a list of codes; case, spaces and dashes do not count"),
 ]
 """One code or a list of codes, in the form in which they are compared."""
 
@@ -32,9 +37,14 @@ class Codes(Condition):
 
     word: ClassVar[str] = "codes"
     example: ClassVar[str] = "codes: {any: [SPRING10, WELCOME]}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: boots}], codes: [spring-10], expect: {discount: 10.00 EUR}}",
+        "{cart: [{sku: boots}], expect: {outcome: condition_failed}}",
+    )
     unmet: ClassVar[str] = "it needs a code"
 
     any_of: CodeWords = Field(alias="any")
+    """One of these suffices."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """One of the codes is there."""

@@ -15,7 +15,9 @@ class Several(Written):
     """So many units of what a selector chooses; a line sold by weight or length counts as 1."""
 
     of: Selector
+    """Which goods."""
     at_least: int = Field(ge=1, le=1_000_000)
+    """How many units of them."""
 
 
 def _kind(written: Any) -> str:
@@ -29,17 +31,25 @@ Goods = Annotated[Annotated[Several, Tag("several")] | Annotated[Selector, Tag("
 class Contains(Condition):
     """The cart must hold at least one entry of `any`, every one of `all`, and no one of `none`.
 
-    An entry is a selector, or `{of: selector, at_least: 2}` for a number of units. A unit may count for more entries
-    than one. Regulated goods count only with `counting: regulated`.
+    An entry is a selector, which asks for one unit, or `{of: selector, at_least: 2}` for several. A unit may count
+    for more entries than one.
     """
 
     word: ClassVar[str] = "contains"
     example: ClassVar[str] = "contains: {all: [{category: shoes}, {category: socks}], none: [{tag: clearance}]}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: boots}, {sku: wool-socks}], expect: {discount: 10.80 EUR}}",
+        "{cart: [{sku: sandals}, {sku: wool-socks}], expect: {outcome: condition_failed}}",
+    )
 
     any_of: tuple[Goods, ...] = Field(default=(), alias="any")
+    """At least one of these entries must be there."""
     all_of: tuple[Goods, ...] = Field(default=(), alias="all")
+    """Every one of these entries must be there."""
     none_of: tuple[Goods, ...] = Field(default=(), alias="none")
+    """No one of these entries may be there; an entry with `at_least` forbids that many."""
     counting: Literal["goods", "regulated"] = "goods"
+    """`regulated` counts regulated goods too."""
 
     @model_validator(mode="after")
     def _one_list(self) -> "Contains":

@@ -16,12 +16,20 @@ class Context(Condition):
 
     word: ClassVar[str] = "context"
     example: ClassVar[str] = "context: {channels: [web, app], countries: [FR]}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: boots}], store: lyon, expect: {discount: 10.00 EUR}}",
+        "{cart: [{sku: boots}], store: lisbon, expect: {outcome: condition_failed}}",
+    )
     unmet: ClassVar[str] = "it is not offered here"
 
     channels: Words | None = None
+    """Ids of channels."""
     stores: Words | None = None
+    """Ids of stores."""
     store_groups: Words | None = None
+    """Groups of stores."""
     countries: Words | None = None
+    """Countries of stores, in two letters."""
 
     @model_validator(mode="after")
     def _one_key(self) -> "Context":

@@ -15,6 +15,10 @@ class CustomersCondition(Customers, Condition):
 
     word: ClassVar[str] = "customers"
     example: ClassVar[str] = "customers: {tiers: [gold], account_age: {at_least_days: 30}}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: boots}], customer: {id: ada}, expect: {discount: 10.00 EUR}}",
+        "{cart: [{sku: boots}], customer: {id: ben}, expect: {outcome: condition_failed}}",
+    )
     unmet: ClassVar[str] = "it is for other customers"
 
     def keys(self) -> tuple[Key, ...] | None:

@@ -17,11 +17,18 @@ class Delivery(Condition):
 
     word: ClassVar[str] = "delivery"
     example: ClassVar[str] = 'delivery: {methods: [home], slots: [evening], places: ["75", "92"]}'
+    carts: ClassVar[tuple[str, ...]] = (
+        '{cart: [{sku: mug}], delivery: {method: home, slot: evening, place: "75011"}, expect: {discount: 1.20 EUR}}',
+        "{cart: [{sku: mug}], delivery: {method: pickup}, expect: {outcome: condition_failed}}",
+    )
     unmet: ClassVar[str] = "it needs another delivery choice"
 
     methods: Words | None = None
+    """Ids of delivery methods."""
     slots: Words | None = None
+    """Ids of delivery slots."""
     places: Words | None = None
+    """What the place begins with, as in `delivery.yaml`: the first figures of a postcode, say."""
 
     @model_validator(mode="after")
     def _one_key(self) -> "Delivery":

@@ -6,28 +6,37 @@ from pydantic import Field, StringConstraints, model_validator
 
 from engine.cart.draw import POINTS_BP, point_bp
 from engine.errors import one_of
-from engine.fields import PercentBp
+from engine.fields import ID_IN_WORDS, PercentBp
 from engine.rules.selectors import Key
 from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test
 from engine.types import Currency
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"), ID_IN_WORDS]
 
 
 class Experiment(Condition):
     """The cart must have drawn this arm of an experiment; shoppers outside all arms are in none.
 
-    `arms` names every arm and its share, in the same words wherever the experiment is named. Who is in which follows
-    from a number that is drawn when the cart is made: the same shopper stays in the same arm, signing in included.
+    A number is drawn when a cart is made, from who made it, and stays when they sign in: the same shopper stays in
+    the same arm. With it and the name of the experiment, a hash puts the cart at one of 10,000 points, on which the
+    arms lie side by side in the order of their names. So `arms` is written in the same words wherever the
+    experiment is named.
     """
 
     word: ClassVar[str] = "experiment"
     example: ClassVar[str] = "experiment: {name: spring, arms: {control: 50%, cheaper: 50%}, arm: cheaper}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: boots}], draw: 3, expect: {discount: 10.00 EUR}}",
+        "{cart: [{sku: boots}], draw: 0, expect: {outcome: condition_failed}}",
+    )
     unmet: ClassVar[str] = "it is for other shoppers"
 
     name: Name
+    """What the experiment is called."""
     arms: dict[Name, PercentBp] = Field(min_length=1)
+    """All arms with their shares; what they leave of 100 % is in no arm."""
     arm: Name
+    """Which of them it is about."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":

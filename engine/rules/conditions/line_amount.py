@@ -11,20 +11,25 @@ from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall,
 
 
 class LineAmount(Condition):
-    """A single line of the chosen goods must cost at least this much, all its units together.
-
-    `threshold_on` is as for `spend`: `current` (the default) measures when the lane starts, `list` before any discount.
-    Regulated goods count only with `counting: regulated`.
-    """
+    """A single line of the chosen goods must cost at least this much, all its units together."""
 
     word: ClassVar[str] = "line_amount"
     example: ClassVar[str] = "line_amount: {at_least: 20 EUR, on: {category: shoes}}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: sandals}], expect: {discount: 4.00 EUR}}",
+        "{cart: [{sku: mug, quantity: 2}], expect: {outcome: condition_failed}}",
+    )
 
     at_least: PositiveAmounts
+    """How much."""
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
     threshold_on: Literal["current", "list"] = "current"
+    """What the line costs when the lane starts, after earlier lanes, or before any discount (`list`)."""
     counting: Literal["goods", "regulated"] = "goods"
+    """`regulated` counts regulated goods too."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Return those of the chosen products."""

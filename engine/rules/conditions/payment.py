@@ -11,9 +11,14 @@ class Payment(Condition):
 
     word: ClassVar[str] = "payment"
     example: ClassVar[str] = "payment: {methods: [card, gift-card]}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: boots}], payment_method: card, expect: {discount: 10.00 EUR}}",
+        "{cart: [{sku: boots}], expect: {outcome: condition_failed}}",
+    )
     unmet: ClassVar[str] = "it needs another payment method"
 
     methods: Words
+    """What the shop's front ends call the methods."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Any goods may be paid for."""

@@ -10,18 +10,23 @@ from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall,
 
 
 class Quantity(Condition):
-    """There must be at least this many units of the chosen goods; a line sold by weight or length counts as 1.
-
-    Regulated goods count only with `counting: regulated`.
-    """
+    """There must be at least this many units of the chosen goods; a line sold by weight or length counts as 1."""
 
     word: ClassVar[str] = "quantity"
     example: ClassVar[str] = "quantity: {at_least: 3, on: {category: shoes}}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: boots}, {sku: sandals, quantity: 2}], expect: {discount: 18.00 EUR}}",
+        "{cart: [{sku: boots, quantity: 2}], expect: {outcome: condition_failed}}",
+    )
 
     at_least: int = Field(ge=1, le=1_000_000)
+    """How many."""
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
     counting: Literal["goods", "regulated"] = "goods"
+    """`regulated` counts regulated goods too."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Units of a chosen product are needed."""

@@ -11,20 +11,25 @@ from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall,
 
 
 class Spend(Condition):
-    """The chosen goods must cost at least this much; without `on`, all goods.
-
-    `threshold_on: current` (the default) measures what they cost when the lane starts, after earlier lanes;
-    `threshold_on: list` measures before any discount. Regulated goods count only with `counting: regulated`.
-    """
+    """The chosen goods must cost at least this much; without `on`, all goods."""
 
     word: ClassVar[str] = "spend"
     example: ClassVar[str] = "spend: {at_least: 50 EUR, on: {category: shoes}}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: sneakers}], expect: {discount: 6.00 EUR}}",
+        "{cart: [{sku: sandals}, {sku: mug}], expect: {outcome: condition_failed}}",
+    )
 
     at_least: PositiveAmounts
+    """How much."""
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
     threshold_on: Literal["current", "list"] = "current"
+    """What they cost when the lane starts, after earlier lanes, or before any discount (`list`)."""
     counting: Literal["goods", "regulated"] = "goods"
+    """`regulated` counts regulated goods too."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Money is spent on a chosen product or not at all."""

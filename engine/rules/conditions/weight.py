@@ -20,18 +20,26 @@ def _measured(unit: str) -> str:
 class Weight(Condition):
     """There must be at least this much of the chosen goods that are sold by `unit`, such as `kg`, `l` or `m`.
 
-    Goods sold by another unit or by the piece do not count, whatever they weigh. Regulated goods count only with
-    `counting: regulated`.
+    Goods sold by another unit or by the piece do not count, whatever they weigh.
     """
 
     word: ClassVar[str] = "weight"
     example: ClassVar[str] = "weight: {at_least: 1.5, unit: kg, on: {category: cheese}}"
+    carts: ClassVar[tuple[str, ...]] = (
+        "{cart: [{sku: comte, quantity: 1.0}, {sku: brie, quantity: 0.6}], expect: {discount: 3.48 EUR}}",
+        "{cart: [{sku: comte, quantity: 1.2}], expect: {outcome: condition_failed}}",
+    )
 
     at_least: Thousandths
+    """How much, in that unit."""
     unit: Annotated[str, AfterValidator(_measured), Field(min_length=1, max_length=64)]
+    """The unit that the goods are sold by in the catalogue."""
     on: Selector | None = None
+    """The goods it is about; by default all."""
     except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
     counting: Literal["goods", "regulated"] = "goods"
+    """`regulated` counts regulated goods too."""
 
     def keys(self) -> tuple[Key, ...] | None:
         """Return those of the chosen products."""

@@ -6,7 +6,7 @@ from typing import Final
 from engine.errors import Diagnostic, in_order
 from engine.pricing.shop import Shop
 from engine.rules.check import ParsedFile
-from engine.rules.lint import codes, combinations, cost, never, rivals, stacking, windows
+from engine.rules.lint import codes, combinations, cost, free, never, rivals, stacking, windows
 from engine.rules.lint.context import Context
 from engine.types import InstantMs
 
@@ -21,9 +21,11 @@ WARNINGS: Final[tuple[Callable[[Context], Iterator[Diagnostic]], ...]] = (
     rivals.beaten,
     stacking.stacks_high,
     cost.below_cost,
+    free.makes_free,
     codes.used_twice,
     codes.look_alikes,
     combinations.one_sided,
+    combinations.unknown_tags,
 )
 
 

@@ -13,7 +13,7 @@ from engine.pricing.shop import Shop
 from engine.rules.check import Known, ParsedFile, ParsedPromotion, holds_in, lanes_of, roundings_of
 from engine.rules.evaluate import evaluate
 from engine.rules.lint.goods import Goods
-from engine.rules.model import Lane, Promotion
+from engine.rules.model import Lane, LaneMode, Promotion
 from engine.rules.ruleset import Ruleset, compile_ruleset
 from engine.rules.selectors import Selector
 from engine.rules.walk import selectors
@@ -80,6 +80,10 @@ class Context:
         self._kinds: dict[Sku, Hashable] = {}
         self._chosen: dict[Entry, list[frozenset[Sku]]] = {}
         self._baskets: dict[tuple[tuple[Sku, ...], int, ChannelId, StoreId], Basket | None] = {}
+
+    def mode_of(self, promotion: Promotion) -> LaneMode:
+        """Return how a promotion competes."""
+        return next(lane.mode for lane in self.lanes if lane.name == promotion.lane_name())
 
     def windows(self, promotion: Promotion) -> list[Window]:
         """Return when it is active in each time zone that its stores have."""

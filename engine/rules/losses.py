@@ -1,0 +1,130 @@
+"""Discounts that cost more than they give: without one of them a threshold would be reached, and the cart be cheaper.
+
+A promotion of an earlier lane takes 2.00 off, and free delivery from 50.00 is lost. What that costs is not estimated:
+the cart is priced again without each promotion that may be to blame, and the totals are compared. Only what depends on
+thresholds counts; rivals inside a lane are settled by its mode. It is worked out only where somebody asks for it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from engine.money import format_minor
+from engine.pricing.basket import Basket
+from engine.pricing.evaluation import Evaluation, Outcome, OutcomeCode, Target
+from engine.pricing.notices import Notice, NoticeCode
+from engine.rules.benefits.tiers import Tiers
+from engine.rules.conditions.line_amount import LineAmount
+from engine.rules.conditions.spend import Spend
+from engine.rules.evaluate import evaluate
+from engine.rules.explain import label_of, may_see
+from engine.rules.ruleset import CompiledPromotion, Ruleset
+from engine.rules.selectors import Selector
+from engine.rules.walk import parts
+from engine.types import Currency, PromotionId
+
+ALTERNATIVES_MAX: Final = 8
+"""Without how many promotions, of those that go first in the total order, the cart is priced again."""
+
+_BENEFIT_ASKED: Final = {OutcomeCode.NO_TARGET, OutcomeCode.APPLIED, OutcomeCode.CAPPED}
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A promotion without which the cart would cost ``more_minor`` less.
+
+    ``given_minor`` is what it gives, ``lost`` are those that would then give more, in the total order.
+    """
+
+    promotion: PromotionId
+    given_minor: int
+    lost: tuple[PromotionId, ...]
+    more_minor: int
+
+
+def losses(basket: Basket, ruleset: Ruleset, evaluation: Evaluation) -> list[Loss]:
+    """Return the applied promotions without which this cart would cost less, in the total order.
+
+    `evaluation` is of this basket and rule set. Each is left out alone: what only two together cost is not found.
+    """
+    lowered = [discount for discount in evaluation.discounts if discount.target in (Target.ITEM, Target.ORDER)]
+    givers = sorted((ruleset.by_id[discount.promotion] for discount in lowered), key=lambda giver: giver.place)
+    list_minor = sum(line.list_minor for line in basket.lines)
+    threatened = [
+        promotion
+        for outcome in evaluation.outcomes.values()
+        for promotion in (ruleset.by_id[outcome.promotion],)
+        if any(_comes_before(giver, promotion) for giver in givers)
+        and _is_threatened(promotion, outcome, basket.currency, list_minor)
+    ]
+    suspects = [giver for giver in givers if any(_comes_before(giver, other) for other in threatened)]
+    found = [_loss(suspect, threatened, basket, ruleset, evaluation) for suspect in suspects[:ALTERNATIVES_MAX]]
+    return [loss for loss in found if loss is not None]
+
+
+def _loss(
+    suspect: CompiledPromotion,
+    threatened: list[CompiledPromotion],
+    basket: Basket,
+    ruleset: Ruleset,
+    evaluation: Evaluation,
+) -> Loss | None:
+    """Price the cart without one promotion; None where that is no cheaper, or not because of a threshold."""
+    alternative = evaluate(basket, ruleset, without={suspect.id})
+    more_minor = evaluation.totals.total_minor - alternative.totals.total_minor
+    lost = [promotion for promotion in threatened if _given(promotion, alternative) > _given(promotion, evaluation)]
+    if more_minor <= 0 or not lost:
+        return None
+    lost.sort(key=lambda promotion: promotion.place)
+    return Loss(suspect.id, _given(suspect, evaluation), tuple(promotion.id for promotion in lost), more_minor)
+
+
+def _given(promotion: CompiledPromotion, evaluation: Evaluation) -> int:
+    outcome = evaluation.outcomes.get(promotion.id)
+    return outcome.granted_minor if outcome else 0
+
+
+def _comes_before(one: CompiledPromotion, other: CompiledPromotion) -> bool:
+    """Say whether what one takes may matter to the other: conditions look at earlier lanes, tiers at what is left."""
+    return one.place < other.place and (one.lane != other.lane or isinstance(other.written.benefit(), Tiers))
+
+
+def _is_threatened(promotion: CompiledPromotion, outcome: Outcome, currency: Currency, list_minor: int) -> bool:
+    """Say whether a promotion might give more if earlier ones took less."""
+    if outcome.code is OutcomeCode.CONDITION_FAILED:
+        return outcome.measure is not None and _looks_at_discounts(promotion.written.when, currency, list_minor)
+    return outcome.code in _BENEFIT_ASKED and _looks_at_discounts(promotion.written.benefit(), currency, list_minor)
+
+
+def _looks_at_discounts(written: object, currency: Currency, list_minor: int) -> bool:
+    """Say whether something depends on what was taken off, and asks no more money than the goods cost before that."""
+    for _, part in parts(written):
+        match part:
+            case Selector() if part.discounted is not None:
+                return True
+            case Spend() | LineAmount() if part.threshold_on == "current":
+                if part.at_least[currency] <= list_minor:
+                    return True
+            case Tiers() if part.by_spend is not None:
+                if part.by_spend[0].spend[currency] <= list_minor:
+                    return True
+    return False
+
+
+def loss_notices(found: list[Loss], basket: Basket, ruleset: Ruleset, *, staff: bool) -> list[Notice]:
+    """Say losses as warnings: to shoppers only where they may be told of every promotion that is part of it."""
+    basket = ruleset.with_codes_meant(basket)
+    return [
+        Notice(NoticeCode.BETTER_WITHOUT, loss_sentence(loss, basket, ruleset))
+        for loss in found
+        if all(may_see(ruleset.by_id[id_], basket, staff=staff) for id_ in (loss.promotion, *loss.lost))
+    ]
+
+
+def loss_sentence(loss: Loss, basket: Basket, ruleset: Ruleset) -> str:
+    """Say one loss, without a full stop."""
+    name, *lost = (label_of(ruleset.by_id[id_], basket.locale) for id_ in (loss.promotion, *loss.lost))
+    given, more = (
+        f"{format_minor(minor, basket.currency)} {basket.currency}" for minor in (loss.given_minor, loss.more_minor)
+    )
+    at_the_expense = f"{name} takes {given} off at the expense of {' and '.join(lost)}"
+    return f"{at_the_expense}: without it the cart would cost {more} less"

@@ -1,0 +1,107 @@
+"""Lanes that give each line or unit to its best promotion: the result is the best one, exactly, and always the same."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from bench.corpus import loaded, offers_and_cart
+from engine.pricing.load import load_shop
+from engine.pricing.shop import Shop
+from engine.rules.evaluate import evaluate
+from tests.oracle.best import best_value
+from tests.oracle.cart import read_cart
+from tests.oracle.price import enter_lane
+from tests.oracle.rules import parse, rules_of
+from tests.oracle.shop import read_shop
+
+SHOP = Path(__file__).parent / "cases" / "shop"
+
+
+@pytest.fixture(scope="module")
+def euro_shop() -> Shop:
+    return load_shop(SHOP)
+
+
+def found_exactly(carts: range, per: str, shop: Shop) -> int:
+    """Return for how many carts of the corpus it is certain that nothing better exists."""
+    exact = 0
+    for seed in carts:
+        basket, ruleset = loaded(*offers_and_cart(seed, per=per), shop)
+        exact += all(search.gap_minor == 0 for search in evaluate(basket, ruleset).searches)
+    return exact
+
+
+@pytest.mark.parametrize("per", ["unit", "line"])
+def test_of_a_hundred_carts_under_overlapping_offers_nearly_all_are_exact(per: str, euro_shop: Shop) -> None:
+    assert found_exactly(range(100), per, euro_shop) >= 95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("per", ["unit", "line"])
+def test_of_five_hundred_carts_under_overlapping_offers_nearly_all_are_exact(per: str, euro_shop: Shop) -> None:
+    assert found_exactly(range(500), per, euro_shop) >= 475
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("per", ["unit", "line"])
+def test_the_order_of_lines_and_promotions_does_not_matter(seed: int, per: str, euro_shop: Shop) -> None:
+    rules, cart = offers_and_cart(seed, per=per, simple=0.4)
+    expected = evaluate(*loaded(rules, cart, euro_shop))
+    mixed = random.Random(seed)  # noqa: S311 - a shuffle
+    mixed.shuffle(cart["lines"])
+    mixed.shuffle(rules["promotions"])
+    evaluation = evaluate(*loaded(rules, cart, euro_shop))
+    assert {line.line: line.allocations for line in evaluation.lines} == {
+        line.line: line.allocations for line in expected.lines
+    }
+    assert evaluation.outcomes == expected.outcomes
+    assert evaluation.searches == expected.searches
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_lane_that_may_divide_lines_never_gives_less(seed: int, euro_shop: Shop) -> None:
+    """What can be done line by line can be done unit by unit, cart by cart it can be done in both, but for rounding."""
+    given = {}
+    for per in ("cart", "line", "unit"):
+        basket, ruleset = loaded(*offers_and_cart(seed, units=12, offers=6, per=per), euro_shop)
+        evaluation = evaluate(basket, ruleset)
+        assert all(search.gap_minor == 0 for search in evaluation.searches)
+        given[per] = evaluation.totals.discounts_minor
+    cents_of_rounding = 12
+    assert given["cart"] <= given["line"] <= given["unit"] + cents_of_rounding
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_unit_is_in_two_hands(seed: int, euro_shop: Shop) -> None:
+    """In a lane that decides by line, no line has two discounts; what is left of each unit is never below nothing."""
+    basket, ruleset = loaded(*offers_and_cart(seed, per="line", simple=0.4), euro_shop)
+    evaluation = evaluate(basket, ruleset)
+    assert all(len(line.allocations) <= 1 for line in evaluation.lines)
+    assert all(line.total_minor >= 0 for line in evaluation.lines)
+
+
+def test_a_thousand_pieces_are_handed_out_too(euro_shop: Shop) -> None:
+    """Beyond the size that is searched, everybody takes what they can in turn, and the gap is stated."""
+    rules, cart = offers_and_cart(3, simple=0.4)
+    for line in cart["lines"]:
+        line["quantity"] *= 100
+    evaluation = evaluate(*loaded(rules, cart, euro_shop))
+    assert evaluation.totals.discounts_minor > 0
+    assert evaluation.searches[0].gap_minor > 0
+    assert all(line.total_minor >= 0 for line in evaluation.lines)
+
+
+@pytest.mark.parametrize("seeds", [range(first, first + 50) for first in range(0, 200, 50)], ids=str)
+@pytest.mark.parametrize("per", ["unit", "line"])
+def test_no_other_way_gives_more(per: str, seeds: range, euro_shop: Shop) -> None:
+    """Small carts, against the oracle, which tries every way."""
+    shop = read_shop(SHOP)
+    for seed in seeds:
+        rules, cart = offers_and_cart(seed, units=5 if per == "unit" else 9, offers=3, per=per, simple=0.3)
+        plain = read_cart(json.dumps(cart), shop)
+        running = enter_lane("item", plain, rules_of([parse(json.dumps(rules))]))
+        evaluation = evaluate(*loaded(rules, cart, euro_shop))
+        assert evaluation.totals.discounts_minor == best_value(running, plain, "half_up", per), f"seed {seed}"
+        assert all(search.gap_minor == 0 for search in evaluation.searches)
