@@ -425,7 +425,7 @@ promotions:
   - {{id: fifth, give: {{percent_off: {{percent: 20%}}}}}}
 """
     socks = [item("wool", "10.00", 4), item("cotton", "1.00", 2)]
-    expected = {"cart": {"three": 200}, "line": {"three": 1000, "fifth": 40}, "unit": {"three": 1000, "fifth": 240}}
+    expected = {"cart": {"fifth": 840}, "line": {"three": 1000, "fifth": 40}, "unit": {"three": 1000, "fifth": 240}}
     for per, best in expected.items():
         evaluation = priced(shop, rules.format(per=per), *socks)
         assert given(evaluation) == best
