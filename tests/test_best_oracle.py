@@ -9,7 +9,7 @@ import pytest
 
 from engine.rules.model import Promotion
 from tests.cases.golden import SHOP, SOME_MONDAY
-from tests.cases.running import oracle_shop
+from tests.cases.running import Scenario, engine_rules, evaluated, oracle_shop
 from tests.generator.scenarios import few_units
 from tests.oracle.best import best_value, faults_of, lots_of, proposal_for
 from tests.oracle.cart import Cart, read_cart
@@ -176,6 +176,28 @@ def test_no_way_by_chance_is_better(per: str) -> None:
             assert not faults_of(handed, granted, running, cart, "half_up", per)
             assert sum(granted.values()) <= best
     assert worth_something > 50
+
+
+@pytest.mark.parametrize("per", ["unit", "line"])
+def test_the_engine_gives_the_most(per: str) -> None:
+    """Every benefit on items, with all its keys; the most is stated to be the most."""
+    for seed in range(300):
+        scenario = few_units(Random(seed), {"name": "mine", "mode": "best", "per": per})  # noqa: S311 - no secret
+        cart, rules = read_cart(json.dumps(scenario.cart), oracle_shop(scenario.shop)), engine_rules(scenario)
+        running = enter_lane("mine", cart, rules_of([parse(text) for text in scenario.rules]))
+        evaluation = evaluated(scenario)
+        given = sum(discount.amount_minor for discount in evaluation.discounts if discount.lane == "mine")
+        assert given == best_value(running, cart, rules.rounding.value, per), f"seed {seed}"
+        assert all(search.gap_minor == 0 for search in evaluation.searches), f"seed {seed}"
+
+
+def test_a_unit_that_fits_into_two_groups_is_handed_out_once() -> None:
+    """It was promised twice, and the search went on for ever between more than there is and more than that."""
+    give = "bundle: {groups: [{}, {}], percent: 0.01%}"
+    text = f"lanes: [{{name: mine, mode: best, per: unit}}]\npromotions: [{{id: a, lane: mine, give: {{{give}}}}}]"
+    product = {"sku": "pin", "tax_category": "standard"}
+    cart = {"at": SOME_MONDAY, "lines": [{"product": product, "price": "0.05", "quantity": 2}]}
+    assert not evaluated(Scenario(tuple(sorted(SHOP.items())), (text,), cart)).discounts
 
 
 def _some_way(

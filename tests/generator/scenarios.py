@@ -92,6 +92,9 @@ def few_units(chance: Random, lane: Written) -> Scenario:
     Now and then a lane before it has made units of one line unlike.
     """
     written = [{"id": id_, "lane": lane["name"], "give": benefit(chance, ON_ITEMS)} for id_ in some(chance, IDS, 4)]
+    for promotion in written:
+        # Lanes that hand out lines or units round nothing once over the order.
+        promotion["give"].get("percent_off", {}).pop("rounding", None)
     if one_in(chance, 3):
         written.append({"id": "z", "lane": "before", "give": {"percent_off": {"percent": "50%", "max_units": "1"}}})
     goods: list[Written] = []
