@@ -33,6 +33,9 @@ TOO_MANY_INITS: Final = 4429
 GOING_AWAY: Final = 1001
 TOO_BIG: Final = 1009
 
+INIT_S: Final = 10.0
+"""How long a client may take to send `connection_init`."""
+
 _LEFT: Final = (WebSocketDisconnect, WebSocketDisconnected)
 """What sending raises after the other side, or we, closed the connection."""
 _REASON_BYTES_MAX: Final = 123
@@ -50,15 +53,11 @@ class _CloseError(Exception):
 
 
 class Socket:
-    """The endpoint for WebSockets. Pages may connect from the service's own site and from `origins`.
+    """The endpoint for WebSockets. Pages may connect from the service's own site and from `origins`."""
 
-    ``init_s`` is how long a client may take to send `connection_init`.
-    """
-
-    def __init__(self, streams: Streams, origins: Container[str] = (), init_s: float = 10.0) -> None:
+    def __init__(self, streams: Streams, origins: Container[str] = ()) -> None:
         self._streams = streams
         self._origins = origins
-        self._init_s = init_s
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one connection until it is closed."""
@@ -71,7 +70,7 @@ class Socket:
             return
         await websocket.accept(PROTOCOL)
         with suppress(WebSocketDisconnect):
-            await _Session(self._streams, websocket).run(self._init_s)
+            await _Session(self._streams, websocket).run()
 
     def _may_connect(self, websocket: WebSocket) -> bool:
         """Hold pages to the origins that may call: a browser asks nobody before it opens a WebSocket for one."""
@@ -99,11 +98,11 @@ class _Session:
             "complete": self._complete,
         }
 
-    async def run(self, init_s: float) -> None:
+    async def run(self) -> None:
         """Handle messages until the client leaves, breaks the protocol, or its token expires."""
         try:
             with self._held:
-                async with asyncio.timeout(init_s) as self._life:
+                async with asyncio.timeout(INIT_S) as self._life:
                     while True:
                         await self._handle(await self._message())
         except TimeoutError:

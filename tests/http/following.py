@@ -3,18 +3,18 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
-
-from tests.http.service import Service
 from websockets.typing import Subprotocol
 
+from tests.http.service import Service
+
 FOLLOW = """
-subscription($id: ID!, $from: Int) { cartChanged(cartId: $id, fromVersion: $from) {
+subscription($id: ID!, $since: Int) { cartChanged(cartId: $id, fromVersion: $since) {
   reason version
   operations { version operationId member channel device changes { verb details } }
   cart { version lines { nodes { id sku quantity } } totals { total { minorUnits } } }
@@ -60,12 +60,10 @@ class Socket:
 
     def closed(self) -> tuple[int, str]:
         """Read until the service closes the connection; return its code and reason."""
-        try:
+        with suppress(ConnectionClosed):
             while True:
                 self.connection.recv(timeout=WAIT_S)
-        except ConnectionClosed as end:
-            assert end.rcvd is not None
-            return end.rcvd.code, end.rcvd.reason
+        return self.connection.close_code or 0, self.connection.close_reason or ""
 
 
 class Following:
