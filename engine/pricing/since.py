@@ -35,13 +35,13 @@ class LineChange:
     line: LineId
     news: LineNews
     before: SeenLine | None
-    now: SeenLine | None
+    after: SeenLine | None
     members: tuple[MemberId, ...] = ()
 
     @property
     def sku(self) -> Sku:
         """The product."""
-        line = self.now or self.before
+        line = self.after or self.before
         assert line is not None  # noqa: S101  # one of the two is there, by construction
         return line.sku
 

@@ -84,7 +84,7 @@ class LineChangeView:
     @property
     def quantity(self) -> QuantityOut | None:
         """How much there is, null where it is not in the cart any more."""
-        return _quantity(self._change.now)
+        return _quantity(self._change.after)
 
     @property
     def total_before(self) -> MoneyView | None:
@@ -95,8 +95,8 @@ class LineChangeView:
     @property
     def total(self) -> MoneyView | None:
         """What it comes to, null where it is not in the cart any more."""
-        now = self._change.now
-        return MoneyView(now.total_minor, self._priced.evaluation.currency) if now else None
+        after = self._change.after
+        return MoneyView(after.total_minor, self._priced.evaluation.currency) if after else None
 
 
 def _quantity(line: SeenLine | None) -> QuantityOut | None:

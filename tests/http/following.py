@@ -96,6 +96,10 @@ class Following:
                 return events
         raise AssertionError(f"it did not come: {[(event['reason'], event['version']) for event in events]}")
 
+    def until_version(self, version: int) -> list[dict[str, Any]]:
+        """Return the events up to the one of a version."""
+        return self.until(lambda event: bool(event["version"] == version))
+
     def error(self) -> dict[str, Any]:
         """Return the error that ends it."""
         message = self.message()

@@ -94,12 +94,13 @@ def test_a_wake_up_that_is_lost_loses_no_event(
     service: Service, guest: Client, cart: str, following: Following
 ) -> None:
     with Redis.from_url(service.store_url) as redis:
-        for round_ in range(5):
+        version = 1
+        for _ in range(5):
             redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
             write(service, guest.token, cart, 2)
             redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-            events = following.until(lambda event, wanted=3 + 2 * round_: event["version"] == wanted)
-            assert versions_of(events) == [2 + 2 * round_, 3 + 2 * round_]
+            version += 2
+            assert versions_of(following.until_version(version)) == [version - 1, version]
 
 
 def test_too_far_back_is_a_snapshot_that_says_so(service: Service, guest: Client, cart: str) -> None:
@@ -123,7 +124,7 @@ def test_a_burst_comes_in_few_events(service: Service, guest: Client, cart: str,
     with ThreadPoolExecutor(4) as pool:
         for writer in [pool.submit(write, service, guest.token, cart, 15) for _ in range(4)]:
             writer.result()
-    events = following.until(lambda event: event["version"] == 61)
+    events = following.until_version(61)
     assert len(events) <= (time.monotonic() - started_s) / 0.05 + 1
     assert versions_of(events) == list(range(2, 62))
 
@@ -144,8 +145,8 @@ def test_a_slow_client_waits_for_itself_only(service: Service, guest: Client, ca
             note="n" * 500,
         )
         write(service, guest.token, cart, 230)
-        assert versions_of(following.until(lambda event: event["version"] == 232)) == list(range(2, 233))
-        events = slow.until(lambda event: event["version"] == 232)
+        assert versions_of(following.until_version(232)) == list(range(2, 233))
+        events = slow.until_version(232)
     told = versions_of(events)
     after = next((event["version"] for event in reversed(events) if event["reason"] == "SNAPSHOT"), 1)
     assert told == sorted(set(told))
