@@ -20,7 +20,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -195,10 +194,6 @@ def percentile_ms(values_s: list[float], percent: float) -> float:
     return 1000 * ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
-def _same(follower: Follower) -> Follower:
-    return follower
-
-
 async def measure(url: str, pid: int, *, followers: int, rate: int, seconds: int) -> dict[str, Any]:
     """Follow and change one cart; return the figures."""
     tokens = TokenAuthority(SECRET, issuer="panier", audience="panier")
@@ -223,12 +218,15 @@ async def measure(url: str, pid: int, *, followers: int, rate: int, seconds: int
 
         cart = (await run(CREATE, lines=[{"sku": sku, "quantity": 2} for sku in skus]))["cartCreate"]["cart"]["id"]
         host, port = httpx.URL(url).host, httpx.URL(url).port
-        connected: list[Follower] = []
-        for number in range(followers):
+        assert port is not None
+
+        async def connected(number: int) -> Follower:
             follower = Follower(f"{host}:{port}", token(f"viewer-{number}", "web"), cart, clock)
-            await loop.create_connection(partial(_same, follower), host, port)
-            connected.append(follower)
+            await loop.create_connection(lambda: follower, host, port)
             await follower.started
+            return follower
+
+        connections = [await connected(number) for number in range(followers)]
         await asyncio.sleep(1)
         sent_s: dict[int, float] = {}
         answered_s: list[float] = []
@@ -255,7 +253,7 @@ async def measure(url: str, pid: int, *, followers: int, rate: int, seconds: int
             while last not in clock.last_s:
                 clock.news.clear()
                 await clock.news.wait()
-    for follower in connected:
+    for follower in connections:
         assert follower.version == last
         assert follower.operations == len(sent_s), "an operation was lost or told twice"
         follower.transport.abort()

@@ -18,7 +18,7 @@ the cart was made, and the attributes that `engine.cart.commands.AddAdjustment.o
 A log entry is a list: version, operation id, ms since the cart was made, place, channel, store, device, changes.
 
 A viewer is a list: member, channel, store or nil, device. What a viewer saw is a map: ``v`` version, ``t`` when, ms,
-``c`` currency, ``m`` total, ``n`` line id -> SKU, quantity, measured, total, ``p`` promotion -> label.
+``c`` currency, ``m`` total, ``n`` line id -> SKU, quantity, measured, amount, ``p`` promotion -> label.
 
 Absent values are absent keys: Lua cannot keep a nil in a list, and would give back an empty map as an empty list.
 Texts and bytes are packed alike (``use_bin_type=False``), because Lua's library does not know the binary type.
@@ -251,7 +251,7 @@ def decode_viewer(blob: bytes) -> Viewer:
 
 def encode_seen(seen: Seen) -> bytes:
     """Return the bytes of what a viewer saw."""
-    lines = {key: (line.sku, line.quantity, line.measured, line.total_minor) for key, line in seen.lines.items()}
+    lines = {key: (line.sku, line.quantity, line.measured, line.amount_minor) for key, line in seen.lines.items()}
     return pack(
         {
             "v": seen.version,

@@ -18,12 +18,15 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class SeenLine:
-    """A line as it was shown: its quantity in pieces, or in thousandths where measured, and what it came to."""
+    """A line as it was shown: its quantity in pieces, or in thousandths where measured, and what it came to.
+
+    ``amount_minor`` is without its share of what is taken off the order, which changes with every other line.
+    """
 
     sku: Sku
     quantity: int
     measured: bool
-    total_minor: int
+    amount_minor: int
 
 
 @dataclass(frozen=True, slots=True)

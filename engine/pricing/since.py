@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.cart.model import Cart, LogEntry
+from engine.cart.model import Cart, LineItem, LogEntry
 from engine.cart.viewing import Seen, SeenLine
 from engine.pricing.evaluation import EvaluatedLine, Evaluation
 from engine.types import InstantMs, LineId, MemberId, PromotionId, Sku
@@ -29,7 +29,7 @@ class LineNews(StrEnum):
 class LineChange:
     """A line that is not as it was; None on a side where it was or is not in the cart.
 
-    ``members`` are the others who changed it, empty for a price. Totals are in the currency of their side.
+    ``members`` are the others who changed it, empty for a price. Amounts are in the currency of their side.
     """
 
     line: LineId
@@ -107,9 +107,9 @@ def _change(before: SeenLine | None, now: SeenLine | None, *, same_currency: boo
         return LineNews.REMOVED
     if before.quantity != now.quantity:
         return LineNews.QUANTITY
-    if not same_currency or before.total_minor == now.total_minor:
+    if not same_currency or before.amount_minor == now.amount_minor:
         return None
-    return LineNews.DEARER if now.total_minor > before.total_minor else LineNews.CHEAPER
+    return LineNews.DEARER if now.amount_minor > before.amount_minor else LineNews.CHEAPER
 
 
 def _authors(entries: Iterable[LogEntry], gone: Iterable[LineId]) -> dict[LineId, dict[MemberId, None]]:
@@ -125,9 +125,11 @@ def _authors(entries: Iterable[LogEntry], gone: Iterable[LineId]) -> dict[LineId
 
 def _lines_of(cart: Cart, evaluation: Evaluation) -> dict[LineId, SeenLine]:
     prices: dict[LineId, EvaluatedLine] = {line.line: line for line in evaluation.lines}
-    return {
-        line.id: SeenLine(line.sku, line.quantity, line.measured, prices[line.id].total_minor) for line in cart.lines
-    }
+    return {line.id: _shown(line, prices[line.id]) for line in cart.lines}
+
+
+def _shown(line: LineItem, price: EvaluatedLine) -> SeenLine:
+    return SeenLine(line.sku, line.quantity, line.measured, price.total_minor + price.order_discount_minor)
 
 
 def offers_of(evaluation: Evaluation) -> tuple[PromotionId, ...]:

@@ -87,16 +87,16 @@ class LineChangeView:
         return _quantity(self._change.after)
 
     @property
-    def total_before(self) -> MoneyView | None:
-        """What the line came to, null where it was not in the cart."""
+    def amount_before(self) -> MoneyView | None:
+        """What it came to before anything was taken off the order, null where it was not in the cart."""
         before = self._change.before
-        return MoneyView(before.total_minor, self._news.seen.currency) if before else None
+        return MoneyView(before.amount_minor, self._news.seen.currency) if before else None
 
     @property
-    def total(self) -> MoneyView | None:
-        """What it comes to, null where it is not in the cart any more."""
+    def amount(self) -> MoneyView | None:
+        """What it comes to before anything is taken off the order, null where it is not in the cart any more."""
         after = self._change.after
-        return MoneyView(after.total_minor, self._priced.evaluation.currency) if after else None
+        return MoneyView(after.amount_minor, self._priced.evaluation.currency) if after else None
 
 
 def _quantity(line: SeenLine | None) -> QuantityOut | None:
