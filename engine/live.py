@@ -93,7 +93,7 @@ class _State:
         self.price = price
         self.presence = presence
         self.replaced = asyncio.Event()
-        self._events: dict[tuple[_Told, bool], CartEvent | None] = {}
+        self._events: dict[_Told, CartEvent | None] = {}
 
     @property
     def told(self) -> _Told:
@@ -105,12 +105,13 @@ class _State:
 
         All who are equally far get the same event.
         """
-        key = told, presence
-        if key not in self._events:
-            self._events[key] = self._event_after(told, presence=presence)
-        return self._events[key]
+        if not presence:
+            told = told._replace(presence=self.presence)
+        if told not in self._events:
+            self._events[told] = self._event_after(told)
+        return self._events[told]
 
-    def _event_after(self, told: _Told, *, presence: bool) -> CartEvent | None:
+    def _event_after(self, told: _Told) -> CartEvent | None:
         version = self.priced.cart.version
         if told.version is None or not version - len(self.entries) <= told.version <= version:
             return CartEvent(EventReason.SNAPSHOT, (), self.priced, self.present)
@@ -121,7 +122,7 @@ class _State:
             reason = EventReason.CHANGED
         elif told.price != self.price:
             reason = EventReason.PRICED
-        elif presence and told.presence != self.presence:
+        elif told.presence != self.presence:
             reason = EventReason.PRESENCE
         else:
             return None

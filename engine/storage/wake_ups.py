@@ -35,6 +35,7 @@ class WakeUps:
         self._pubsub: PubSub | None = None
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
+        self._lost = False
 
     async def listen(self, channel: str, heard: Heard) -> None:
         """Pass on what is sent to a channel from now on; `heard` is called once more when that has begun."""
@@ -71,10 +72,12 @@ class WakeUps:
             pubsub = self._connection.pubsub()
             try:
                 await self._subscribe(pubsub)
-                self._pubsub = pubsub
+                self._pubsub, self._lost = pubsub, False
                 await self._read(pubsub)
             except (RedisError, OSError) as fault:
-                _LOG.warning("wake-ups from the store were interrupted: %s", fault)
+                if not self._lost:
+                    _LOG.warning("wake-ups from the store are interrupted: %s", fault)
+                self._lost = True
             finally:
                 self._pubsub = None
                 with suppress(RedisError, OSError):

@@ -11,8 +11,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from tests.http.service import Service
-
 FOLLOW = """
 subscription($id: ID!, $since: Int) { cartChanged(cartId: $id, fromVersion: $since) {
   reason version
@@ -109,11 +107,11 @@ class Following:
 
 
 @contextmanager
-def socket(service: Service, token: str | None = None, *, init: bool = True, **options: Any) -> Iterator[Socket]:
+def socket(url: str, token: str | None = None, *, init: bool = True, **options: Any) -> Iterator[Socket]:
     """Connect, and unless told otherwise say who we are."""
-    url = service.url.replace("http", "ws") + "/graphql"
+    address = url.replace("http", "ws", 1) + "/graphql"
     given = {"subprotocols": [Subprotocol(PROTOCOL)], "compression": None, "open_timeout": WAIT_S, **options}
-    with connect(url, **given) as connection:
+    with connect(address, **given) as connection:
         opened = Socket(connection)
         if init:
             assert opened.init(token) == {"type": "connection_ack"}
@@ -138,6 +136,10 @@ class EventStream:
                 return name, json.loads(data) if data else None
         raise AssertionError("the stream has ended")
 
+    def ended(self) -> bool:
+        """Say whether nothing comes any more."""
+        return not any(self._lines)
+
     def event(self) -> dict[str, Any]:
         name, data = self.next()
         assert name == "next", (name, data)
@@ -147,12 +149,12 @@ class EventStream:
 
 
 @contextmanager
-def event_stream(service: Service, token: str | None, query: str = FOLLOW, **variables: Any) -> Iterator[EventStream]:
+def event_stream(url: str, token: str | None, query: str = FOLLOW, **variables: Any) -> Iterator[EventStream]:
     """Ask for an event stream."""
     headers = {"accept": "text/event-stream"} | ({"authorization": f"Bearer {token}"} if token else {})
     body = {"query": query, "variables": variables}
     with (
-        httpx.Client(base_url=service.url, timeout=WAIT_S) as client,
+        httpx.Client(base_url=url, timeout=WAIT_S) as client,
         client.stream("POST", "/graphql", json=body, headers=headers) as response,
     ):
         yield EventStream(response)

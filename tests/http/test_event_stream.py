@@ -13,7 +13,7 @@ EVENTS = {"accept": "text/event-stream"}
 
 def test_changes_are_told_and_a_stream_that_was_lost_is_resumed(service: Service, guest: Client) -> None:
     cart = guest.create(lines=[{"sku": "milk", "quantity": 2}])
-    with event_stream(service, guest.token, id=cart) as stream:
+    with event_stream(service.url, guest.token, id=cart) as stream:
         assert stream.response.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert stream.response.headers["cache-control"] == "no-store"
         assert stream.event()["reason"] == "SNAPSHOT"
@@ -22,7 +22,7 @@ def test_changes_are_told_and_a_stream_that_was_lost_is_resumed(service: Service
         assert (changed["reason"], [operation["version"] for operation in changed["operations"]]) == ("CHANGED", [2])
         assert changed["cart"]["totals"]["total"]["minorUnits"] == 864
     write(service, guest.token, cart, 4)
-    with event_stream(service, guest.token, id=cart, since=2) as stream:
+    with event_stream(service.url, guest.token, id=cart, since=2) as stream:
         resumed = stream.event()
     assert (resumed["reason"], [operation["version"] for operation in resumed["operations"]]) == (
         "RESUMED",
@@ -55,7 +55,7 @@ def test_what_is_refused_at_once_is_an_ordinary_answer(service: Service, guest: 
         "/graphql", json={"query": FOLLOW, "variables": {"id": "x"}}, headers=EVENTS
     )
     assert (bad.status_code, bad.headers["www-authenticate"]) == (401, "Bearer")
-    with event_stream(service, guest.token, id="nonsense") as stream:
+    with event_stream(service.url, guest.token, id="nonsense") as stream:
         name, told = stream.next()
         assert (name, told["errors"][0]["extensions"]["code"]) == ("next", "CART_NOT_FOUND")
         assert stream.next() == ("complete", None)
@@ -64,12 +64,12 @@ def test_what_is_refused_at_once_is_an_ordinary_answer(service: Service, guest: 
 def test_a_token_that_expires_and_a_right_that_is_lost_end_the_stream(service: Service, guest: Client) -> None:
     cart = guest.create()
     caller = service.tokens.caller(guest.token or "")
-    with event_stream(service, service.tokens.mint(caller, 2), id=cart) as stream:
+    with event_stream(service.url, service.tokens.mint(caller, 2), id=cart) as stream:
         stream.event()
         name, told = stream.next()
         assert (name, told["errors"][0]["extensions"]["code"]) == ("next", "TOKEN_EXPIRED")
         assert stream.next() == ("complete", None)
-    with event_stream(service, guest.token, id=cart) as stream:
+    with event_stream(service.url, guest.token, id=cart) as stream:
         stream.event()
         customer = service.client(service.token(CallerKind.CUSTOMER, f"sse-{time.time_ns()}", "web"))
         assert not customer.run(ATTACH, id=cart, guest=guest.token)["cartCustomerAttach"]["userErrors"]
@@ -85,7 +85,7 @@ def test_a_stream_that_is_left_is_noticed(service: Service, guest: Client) -> No
     def present() -> int:
         return len(guest.run(asked, id=cart)["cart"]["presence"])
 
-    with event_stream(service, guest.token, id=cart) as stream:
+    with event_stream(service.url, guest.token, id=cart) as stream:
         stream.event()
         _wait(lambda: present() == 1)
     _wait(lambda: present() == 0)

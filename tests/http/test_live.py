@@ -37,7 +37,7 @@ def cart(guest: Client) -> str:
 @pytest.fixture
 def following(service: Service, guest: Client, cart: str) -> Iterator[Following]:
     """Follow the guest's cart from now on."""
-    with socket(service, guest.token) as connection:
+    with socket(service.url, guest.token) as connection:
         started = connection.subscribe("1", id=cart)
         assert started.event()["reason"] == "SNAPSHOT"
         yield started
@@ -72,7 +72,7 @@ def test_who_comes_back_gets_everything_once_while_eight_write(service: Service,
     with ThreadPoolExecutor(writers) as pool:
         done = [pool.submit(write, service, guest.token, cart, each) for _ in range(writers)]
         while version < last:
-            with socket(service, guest.token) as connection:
+            with socket(service.url, guest.token) as connection:
                 following = connection.subscribe("1", id=cart, since=version)
                 resumed = following.event()
                 assert resumed["reason"] == "RESUMED"
@@ -105,7 +105,7 @@ def test_a_wake_up_that_is_lost_loses_no_event(
 
 def test_too_far_back_is_a_snapshot_that_says_so(service: Service, guest: Client, cart: str) -> None:
     write(service, guest.token, cart, 205)
-    with socket(service, guest.token) as connection:
+    with socket(service.url, guest.token) as connection:
         for name, version, reason, told in (
             ("back", 1, "SNAPSHOT", 0),
             ("near", 10, "RESUMED", 196),
@@ -136,7 +136,7 @@ def test_a_slow_client_waits_for_itself_only(service: Service, guest: Client, ca
         f"subscription($id: ID!) {{ cartChanged(cartId: $id) {{ reason version operations {{ version }} {much} }} }}"
     )
     query += "fragment all on Cart { lines { nodes { id sku quantity product { name } unitPrice { amount } } } note }"
-    with socket(service, guest.token, max_queue=1) as connection:
+    with socket(service.url, guest.token, max_queue=1) as connection:
         slow = connection.subscribe("slow", query, id=cart)
         assert slow.event()["reason"] == "SNAPSHOT"
         guest.run(
@@ -159,23 +159,23 @@ def test_a_guest_who_signed_in_elsewhere_loses_the_feed(
     customer = service.client(service.token(CallerKind.CUSTOMER, f"new-{cart[-12:]}", "web"))
     assert not customer.run(ATTACH, id=cart, guest=guest.token)["cartCustomerAttach"]["userErrors"]
     assert following.error()["extensions"]["code"] == "CART_NOT_FOUND"
-    with socket(service, customer.token) as connection:
+    with socket(service.url, customer.token) as connection:
         assert connection.subscribe("1", id=cart).event()["reason"] == "SNAPSHOT"
 
 
 def test_who_may_not_see_a_cart_is_told_that_there_is_none(service: Service, cart: str) -> None:
     stranger = service.token(CallerKind.CUSTOMER, "stranger")
-    with socket(service, stranger) as connection:
+    with socket(service.url, stranger) as connection:
         for number, id in enumerate((cart, "nonsense", cart[:-4] + "AAAA")):
             error = connection.subscribe(str(number), id=id).error()
             assert (error["extensions"]["code"], error["message"]) == ("CART_NOT_FOUND", "there is no such cart")
-    with socket(service) as connection:
+    with socket(service.url) as connection:
         assert connection.subscribe("1", id=cart).error()["extensions"]["code"] == "TOKEN_MISSING"
 
 
 def test_an_expired_token_ends_the_connection_and_says_why(service: Service, guest: Client, cart: str) -> None:
     caller = service.tokens.caller(guest.token or "")
-    with socket(service, service.tokens.mint(caller, 2)) as connection:
+    with socket(service.url, service.tokens.mint(caller, 2)) as connection:
         assert connection.subscribe("1", id=cart).event()["version"] == 1
         code, reason = connection.closed()
     assert code == 4403
@@ -184,7 +184,7 @@ def test_an_expired_token_ends_the_connection_and_says_why(service: Service, gue
 
 def test_a_newer_token_of_the_same_caller_keeps_it_open(service: Service, guest: Client, cart: str) -> None:
     caller = service.tokens.caller(guest.token or "")
-    with socket(service, service.tokens.mint(caller, 2)) as connection:
+    with socket(service.url, service.tokens.mint(caller, 2)) as connection:
         following = connection.subscribe("1", id=cart)
         assert following.event()["version"] == 1
         connection.send(type="ping", payload={"authorization": f"Bearer {guest.token}"})
@@ -215,7 +215,7 @@ def test_answers_are_written_once_for_all_who_see_the_same(
         followings = []
         # Which version they come from is theirs; from the first event on all are equally far.
         for index, token in enumerate([*staff, all_offers]):
-            connection = stack.enter_context(socket(service, token))
+            connection = stack.enter_context(socket(service.url, token))
             followings.append(connection.subscribe(str(index), id=cart, since=index % 2))
             assert followings[-1].event()["version"] == 1
         guest.add(cart, "oat")
@@ -251,7 +251,7 @@ def milk_of(own_service: Service) -> tuple[Client, str]:
 
 def test_new_rules_that_change_the_price_are_told(own_service: Service, shop: Snapshot, tmp_path: Path) -> None:
     client, cart = milk_of(own_service)
-    with socket(own_service, client.token) as connection:
+    with socket(own_service.url, client.token) as connection:
         following = connection.subscribe("1", id=cart)
         assert following.event()["cart"]["totals"]["total"]["minorUnits"] == 108
         dairy = "  - {id: dairy, label: D, give: {percent_off: {percent: %s, on: {category: grocery/dairy}}}}\n"
@@ -271,7 +271,7 @@ def test_a_window_that_opens_and_closes_is_told(own_service: Service, shop: Snap
     happy = "  - id: happy\n    label: H\n    active: {from: %s, until: %s, timezone: Europe/Paris}\n"
     happy += "    give: {percent_off: {percent: 50%%, on: {sku: milk}}}\n"
     own_service.engine.snapshot = rules(shop, tmp_path / "r", happy % (soon(2), soon(3.5)))
-    with socket(own_service, client.token) as connection:
+    with socket(own_service.url, client.token) as connection:
         following = connection.subscribe("1", id=cart)
         events = [following.event() for _ in range(3)]
     assert [event["reason"] for event in events] == ["SNAPSHOT", "PRICED", "PRICED"]
@@ -284,7 +284,7 @@ def test_a_price_list_that_begins_is_told(own_service: Service, tmp_path: Path) 
     lists += f"  - {{id: promo, currency: EUR, tax: included, from: {soon(2.5)}, until: 2031-01-01, timezone: Europe/Paris}}\n"
     changed = small_shop(tmp_path, {"price_lists.yaml": lists})
     own_service.engine.snapshot = Snapshot(changed, own_service.engine.snapshot.ruleset)
-    with socket(own_service, client.token) as connection:
+    with socket(own_service.url, client.token) as connection:
         following = connection.subscribe("1", id=cart)
         events = [following.event() for _ in range(2)]
     assert [event["reason"] for event in events] == ["SNAPSHOT", "PRICED"]
@@ -306,10 +306,10 @@ def test_who_has_the_cart_open_is_told_and_shown(service: Service) -> None:
     on_phone, on_desk = (f"customer:{name}", "phone"), (f"customer:{name}", "desk")
     asked = "query($id: ID!) { cart(id: $id) { presence { member channel store device } } }"
     assert service.client(desk).run(asked, id=cart)["cart"]["presence"] == []
-    with socket(service, phone) as first:
+    with socket(service.url, phone) as first:
         following = first.subscribe("1", PRESENCE, id=cart)
         following.until(lambda event: present_in(event) == {on_phone})
-        with socket(service, desk) as second:
+        with socket(service.url, desk) as second:
             second.subscribe("1", FOLLOW, id=cart)
             came = following.until(lambda event: present_in(event) == {on_phone, on_desk})
             assert came[-1]["reason"] == "PRESENCE"
@@ -335,7 +335,7 @@ def _key_of(cart: str) -> str:
 def test_comings_and_goings_are_no_events_for_who_did_not_ask(
     service: Service, guest: Client, cart: str, following: Following
 ) -> None:
-    with socket(service, guest.token) as other:
+    with socket(service.url, guest.token) as other:
         other.subscribe("1", PRESENCE, id=cart).event()
     guest.add(cart, "oat")
     assert following.event()["reason"] == "CHANGED"

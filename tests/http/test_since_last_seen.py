@@ -150,5 +150,5 @@ def test_it_is_forgotten_in_time_and_left_out_of_feeds(own_service: Service, ada
         (key,) = [key for key in redis.scan_iter("*:s:*") if ada.token and b"ada-" in key and redis.pttl(key) > 0][-1:]
         assert 29 * 86_400_000 < int(redis.pttl(key)) <= 30 * 86_400_000
     query = "subscription($id: ID!) { cartChanged(cartId: $id) { cart { version sinceLastSeen { version } } } }"
-    with socket(own_service, ada.token) as connection:
+    with socket(own_service.url, ada.token) as connection:
         assert connection.subscribe("1", query, id=cart).event() == {"cart": {"version": 1, "sinceLastSeen": None}}

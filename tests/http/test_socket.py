@@ -53,7 +53,7 @@ BREACHES = {
 
 @pytest.mark.parametrize(("sent", "code", "reason"), BREACHES.values(), ids=BREACHES.keys())
 def test_a_breach_closes_the_connection(narrow: Service, sent: str | bytes, code: int, reason: str) -> None:
-    with socket(narrow) as connection:
+    with socket(narrow.url) as connection:
         connection.connection.send(sent)
         closed_code, closed_reason = connection.closed()
     assert closed_code == code
@@ -61,14 +61,14 @@ def test_a_breach_closes_the_connection(narrow: Service, sent: str | bytes, code
 
 
 def test_a_subscription_before_the_start_is_unauthorized(narrow: Service, cart: str) -> None:
-    with socket(narrow, init=False) as connection:
+    with socket(narrow.url, init=False) as connection:
         connection.subscribe("1", id=cart)
         assert connection.closed() == (4401, "Unauthorized")
 
 
 def test_who_does_not_start_in_time_is_closed(narrow: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket_module, "INIT_S", 0.3)
-    with socket(narrow, init=False) as connection:
+    with socket(narrow.url, init=False) as connection:
         connection.send(type="ping")
         assert connection.receive() == {"type": "pong"}
         assert connection.closed() == (4408, "Connection initialisation timeout")
@@ -80,7 +80,7 @@ def test_a_bad_token_is_forbidden_and_says_why(narrow: Service) -> None:
         (narrow.tokens.mint(narrow.tokens.caller(narrow.token(CallerKind.GUEST, "g")), -60), "TOKEN_EXPIRED: "),
         (narrow.token(CallerKind.GUEST, "g", "fax"), "UNKNOWN_CHANNEL: the token names the channel `fax`"),
     ):
-        with socket(narrow, init=False) as connection:
+        with socket(narrow.url, init=False) as connection:
             connection.send(type="connection_init", payload={"authorization": f"Bearer {token}"})
             code, said = connection.closed()
         assert code == 4403
@@ -89,7 +89,7 @@ def test_a_bad_token_is_forbidden_and_says_why(narrow: Service) -> None:
 
 def test_the_token_may_come_in_the_header(narrow: Service, guest: Client, cart: str) -> None:
     headers = {"Authorization": f"Bearer {guest.token}"}
-    with socket(narrow, additional_headers=headers) as connection:
+    with socket(narrow.url, additional_headers=headers) as connection:
         assert connection.subscribe("1", id=cart).event()["version"] == 1
 
 
@@ -102,22 +102,22 @@ def test_the_old_protocol_is_not_spoken(narrow: Service) -> None:
 
 
 def test_nothing_is_compressed(narrow: Service) -> None:
-    with socket(narrow, compression="deflate") as connection:
+    with socket(narrow.url, compression="deflate") as connection:
         assert connection.connection.protocol.extensions == []
 
 
 def test_pages_of_other_sites_may_not_connect(narrow: Service) -> None:
     for origin in ("https://shop.example", narrow.url):
-        with socket(narrow, origin=origin) as connection:
+        with socket(narrow.url, origin=origin) as connection:
             connection.send(type="ping")
             assert connection.receive() == {"type": "pong"}
-    with pytest.raises(InvalidStatus) as refused, socket(narrow, origin="https://evil.example"):
+    with pytest.raises(InvalidStatus) as refused, socket(narrow.url, origin="https://evil.example"):
         pass
     assert refused.value.response.status_code == 403
 
 
 def test_one_id_is_one_subscription(narrow: Service, guest: Client, cart: str) -> None:
-    with socket(narrow, guest.token) as connection:
+    with socket(narrow.url, guest.token) as connection:
         following = connection.subscribe("1", id=cart)
         following.event()
         connection.send(id="1", type="complete")
@@ -127,7 +127,7 @@ def test_one_id_is_one_subscription(narrow: Service, guest: Client, cart: str) -
 
 
 def test_nothing_comes_after_complete(narrow: Service, guest: Client, cart: str) -> None:
-    with socket(narrow, guest.token) as connection:
+    with socket(narrow.url, guest.token) as connection:
         connection.subscribe("1", id=cart).event()
         connection.send(id="1", type="complete")
         connection.send(id="unknown", type="complete")
@@ -139,7 +139,7 @@ def test_nothing_comes_after_complete(narrow: Service, guest: Client, cart: str)
 
 def test_a_document_that_cannot_run_ends_its_subscription_only(narrow: Service, guest: Client, cart: str) -> None:
     deep = "subscription { cartChanged(cartId: 1) { cart { lines { nodes { product { alternatives { product { alternatives { product { sku } } } } } } } } } }"
-    with socket(narrow, guest.token) as connection:
+    with socket(narrow.url, guest.token) as connection:
         following = connection.subscribe("good", id=cart)
         following.event()
         for name, query, code in (
@@ -161,8 +161,8 @@ def test_a_document_that_cannot_run_ends_its_subscription_only(narrow: Service, 
 
 def test_a_caller_has_so_many_connections_and_subscriptions(narrow: Service, guest: Client, cart: str) -> None:
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket(narrow, guest.token)) for _ in range(3)]
-        with socket(narrow, guest.token, init=False) as one_more:
+        sockets = [stack.enter_context(socket(narrow.url, guest.token)) for _ in range(3)]
+        with socket(narrow.url, guest.token, init=False) as one_more:
             one_more.send(type="connection_init", payload={"authorization": f"Bearer {guest.token}"})
             code, reason = one_more.closed()
             assert code == 4403
@@ -176,12 +176,12 @@ def test_a_caller_has_so_many_connections_and_subscriptions(narrow: Service, gue
         assert sockets[0].subscribe("3", id=cart).error()["extensions"]["code"] == "TOO_MANY_SUBSCRIPTIONS"
         sockets[0].send(id="1", type="complete")
         assert sockets[0].subscribe("3", id=cart).event()["version"] == 1
-    with socket(narrow, guest.token) as connection:
+    with socket(narrow.url, guest.token) as connection:
         assert connection.subscribe("1", id=cart).event()["version"] == 1
 
 
 def test_messages_are_as_the_protocol_spells_them(narrow: Service, guest: Client, cart: str) -> None:
-    with socket(narrow, guest.token) as connection:
+    with socket(narrow.url, guest.token) as connection:
         connection.subscribe(
             'a "quoted" id', "subscription($id: ID!) { cartChanged(cartId: $id) { version } }", id=cart
         )

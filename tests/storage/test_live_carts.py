@@ -173,17 +173,22 @@ async def test_a_slow_follower_gets_all_of_it_at_once_and_a_snapshot_when_it_is_
 async def test_all_who_are_equally_far_share_one_event_and_one_subscription(
     live: LiveCarts, connection: Connection, carts: CartStore
 ) -> None:
+    """Those too who came at different times: who is there is no event to them."""
     await made(carts)
     callers = (ANN_CALLS, BEN_CALLS)
+    early, watching = await live.follow(ANN_CALLS, CART), await live.follow(ANN_CALLS, CART, presence=True)
+    await event_of(early)
+    while not (await event_of(watching)).present:
+        pass
     followers = [await live.follow(callers[number % 2], CART) for number in range(50)]
     started = [await event_of(follower) for follower in followers]
     await write(carts, 1)
-    changed = [await event_of(follower) for follower in followers]
+    changed = [await event_of(follower) for follower in (early, *followers)]
     assert all(event is started[0] for event in started)
     assert all(event is changed[0] for event in changed)
     channel = carts.wake_up_channel(CART)
     assert await connection.command("PUBSUB", "SHARDNUMSUB", channel) == [channel.encode(), 1]
-    for follower in followers:
+    for follower in (early, watching, *followers):
         follower.close()
     await live.close()
     assert await connection.command("PUBSUB", "SHARDNUMSUB", channel) == [channel.encode(), 0]
