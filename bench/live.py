@@ -249,7 +249,7 @@ async def measure(url: str, pid: int, *, followers: int, rate: int, seconds: int
         service_s, load_s = cpu_s(pid) - service_s, time.process_time() - load_s
         disturbed_s = waited_s(pid) - disturbed_s[0], waited_s(os.getpid()) - disturbed_s[1]
         last = max(sent_s)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while last not in clock.last_s:
                 clock.news.clear()
                 await clock.news.wait()

@@ -36,6 +36,8 @@ TOO_BIG: Final = 1009
 INIT_S: Final = 10.0
 """How long a client may take to send `connection_init`."""
 
+_CLOSE_S: Final = 5.0
+"""How long a client that takes nothing any more is waited for before it is dropped."""
 _LEFT: Final = (WebSocketDisconnect, WebSocketDisconnected)
 """What sending raises after the other side, or we, closed the connection."""
 _REASON_BYTES_MAX: Final = 123
@@ -240,8 +242,9 @@ class _Session:
 
     async def _close(self, code: int, reason: str) -> None:
         short = reason.encode()[:_REASON_BYTES_MAX].decode(errors="ignore")
-        with suppress(*_LEFT):
-            await self._websocket.close(code, short)
+        with suppress(*_LEFT, TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await self._websocket.close(code, short)
 
 
 _Handler = Callable[[dict[str, Any]], Awaitable[None]]

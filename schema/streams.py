@@ -178,13 +178,13 @@ class Streams:
             message = "only subscriptions are served here: send queries and mutations by POST"
             raise RequestRefusedError.because(400, ErrorCode.NOT_A_SUBSCRIPTION, message)
         context = RequestContext(
-            self._engine,
-            self._engine.snapshot,
-            self._tokens,
-            0,
-            caller,
-            InstantMs(time.time_ns() // 10**6),
-            self._live,
+            engine=self._engine,
+            snapshot=self._engine.snapshot,
+            tokens=self._tokens,
+            session_life_s=0,  # no session begins in a subscription
+            caller=caller,
+            now_ms=InstantMs(time.time_ns() // 10**6),
+            live=self._live,
         )
         built = Executor.build(
             self.schema,

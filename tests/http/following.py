@@ -26,6 +26,14 @@ WAIT_S = 20.0
 """How long a test waits for what must come; it fails after that."""
 
 
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait for what must become true."""
+    end = time.monotonic() + WAIT_S
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 class Socket:
     """A connection that speaks graphql-transport-ws; it answers nothing by itself."""
 

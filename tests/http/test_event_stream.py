@@ -1,10 +1,9 @@
 """Following a cart by server-sent events: the same story as over WebSocket."""
 
 import time
-from collections.abc import Callable
 
 from engine.service import CallerKind
-from tests.http.following import FOLLOW, event_stream
+from tests.http.following import FOLLOW, event_stream, wait_until
 from tests.http.service import Client, Service
 from tests.http.test_live import ATTACH, write
 
@@ -87,12 +86,5 @@ def test_a_stream_that_is_left_is_noticed(service: Service, guest: Client) -> No
 
     with event_stream(service.url, guest.token, id=cart) as stream:
         stream.event()
-        _wait(lambda: present() == 1)
-    _wait(lambda: present() == 0)
-
-
-def _wait(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+        wait_until(lambda: present() == 1)
+    wait_until(lambda: present() == 0)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
+from socket import SHUT_RDWR
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -13,7 +14,7 @@ from engine.service import CallerKind, Snapshot
 from schema import socket as socket_module
 from schema.app import HttpConfig
 from schema.streams import StreamLimits
-from tests.http.following import FOLLOW, PROTOCOL, Socket, socket
+from tests.http.following import FOLLOW, PROTOCOL, Socket, socket, wait_until
 from tests.http.service import SMALL_LIMITS, Client, Service
 
 LIMITS = StreamLimits(connections=3, subscriptions=2, message_bytes=4_000)
@@ -200,3 +201,24 @@ def test_over_plain_http_a_subscription_is_pointed_elsewhere(service: Service, g
     assert answer.status_code == 406
     assert "graphql-transport-ws" in answer.json()["errors"][0]["message"]
     assert PROTOCOL in answer.json()["errors"][0]["message"]
+
+
+def test_whoever_leaves_in_whatever_way_leaves_nothing_behind(narrow: Service, guest: Client, cart: str) -> None:
+    for turn in range(24):
+        with socket(narrow.url, guest.token) as connection:
+            following = connection.subscribe("1", id=cart)
+            if turn % 2:
+                following.event()
+            if turn % 3 == 0:
+                connection.send(id="1", type="complete")
+            if turn % 4 == 0:
+                connection.connection.socket.shutdown(SHUT_RDWR)
+    wait_until(lambda: not narrow.live._live)
+    with contextlib.ExitStack() as stack:
+        for _ in range(LIMITS.connections):
+            connection = stack.enter_context(socket(narrow.url, guest.token))
+            for name in ("1", "2"):
+                assert connection.subscribe(name, id=cart).event()["version"] == 1
+    wait_until(lambda: not narrow.live._live)
+    asked = "query($id: ID!) { cart(id: $id) { presence { member } } }"
+    wait_until(lambda: guest.run(asked, id=cart)["cart"]["presence"] == [])
