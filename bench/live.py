@@ -229,7 +229,7 @@ async def measure(url: str, pid: int, *, followers: int, rate: int, seconds: int
         connections = [await connected(number) for number in range(followers)]
         await asyncio.sleep(1)
         sent_s: dict[int, float] = {}
-        answered_s: list[float] = []
+        answered_s: dict[int, float] = {}
         clock.events = clock.bytes = 0
         service_s, load_s, begun_s = cpu_s(pid), time.process_time(), time.perf_counter()
         disturbed_s = waited_s(pid), waited_s(os.getpid())
@@ -237,8 +237,8 @@ async def measure(url: str, pid: int, *, followers: int, rate: int, seconds: int
         async def change(number: int) -> None:
             at_s = time.perf_counter()
             done = await run(ADD, id=cart, lines=[{"sku": skus[number % LINES], "quantity": 1}])
-            sent_s[done["cartLinesAdd"]["version"]] = at_s
-            answered_s.append(time.perf_counter() - at_s)
+            version = done["cartLinesAdd"]["version"]
+            sent_s[version], answered_s[version] = at_s, time.perf_counter()
 
         changes = []
         for number in range(rate * seconds):
@@ -258,6 +258,8 @@ async def measure(url: str, pid: int, *, followers: int, rate: int, seconds: int
         assert follower.operations == len(sent_s), "an operation was lost or told twice"
         follower.transport.abort()
     latencies = [clock.last_s[version] - at_s for version, at_s in sent_s.items()]
+    answers = [answered_s[version] - at_s for version, at_s in sent_s.items()]
+    afterwards = [clock.last_s[version] - at_s for version, at_s in answered_s.items()]
     return {
         "followers": followers,
         "changes": len(sent_s),
@@ -266,7 +268,9 @@ async def measure(url: str, pid: int, *, followers: int, rate: int, seconds: int
         "change to last follower, p50 ms": round(percentile_ms(latencies, 50), 1),
         "change to last follower, p99 ms": round(percentile_ms(latencies, 99), 1),
         "change to last follower, worst ms": round(max(latencies) * 1000, 1),
-        "change answered, p99 ms": round(percentile_ms(answered_s, 99), 1),
+        "change answered, p99 ms": round(percentile_ms(answers, 99), 1),
+        "answer to last follower, p50 ms": round(percentile_ms(afterwards, 50), 1),
+        "answer to last follower, p99 ms": round(percentile_ms(afterwards, 99), 1),
         "service, part of its core": round(service_s / took_s, 2),
         "load, part of its core": round(load_s / took_s, 2),
         "service and load, part of the time waiting for a core": [round(each / took_s, 2) for each in disturbed_s],

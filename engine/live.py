@@ -68,7 +68,7 @@ class CartEvent:
     operations: tuple[LogEntry, ...]
     priced: PricedCart
     present: tuple[Viewer, ...]
-    answers: dict[bytes, asyncio.Future[str]] = field(default_factory=dict)
+    answers: dict[bytes, str | asyncio.Future[str]] = field(default_factory=dict)
 
 
 class _Told(NamedTuple):

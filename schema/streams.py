@@ -80,16 +80,19 @@ class Stream:
         async for event in self._follower:
             answer = event.answers.get(self._key)
             if answer is None:
-                # A task, so that whoever asks first may leave without the others waiting in vain.
-                answer = event.answers[self._key] = asyncio.ensure_future(self._written(event, schema))
-            yield answer.result() if answer.done() else await asyncio.shield(answer)
+                answer = event.answers[self._key] = self._written(event, schema)
+            yield answer if isinstance(answer, str) else await asyncio.shield(answer)
 
     def close(self) -> None:
         """End it."""
         self._follower.close()
 
-    async def _written(self, event: CartEvent, schema: GraphQLSchema) -> str:
-        """Execute the selection on an event and write what comes out."""
+    def _written(self, event: CartEvent, schema: GraphQLSchema) -> str | asyncio.Future[str]:
+        """Execute the selection on an event and write what comes out.
+
+        What has to wait for something becomes a task: whoever asked first may leave, and the others get it all the
+        same.
+        """
         context = replace(self._context, snapshot=event.priced.snapshot, now_ms=event.priced.as_of_ms)
         executed = execute(
             schema,
@@ -101,11 +104,7 @@ class Stream:
             executor_class=StrawberryGraphQLCoreExecutionContext,
             operation_extensions=None,
         )
-        result = executed if isinstance(executed, ExecutionResult) else await executed
-        written: dict[str, Any] = {"data": result.data}
-        if result.errors:
-            written["errors"] = [presented(error) for error in result.errors]
-        return orjson.dumps(written).decode()
+        return _text(executed) if isinstance(executed, ExecutionResult) else asyncio.ensure_future(_awaited(executed))
 
     def _sharing_key(self, nameless: Caller) -> bytes:
         """Return what all have in common whose answers are the same: document, variables and visibility.
@@ -201,6 +200,17 @@ class Streams:
         if isinstance(found, Follower):
             return Stream(asked, document, context, found)
         raise RequestRefusedError(200, found.errors or () if isinstance(found, ExecutionResult) else ())
+
+
+async def _awaited(executed: Awaitable[ExecutionResult]) -> str:
+    return _text(await executed)
+
+
+def _text(result: ExecutionResult) -> str:
+    written: dict[str, Any] = {"data": result.data}
+    if result.errors:
+        written["errors"] = [presented(error) for error in result.errors]
+    return orjson.dumps(written).decode()
 
 
 def _invalid_variable(error: GraphQLError) -> GraphQLError:
