@@ -273,7 +273,7 @@ class _LiveCart:
         self._carts = carts
         self._channel = carts.carts.wake_up_channel(cart_id)
         self._followers: set[Follower] = set()
-        self._shown: set[Follower] = set()
+        self._shown: dict[Viewer, set[Follower]] = {}
         self._noted: frozenset[Viewer] = frozenset()
         self._state: _State | None = None
         self._fault: Exception | None = None
@@ -297,17 +297,22 @@ class _LiveCart:
 
     def show(self, follower: Follower) -> None:
         """Let others know that a follower is there."""
-        self._shown.add(follower)
-        self._presence_changed()
+        followers = self._shown.setdefault(follower.viewer, set())
+        followers.add(follower)
+        if len(followers) == 1:
+            self._presence_changed()
 
     def leave(self, follower: Follower) -> None:
         """Let a follower go; the last one takes the cart with it."""
         self._followers.discard(follower)
-        self._shown.discard(follower)
-        if self._followers:
-            self._presence_changed()
-        elif not self._over:
+        if not self._followers and not self._over:
             self.end()
+        followers = self._shown.get(follower.viewer, set())
+        if follower in followers:
+            followers.remove(follower)
+            if not followers:
+                del self._shown[follower.viewer]
+                self._presence_changed()
 
     def reprice(self) -> None:
         """Price the cart again, and tell if that makes a difference."""
@@ -325,9 +330,8 @@ class _LiveCart:
             self._state.replaced.set()
 
     def _presence_changed(self) -> None:
-        if frozenset(follower.viewer for follower in self._shown) != self._noted:
-            self._presence_due_s = 0.0
-            self._woken.set()
+        self._presence_due_s = 0.0
+        self._woken.set()
 
     def _heard(self, message: bytes | None) -> None:
         """Look again, unless the message is of a version that is known already."""
@@ -382,7 +386,7 @@ class _LiveCart:
             return self._state.present
         viewers = self._carts.engine.viewers
         self._presence_due_s = time.monotonic() + viewers.presence_ms / 3000
-        here = frozenset(follower.viewer for follower in self._shown)
+        here = frozenset(self._shown)
         left, self._noted = self._noted - here, here
         return await viewers.present(self.id, here, left)
 

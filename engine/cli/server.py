@@ -286,6 +286,8 @@ class _Server(uvicorn.Server):
         self._ending = ending
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()  # whoever is let go comes back at once, and must not find this service
         await self._ending()
         await super().shutdown(sockets)
 
