@@ -7,10 +7,12 @@ import strawberry
 from strawberry import ID
 
 from engine.cart.model import LogEntry, Member, Role
+from engine.cart.viewing import Viewer
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
 from engine.service import Caller, PricedCart, Scope
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
+from engine.viewing import since_last_seen
 from schema.context import Info
 from schema.ids import encode_id, key_of
 from schema.scalars import Long
@@ -31,6 +33,7 @@ from schema.types.money import MoneyView
 from schema.types.node import Node
 from schema.types.offers import ExplanationView, NearMissView
 from schema.types.paging import Page, PageInfoView, page_of
+from schema.types.viewing import SinceSeenView, ViewerView
 from schema.views import field, object_type
 
 strawberry.enum(Role, name="MemberRole", description="What a member may do.")
@@ -246,8 +249,10 @@ class CartElsewhereView(_Priced):
 class CartView(_Priced):
     """What shoppers want, priced where the cart is, with its owner's offers, for every viewer alike."""
 
-    def __init__(self, priced: PricedCart, viewer: Caller) -> None:
+    def __init__(self, priced: PricedCart, viewer: Caller, present: tuple[Viewer, ...] | None = None) -> None:
+        """Show a cart to a viewer; in a feed also to others like them, with those who are `present`."""
         self._priced = priced
+        self._present = present
         self._staff = viewer.may(Scope.OFFERS_READ)
         self._sees_staff = sees_staff(viewer)
 
@@ -363,6 +368,25 @@ class CartView(_Priced):
         """What a little more money or a few more units would unlock, nearest first."""
         currency = self._priced.evaluation.currency
         return [NearMissView(miss, currency) for miss in self._priced.near_misses(staff=self._staff)]
+
+    @field("Who has the cart open now, in a subscription.")
+    async def presence(self, info: Info) -> list[ViewerView]:
+        """One round trip to the store; none in a feed, which knows."""
+        present = self._present
+        if present is None:
+            present = await info.context.engine.viewers.present(self._priced.cart.id)
+        return [ViewerView(viewer) for viewer in present]
+
+    @field(
+        "What is new since the viewer marked the cart as seen (`cartSeen`); null where they never did or too long "
+        "ago, and in a subscription, which tells every change."
+    )
+    async def since_last_seen(self, info: Info) -> SinceSeenView | None:
+        """One round trip to the store; none in a feed, which many share."""
+        if self._present is not None:
+            return None
+        news = await since_last_seen(info.context.engine, info.context.known_caller(), self._priced)
+        return SinceSeenView(news, self._priced) if news else None
 
     @field("The same cart as another channel or store would price it, without moving it.")
     def price_on(self, info: Info, channel: str, store: str | None = None) -> CartElsewhereView:
