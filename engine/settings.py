@@ -185,6 +185,10 @@ class Settings(BaseSettings):
     query_aliases_max: Count = Field(30, description="aliases in a GraphQL document")
     query_fields_max: Count = Field(2000, description="fields that a GraphQL document selects, fragments written out")
 
+    compiled_answers: Flag = Field(
+        default=True, description="write answers by functions compiled for their documents, or leave all to strawberry"
+    )
+
     # What a cart may be.
     cart_lines_max: Count = Field(500, description="lines of a cart")
     cart_quantity_max: Count = Field(

@@ -1,14 +1,15 @@
 """The ASGI application: where GraphQL, GraphiQL and the health check are served."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from graphql import ExecutionResult, GraphQLError, OperationType
+from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, OperationType
 from graphql.execution import execute
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -24,10 +25,23 @@ from engine.service import Caller, Panier, Snapshot
 from engine.types import InstantMs
 from schema import build_schema, core_schema
 from schema.auth import TokenAuthority, TokenError
+from schema.compiled.answers import Attempt, CompiledAnswers, Outcome
 from schema.context import RequestContext
-from schema.documents import DocumentLimits, Documents
+from schema.documents import Document, DocumentLimits, Documents
 from schema.errors import ErrorCode, RequestRefusedError, fault, presented
-from schema.http import GRAPHQL_JSON, JSON, GraphQLRequest, answer, media_type, read_request, refusal, wrong_method
+from schema.http import (
+    GRAPHQL_JSON,
+    JSON,
+    GraphQLRequest,
+    answer,
+    json_answer,
+    media_type,
+    read_request,
+    refusal,
+    wrong_method,
+)
+
+_LOG: Final = logging.getLogger("panier.graphql")
 
 GRAPHQL_PATH: Final = "/graphql"
 GRAPHIQL_PATH: Final = "/graphiql"
@@ -45,6 +59,8 @@ _CSP: Final = (
 )
 """GraphiQL loads from here only. Its editor writes styles into the page, hence ``unsafe-inline`` for those."""
 
+_NO_ATTEMPT: Final = Attempt()
+
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 Ping = Callable[[], Awaitable[object]]
 
@@ -56,6 +72,7 @@ class HttpConfig:
     ``development`` serves GraphiQL and introspection, with ``graphiql_token`` in its headers and ``graphiql_query`` in
     its editor. ``cors_origins`` are the sites whose pages may call. ``session_life_s`` is how long a guest's token is
     good. ``ping`` asks the store whether it is there, for the health check; it raises `StoreUnavailableError`.
+    ``compiled_answers`` writes answers by functions compiled for their documents, where it can; else strawberry does.
     """
 
     development: bool = False
@@ -66,23 +83,37 @@ class HttpConfig:
     graphiql_token: str = ""
     graphiql_query: str = ""
     ping: Ping | None = None
+    compiled_answers: bool = True
+
+
+@dataclass(slots=True)
+class AnswerCounts:
+    """How many answers were written in which way, since the start; refused requests count for neither."""
+
+    compiled: int = 0
+    ordinary: int = 0
 
 
 def build_app(
     engine: Panier, tokens: TokenAuthority, config: HttpConfig | None = None, lifespan: Lifespan | None = None
 ) -> Starlette:
-    """Build the application. Nothing is shared between two of them but the classes of the schema."""
+    """Build the application. Nothing is shared between two of them but the classes of the schema.
+
+    Its ``state.answers`` are the `AnswerCounts`.
+    """
     chosen = config or HttpConfig()
     endpoint = _Endpoint(engine, tokens, chosen)
     routes: list[BaseRoute] = [
         Route(GRAPHQL_PATH, endpoint.graphql, methods=["GET", "POST"]),
-        Route(HEALTH_PATH, _health(chosen.ping), methods=["GET"]),
+        Route(HEALTH_PATH, _health(chosen.ping, endpoint.counts), methods=["GET"]),
     ]
     if chosen.development:
         routes += _graphiql_routes(chosen)
-    return Starlette(
+    app = Starlette(
         routes=routes, middleware=_middleware(chosen), exception_handlers={405: _wrong_method}, lifespan=lifespan
     )
+    app.state.answers = endpoint.counts
+    return app
 
 
 async def _wrong_method(request: Request, refused: Exception) -> Response:
@@ -99,6 +130,8 @@ class _Endpoint:
         self._config = config
         self._schema = core_schema(build_schema())
         self._documents = Documents(self._schema, config.documents, introspection=config.development)
+        self._compiled = CompiledAnswers(self._schema) if config.compiled_answers else None
+        self.counts = AnswerCounts()
 
     async def graphql(self, request: Request) -> Response:
         """Answer one request: a result, or errors only."""
@@ -129,9 +162,22 @@ class _Endpoint:
             caller,
             InstantMs(time.time_ns() // 10**6),
         )
-        result, changes = await self._executed(asked, context, mutations=request.method == "POST")
+        document = self._documents.ready(asked.query)
+        operation = document.operation(asked.operation_name)
+        if operation.operation is not OperationType.QUERY and request.method != "POST":
+            message = "a GET request runs queries only: send this by POST"
+            raise RequestRefusedError.because(405, ErrorCode.METHOD_NOT_ALLOWED, message)
+        attempt = _NO_ATTEMPT
+        if self._compiled is not None:
+            attempt = await self._compiled.attempt(asked.query, document.node, operation, asked.variables, context)
+            if attempt.answer is not None:
+                self.counts.compiled += 1
+                return json_answer(attempt.answer, 200, media)
+        result = await self._executed(asked, document, context, attempt)
+        self.counts.ordinary += 1
         if result.errors is None:
             return answer({"data": result.data}, 200, media)
+        changes = operation.operation is OperationType.MUTATION
         return answer(
             {"data": result.data, "errors": [presented(error, changes=changes) for error in result.errors]},
             _status(result, media),
@@ -139,16 +185,12 @@ class _Endpoint:
         )
 
     async def _executed(
-        self, asked: GraphQLRequest, context: RequestContext, *, mutations: bool
-    ) -> tuple[ExecutionResult, bool]:
-        """Run an operation; return its result, and whether it may have changed something."""
-        document = self._documents.ready(asked.query)
-        operation = document.operation(asked.operation_name)
-        if operation.operation is not OperationType.QUERY and not mutations:
-            message = "a GET request runs queries only: send this by POST"
-            raise RequestRefusedError.because(405, ErrorCode.METHOD_NOT_ALLOWED, message)
-        # What strawberry's own view would do, less its hooks: this is where an answer that was compiled for the
-        # document will be looked up first.
+        self, asked: GraphQLRequest, document: Document, context: RequestContext, attempt: Attempt
+    ) -> ExecutionResult:
+        """Run an operation in the ordinary way: what strawberry's own view would do, less its hooks.
+
+        What root fields gave to the attempt at a compiled answer they give here too: nothing is done twice.
+        """
         result = execute(
             self._schema,
             document.node,
@@ -157,11 +199,14 @@ class _Endpoint:
             operation_name=asked.operation_name,
             hide_suggestions=not self._config.development,
             executor_class=StrawberryGraphQLCoreExecutionContext,
+            middleware=[_known(attempt.roots)] if attempt.roots else None,
             operation_extensions=None,
         )
         finished = result if isinstance(result, ExecutionResult) else await result
         _refuse_variables(finished)
-        return finished, operation.operation is OperationType.MUTATION
+        if attempt.fault is not None and finished.errors is None:
+            _LOG.error("a compiled answer failed where the ordinary one did not", exc_info=attempt.fault)
+        return finished
 
     def _caller(self, authorization: str | None, snapshot: Snapshot) -> Caller | None:
         """Return who sends a request, None where it does not say. Raises `RequestRefusedError`."""
@@ -177,6 +222,20 @@ class _Endpoint:
             raise RequestRefusedError.because(401, ErrorCode(error.code.value), str(error)) from error
         _check_place(caller, snapshot)
         return caller
+
+
+def _known(roots: Mapping[str, Outcome]) -> Callable[..., Any]:
+    """Return a middleware of graphql-core that answers for root fields which are resolved already."""
+
+    def resolve(next_: Callable[..., Any], source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        outcome = roots.get(str(info.path.key)) if info.path.prev is None else None
+        if outcome is None:
+            return next_(source, info, **arguments)
+        if outcome.fault is not None:
+            raise outcome.fault
+        return outcome.value
+
+    return resolve
 
 
 def _check_place(caller: Caller, snapshot: Snapshot) -> None:
@@ -222,7 +281,7 @@ def _status_of(error: GraphQLError) -> int:
             return 500
 
 
-def _health(ping: Ping | None) -> Callable[[Request], Awaitable[Response]]:
+def _health(ping: Ping | None, counts: AnswerCounts) -> Callable[[Request], Awaitable[Response]]:
     async def health(_: Request) -> Response:
         """Say whether requests can be served: 200, or 503 where the store does not answer."""
         try:
@@ -231,7 +290,7 @@ def _health(ping: Ping | None) -> Callable[[Request], Awaitable[Response]]:
         except StoreUnavailableError:
             down = {"status": "unavailable", "errors": [presented(fault(ErrorCode.STORE_UNAVAILABLE, "no store"))]}
             return answer(down, 503, JSON)
-        return answer({"status": "ok"}, 200, JSON)
+        return answer({"status": "ok", "answers": asdict(counts)}, 200, JSON)
 
     return health
 

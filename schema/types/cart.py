@@ -25,7 +25,7 @@ from schema.types.amounts import (
     TotalsView,
 )
 from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView
-from schema.types.line import DeliveryChoiceView, LineItemConnectionView, PricedLine, priced_lines
+from schema.types.line import DeliveryChoiceView, LineItemConnectionView, LineItemView, priced_lines
 from schema.types.money import MoneyView
 from schema.types.node import Node
 from schema.types.offers import ExplanationView, NearMissView
@@ -233,7 +233,7 @@ class CartView(_Priced):
         self._sees_staff = viewer.may(Scope.CART_READ) or viewer.may(Scope.CART_ADJUST)
 
     @cached_property
-    def _lines(self) -> list[PricedLine]:
+    def _lines(self) -> list[LineItemView]:
         return priced_lines(self._priced)
 
     @property

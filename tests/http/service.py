@@ -1,6 +1,7 @@
 """A real service on a real port, over a small shop and a real store."""
 
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from starlette.applications import Starlette
 from engine.pricing.requests import Limits
 from engine.rules.load import load_rules
 from engine.service import Caller, CallerKind, Panier, Snapshot
+from engine.settings import variable
 from engine.storage.carts import CartLimits, CartStore
 from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
@@ -27,6 +29,8 @@ from schema.auth import TokenAuthority
 from schema.documents import DocumentLimits
 from tests.shops import small_shop
 
+COMPILED = os.environ.get(variable("compiled_answers"), "true") == "true"
+"""These tests run in both ways; `.ci/run` says how."""
 SECRET = "a secret of the tests, long enough for HS256"  # of the tests only
 RULES = """\
 promotions:
@@ -90,7 +94,9 @@ class Service:
         names = KeyNames()
         carts = CartStore(self._connection, names, CART_LIMITS)
         self.engine = engine = Panier(shop, carts, CustomerStore(self._connection, names), LIMITS)
-        asked = replace(config or HttpConfig(), ping=lambda: self._connection.command("PING"))
+        asked = replace(
+            config or HttpConfig(), ping=lambda: self._connection.command("PING"), compiled_answers=COMPILED
+        )
         self.app = build_app(engine, self.tokens, asked, self._lifespan)
         self.url = ""
         self._clients: list[Client] = []

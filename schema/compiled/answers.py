@@ -1,0 +1,208 @@
+"""Compiled answers, kept and run."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import orjson
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    get_variable_values,
+)
+from graphql.execution.values import VariableValues
+
+from schema.compiled import NotCoveredError
+from schema.compiled.inputs import Arguments
+from schema.compiled.plan import PlannedField, Planner, conditions
+from schema.compiled.write import Ask, Module, Write
+from schema.context import Info, RequestContext
+
+_REMEMBERED_MAX: Final = 512
+_VARIANTS_MAX: Final = 8
+"""How many ways to decide its conditions are kept of one operation: `@skip` and `@include` have two each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the resolver of a root field gave: a value, or the fault that it raised."""
+
+    value: Any = None
+    fault: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The answer as JSON, None where the ordinary way has to give it; and the root fields that were resolved by then.
+
+    ``fault`` is what kept the answer from being written, None where it was not even begun.
+    """
+
+    answer: bytes | None = None
+    roots: dict[str, Outcome] = field(default_factory=dict)
+    fault: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    key: str
+    resolver: Callable[..., Any]
+    is_async: bool
+    place: int
+    """Where its arguments are in `Ask`."""
+    write: Write
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """An operation under one decision of its conditions."""
+
+    keys: dict[str, str | None]
+    """All keys of the answer in their order, with the values of those that no resolver gives: `__typename`."""
+    roots: tuple[_Root, ...]
+    arguments: tuple[Arguments, ...]
+    run: Callable[["_Compiled", Ask], Awaitable[Attempt]]
+
+
+@dataclass(slots=True)
+class _Remembered:
+    conditions: tuple[str, ...]
+    variants: dict[tuple[object, ...], _Compiled | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _RequestInfo:
+    """All that resolvers here may ask of graphql-core: the context."""
+
+    context: RequestContext
+
+
+class CompiledAnswers:
+    """Answers documents that were validated. Of one instance, documents are compiled once."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self._remembered: OrderedDict[tuple[str, str], _Remembered] = OrderedDict()
+
+    async def attempt(
+        self,
+        text: str,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        given: dict[str, Any],
+        context: RequestContext,
+    ) -> Attempt:
+        """Answer an operation with the variables that were given, or say how far that came."""
+        variables = get_variable_values(self._schema, operation.variable_definitions or (), given, max_errors=1)
+        if isinstance(variables, list):
+            return Attempt()
+        try:
+            compiled = self._compiled(text, document, operation, variables)
+            info = Info(cast("GraphQLResolveInfo[Any]", _RequestInfo(context)), cast("Any", None))
+            ask = [arguments.values(variables, info) for arguments in compiled.arguments]
+        except (NotCoveredError, GraphQLError):
+            return Attempt()
+        return await compiled.run(compiled, ask)
+
+    def _compiled(
+        self, text: str, document: DocumentNode, operation: OperationDefinitionNode, variables: VariableValues
+    ) -> _Compiled:
+        name = (text, operation.name.value if operation.name else "")
+        known = self._remembered.get(name)
+        if known is None:
+            known = self._remembered[name] = _Remembered(tuple(conditions(document)))
+            if len(self._remembered) > _REMEMBERED_MAX:
+                self._remembered.popitem(last=False)
+        else:
+            self._remembered.move_to_end(name)
+        decided = tuple([variables.coerced.get(condition) for condition in known.conditions])
+        if decided not in known.variants:
+            if len(known.variants) == _VARIANTS_MAX:
+                known.variants.clear()
+            known.variants[decided] = self._compile(document, operation, variables)
+        compiled = known.variants[decided]
+        if compiled is None:
+            raise NotCoveredError
+        return compiled
+
+    def _compile(
+        self, document: DocumentNode, operation: OperationDefinitionNode, variables: VariableValues
+    ) -> _Compiled | None:
+        kind = operation.operation
+        root_type = self._schema.get_root_type(kind)
+        try:
+            selection = Planner(self._schema, document, operation, variables).plan()
+            fields = [each for each in selection if not each.is_typename]
+            module = Module()
+            placed = [(each, module.argument_place(each), module.root(each)) for each in fields]
+            function = module.compiled()
+        except NotCoveredError:
+            return None
+        return _Compiled(
+            {each.key: str(root_type) if each.is_typename else None for each in selection},
+            tuple(_root(each, place, function(name)) for each, place, name in placed),
+            tuple(module.arguments),
+            _one_by_one if kind is OperationType.MUTATION else _together,
+        )
+
+
+def _root(field_: PlannedField, place: int, write: Write) -> _Root:
+    view_field = field_.view_field
+    resolver = view_field.base_resolver
+    if resolver is None or view_field.extensions:
+        raise NotCoveredError
+    return _Root(field_.key, resolver, view_field.is_async, place, write)
+
+
+async def _one_by_one(compiled: _Compiled, ask: Ask) -> Attempt:
+    """Run a mutation: what a field did is written before the next one does anything."""
+    data: dict[str, Any] = dict(compiled.keys)
+    roots: dict[str, Outcome] = {}
+    for root in compiled.roots:
+        outcome = roots[root.key] = await _resolved(root, ask)
+        if outcome.fault is not None:
+            return Attempt(None, roots, outcome.fault)
+        try:
+            data[root.key] = root.write(outcome.value, ask)
+        except Exception as fault:  # noqa: BLE001  # whatever it is, the ordinary way meets it again, and says so
+            return Attempt(None, roots, fault)
+    return _written(data, roots)
+
+
+async def _together(compiled: _Compiled, ask: Ask) -> Attempt:
+    """Run a query: the round trips of its fields are under way together."""
+    if sum(root.is_async for root in compiled.roots) > 1:
+        outcomes = await asyncio.gather(*[_resolved(root, ask) for root in compiled.roots])
+    else:
+        outcomes = [await _resolved(root, ask) for root in compiled.roots]
+    roots = {root.key: outcome for root, outcome in zip(compiled.roots, outcomes, strict=True)}
+    data: dict[str, Any] = dict(compiled.keys)
+    for root, outcome in zip(compiled.roots, outcomes, strict=True):
+        if outcome.fault is not None:
+            return Attempt(None, roots, outcome.fault)
+        try:
+            data[root.key] = root.write(outcome.value, ask)
+        except Exception as fault:  # noqa: BLE001  # as above
+            return Attempt(None, roots, fault)
+    return _written(data, roots)
+
+
+async def _resolved(root: _Root, ask: Ask) -> Outcome:
+    try:
+        value = root.resolver(None, **ask[root.place])
+        return Outcome(await value if root.is_async else value)
+    except Exception as fault:  # noqa: BLE001  # as above
+        return Outcome(fault=fault)
+
+
+def _written(data: dict[str, Any], roots: dict[str, Outcome]) -> Attempt:
+    try:
+        return Attempt(orjson.dumps({"data": data}), roots)
+    except TypeError as fault:  # a text that is no Unicode, a number beyond 64 bits
+        return Attempt(None, roots, fault)
