@@ -26,6 +26,7 @@ from engine.types import InstantMs
 from schema import build_schema, core_schema
 from schema.auth import TokenAuthority, TokenError
 from schema.compiled.answers import Attempt, CompiledAnswers, Outcome
+from schema.compiled.plan import DEFINITION
 from schema.context import RequestContext
 from schema.documents import Document, DocumentLimits, Documents
 from schema.errors import ErrorCode, RequestRefusedError, fault, presented
@@ -225,15 +226,17 @@ class _Endpoint:
 
 
 def _known(roots: Mapping[str, Outcome]) -> Callable[..., Any]:
-    """Return a middleware of graphql-core that answers for root fields which are resolved already."""
+    """Return a middleware of graphql-core that answers for root fields which are resolved already.
+
+    Those that were awaited are awaited again: which of several errors comes first hangs on that.
+    """
 
     def resolve(next_: Callable[..., Any], source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         outcome = roots.get(str(info.path.key)) if info.path.prev is None else None
         if outcome is None:
             return next_(source, info, **arguments)
-        if outcome.fault is not None:
-            raise outcome.fault
-        return outcome.value
+        is_async = info.parent_type.fields[info.field_name].extensions[DEFINITION].is_async
+        return outcome.again_later() if is_async else outcome.again()
 
     return resolve
 

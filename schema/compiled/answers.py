@@ -15,6 +15,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     get_variable_values,
+    is_non_null_type,
 )
 from graphql.execution.values import VariableValues
 
@@ -36,6 +37,16 @@ class Outcome:
     value: Any = None
     fault: Exception | None = None
 
+    def again(self) -> Any:
+        """Give the same once more."""
+        if self.fault is not None:
+            raise self.fault
+        return self.value
+
+    async def again_later(self) -> Any:
+        """Give the same once more to whoever awaits it."""
+        return self.again()
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -54,6 +65,8 @@ class _Root:
     key: str
     resolver: Callable[..., Any]
     is_async: bool
+    required: bool
+    """Whether it may not be null."""
     place: int
     """Where its arguments are in `Ask`."""
     write: Write
@@ -157,7 +170,8 @@ def _root(field_: PlannedField, place: int, write: Write) -> _Root:
     resolver = view_field.base_resolver
     if resolver is None or view_field.extensions:
         raise NotCoveredError
-    return _Root(field_.key, resolver, view_field.is_async, place, write)
+    required = is_non_null_type(field_.definition.type)
+    return _Root(field_.key, resolver, view_field.is_async, required, place, write)
 
 
 async def _one_by_one(compiled: _Compiled, ask: Ask) -> Attempt:
@@ -176,21 +190,38 @@ async def _one_by_one(compiled: _Compiled, ask: Ask) -> Attempt:
 
 
 async def _together(compiled: _Compiled, ask: Ask) -> Attempt:
-    """Run a query: the round trips of its fields are under way together."""
-    if sum(root.is_async for root in compiled.roots) > 1:
-        outcomes = await asyncio.gather(*[_resolved(root, ask) for root in compiled.roots])
-    else:
-        outcomes = [await _resolved(root, ask) for root in compiled.roots]
-    roots = {root.key: outcome for root, outcome in zip(compiled.roots, outcomes, strict=True)}
-    data: dict[str, Any] = dict(compiled.keys)
-    for root, outcome in zip(compiled.roots, outcomes, strict=True):
-        if outcome.fault is not None:
-            return Attempt(None, roots, outcome.fault)
-        try:
+    """Run a query: the round trips of its fields are under way together.
+
+    Where a field that may not be null fails, there is no answer but its error: the others are not waited for.
+    """
+    roots: dict[str, Outcome] = {}
+    waiting = [root for root in compiled.roots if root.is_async]
+    try:
+        for root in compiled.roots:
+            if not root.is_async:
+                await _settle(root, ask, roots)
+        if len(waiting) == 1:
+            await _settle(waiting[0], ask, roots)
+        elif waiting:
+            async with asyncio.TaskGroup() as group:
+                for root in waiting:
+                    group.create_task(_settle(root, ask, roots))
+        data: dict[str, Any] = dict(compiled.keys)
+        for root in compiled.roots:
+            outcome = roots[root.key]
+            if outcome.fault is not None:
+                return Attempt(None, roots, outcome.fault)
             data[root.key] = root.write(outcome.value, ask)
-        except Exception as fault:  # noqa: BLE001  # as above
-            return Attempt(None, roots, fault)
+    except Exception as fault:  # noqa: BLE001  # as above
+        return Attempt(None, roots, fault)
     return _written(data, roots)
+
+
+async def _settle(root: _Root, ask: Ask, roots: dict[str, Outcome]) -> None:
+    """Note what the resolver of a field gives. Raises its fault where the field may not be null."""
+    outcome = roots[root.key] = await _resolved(root, ask)
+    if outcome.fault is not None and root.required:
+        raise outcome.fault
 
 
 async def _resolved(root: _Root, ask: Ask) -> Outcome:
