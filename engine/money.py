@@ -8,6 +8,7 @@ No float is used on the way.
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from engine.types import Currency
@@ -25,7 +26,6 @@ _EXPONENTS: Final[dict[str, int]] = {
     **{code: 3 for code in "BHD IQD JOD KWD LYD OMR TND".split()},  # noqa: C420, SIM905 - a table reads best as one
     **{code: 4 for code in "CLF UYW".split()},  # noqa: C420, SIM905
 }
-_HUNDREDTHS: Final = tuple(f".{cents:02}" for cents in range(100))
 
 
 class Rounding(StrEnum):
@@ -98,11 +98,10 @@ def parse_amount(text: str, currency: Currency) -> int:
     return amount_minor
 
 
+@lru_cache(maxsize=16_384)  # the amounts of a shop are few, and an answer has a hundred of them
 def format_minor(amount_minor: int, currency: Currency) -> str:
     """Write minor units as a plain decimal: ``1230`` EUR is ``"12.30"``."""
     exponent = exponent_of(currency)
-    if exponent == 2 and amount_minor >= 0:  # nearly all amounts there are, at a third of the time
-        return f"{amount_minor // 100}{_HUNDREDTHS[amount_minor % 100]}"
     sign, digits = "-" if amount_minor < 0 else "", str(abs(amount_minor)).rjust(exponent + 1, "0")
     return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}" if exponent else f"{sign}{digits}"
 

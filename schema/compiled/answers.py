@@ -30,7 +30,7 @@ _VARIANTS_MAX: Final = 8
 """How many ways to decide its conditions are kept of one operation: `@skip` and `@include` have two each."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """What the resolver of a root field gave: a value, or the fault that it raised."""
 
@@ -48,7 +48,7 @@ class Outcome:
         return self.again()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Attempt:
     """The answer as JSON, None where the ordinary way has to give it; and the root fields that were resolved by then.
 
@@ -89,7 +89,7 @@ class _Remembered:
     variants: dict[tuple[object, ...], _Compiled | None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _RequestInfo:
     """All that resolvers here may ask of graphql-core: the context."""
 

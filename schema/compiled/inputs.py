@@ -5,8 +5,8 @@ works its way through annotations for that each time; here the way is worked out
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
 
 from graphql import (
     FieldNode,
@@ -26,6 +26,8 @@ from schema.compiled.plan import DEFINITION, PlannedField
 
 Convert = Callable[[Any], Any]
 
+_NO_VARIABLES: Final = VariableValues({}, {})
+
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
@@ -39,9 +41,13 @@ class Arguments:
     """Only of arguments that have something to convert."""
     info: str | None
     """Under which name the resolver wants to know of the request, None where it does not."""
+    always: Mapping[str, Any] | None
+    """The values of all requests, where nothing of theirs is in it; resolvers do not change what they are given."""
 
-    def values(self, variables: VariableValues, info: object) -> dict[str, Any]:
+    def values(self, variables: VariableValues, info: object) -> Mapping[str, Any]:
         """Return what to call the resolver with. Raises `GraphQLError` for a variable that is null and may not be."""
+        if self.always is not None:
+            return self.always
         given = get_argument_values(self.definition, self.node, variables)
         values = {}
         for name, value in given.items():
@@ -62,13 +68,17 @@ def arguments_of(field: PlannedField) -> Arguments:
         raise NotCoveredError
     converters = {name: _converter(argument.type) for name, argument in defined.items()}
     info = resolver.info_parameter
-    return Arguments(
+    arguments = Arguments(
         field.definition,
         field.node,
         {name: argument.extensions[DEFINITION].python_name for name, argument in defined.items()},
         {name: convert for name, convert in converters.items() if convert is not None},
         info.name if info is not None else None,
+        None,
     )
+    if info is not None or field.node.arguments:
+        return arguments
+    return replace(arguments, always=arguments.values(_NO_VARIABLES, None))
 
 
 def _converter(type_: GraphQLInputType) -> Convert | None:

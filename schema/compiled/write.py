@@ -15,7 +15,8 @@ For `cart(id: $id) { id note totals { total { amount } } lines { nodes { sku } }
 Nothing that a client wrote enters the source but keys of the answer, which are GraphQL names: letters, digits, `_`.
 """
 
-from collections.abc import Callable, Sequence
+import ast
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from graphql import (
@@ -29,11 +30,13 @@ from graphql import (
 )
 
 from schema.compiled import NotCoveredError
+from schema.compiled.inline import Names, NotInlinedError, Subject, Unmade, unmade
+from schema.compiled.inline import expression as inlined
 from schema.compiled.inputs import Arguments, arguments_of
 from schema.compiled.leaves import leaf_of
 from schema.compiled.plan import DEFINITION, PlannedField, Selection
 
-Ask = Sequence[dict[str, Any]]
+Ask = Sequence[Mapping[str, Any]]
 """What resolvers of one request are called with, in the order of `Module.arguments`."""
 Write = Callable[[Any, Ask], Any]
 """Turns the value of a root field into what JSON holds: dicts, lists and leaves. Raises where a value is at fault."""
@@ -53,6 +56,7 @@ class Module:
         self.arguments: list[Arguments] = []
         self._lines: list[str] = []
         self._names: dict[str, Any] = {"absent": _absent}
+        self._bound: dict[int, str] = {}
         self._temporaries = 0
 
     def root(self, field: PlannedField) -> str:
@@ -79,7 +83,7 @@ class Module:
         return name
 
     def _named(self, thing: object) -> str:
-        name = f"n{len(self._names)}"
+        name = self._bound.setdefault(id(thing), f"n{len(self._names)}")
         self._names[name] = thing
         return name
 
@@ -87,9 +91,42 @@ class Module:
         """Return how to read a value for the first time, and how from then on."""
         if expression.isidentifier():
             return expression, expression
-        self._temporaries += 1
-        name = f"t{self._temporaries}"
+        name = self._fresh()
         return f"({name} := {expression})", name
+
+    def _fresh(self) -> str:
+        self._temporaries += 1
+        return f"t{self._temporaries}"
+
+    def _field(self, type_: GraphQLObjectType, field: PlannedField, subject: Subject) -> str:
+        if field.is_typename:
+            return f'"{type_.name}"'
+        try:
+            expression = self._expression(type_, field, subject)
+        except NotInlinedError:
+            if isinstance(subject, Unmade):
+                raise
+            return self._value(field.definition.type, field, self._read(field, subject))
+        return self._unmade(field, expression) or self._value(field.definition.type, field, ast.unparse(expression))
+
+    def _expression(self, type_: GraphQLObjectType, field: PlannedField, subject: Subject) -> ast.expr:
+        """Return what the property behind a field returns. Raises `NotInlinedError`."""
+        if not field.view_field.is_basic_field:
+            raise NotInlinedError
+        view = type_.extensions[DEFINITION].origin
+        return inlined(view, field.view_field.python_name, subject, Names(self._named, self._fresh))
+
+    def _unmade(self, field: PlannedField, expression: ast.expr) -> str:
+        """Write an object of which the view need not be made; empty where it has to be."""
+        if len(field.below) != 1:
+            return ""
+        [(type_, selection)] = field.below.items()
+        try:
+            part = unmade(expression, self._names)
+            written = self._selected(type_, selection, part) if part.view is type_.extensions[DEFINITION].origin else ""
+        except NotInlinedError:
+            return ""
+        return f"({written} if {part.condition} else None)" if written and part.condition else written
 
     def _value(self, type_: GraphQLOutputType, field: PlannedField, expression: str) -> str:
         """Write a value of any type, as the expression reads it."""
@@ -139,14 +176,9 @@ class Module:
             return f"{self._function(self._selected(type_, selection, 'value'))}({value}, ask)"
         return self._selected(type_, selection, value)
 
-    def _selected(self, type_: GraphQLObjectType, selection: Selection, value: str) -> str:
-        entries = [f'"{field.key}": {self._field(type_, field, value)}' for field in selection]
+    def _selected(self, type_: GraphQLObjectType, selection: Selection, subject: Subject) -> str:
+        entries = [f'"{field.key}": {self._field(type_, field, subject)}' for field in selection]
         return f"{{{', '.join(entries)}}}"
-
-    def _field(self, type_: GraphQLObjectType, field: PlannedField, value: str) -> str:
-        if field.is_typename:
-            return f'"{type_.name}"'
-        return self._value(field.definition.type, field, self._read(field, value))
 
     def _read(self, field: PlannedField, value: str) -> str:
         """Read a field of a view: an attribute, or a method where it has arguments."""

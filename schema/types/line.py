@@ -9,7 +9,7 @@ from strawberry import ID
 from engine.cart.model import DeliveryChoice, LineItem
 from engine.fields import label_in
 from engine.pricing.evaluation import Allocation, EvaluatedLine, Unavailable
-from engine.pricing.shop import Product
+from engine.pricing.shop import PIECE, Product
 from engine.service import PricedCart
 from engine.types import Currency, LineId, MemberId, PromotionId
 from schema.scalars import DecimalText, QuantityOut, quantity_out
@@ -122,12 +122,14 @@ class LineItemView:
 
     __slots__ = ("_currency", "_owner", "_price", "_product", "_wish")
 
-    def __init__(self, wish: LineItem, price: EvaluatedLine, product: Product, owner: PricedCart) -> None:
+    def __init__(
+        self, wish: LineItem, price: EvaluatedLine, product: Product | None, owner: PricedCart, currency: Currency
+    ) -> None:
         self._wish = wish
         self._price = price
         self._product = product
         self._owner = owner
-        self._currency = owner.evaluation.currency
+        self._currency = currency
 
     @property
     def id(self) -> ID:
@@ -142,8 +144,7 @@ class LineItemView:
     @property
     def product(self) -> ProductView | None:
         """The product, null where it has left the catalogue."""
-        known = self._owner.snapshot.shop.products.get(self._wish.sku)
-        return ProductView(known) if known else None
+        return ProductView(self._product) if self._product is not None else None
 
     @property
     def gift_of(self) -> ID | None:
@@ -159,7 +160,7 @@ class LineItemView:
     @property
     def unit(self) -> str:
         """What the quantity counts: "piece", or a measure such as "kg"."""
-        return self._product.unit
+        return self._product.unit if self._product is not None else PIECE
 
     @property
     def options(self) -> list[AttributeView]:
@@ -262,11 +263,11 @@ class LineItemView:
 
 def priced_lines(priced: PricedCart) -> list[LineItemView]:
     """Return the lines of a cart in the order in which they were added, and behind them its gifts."""
-    prices: Mapping[LineId, EvaluatedLine] = {line.line: line for line in priced.evaluation.lines}
-    products = priced.snapshot.shop.products
-    gifts = [_as_wish(line) for line in priced.evaluation.lines if line.gift_of is not None]
+    evaluation, products = priced.evaluation, priced.snapshot.shop.products
+    prices: Mapping[LineId, EvaluatedLine] = {line.line: line for line in evaluation.lines}
+    gifts = [_as_wish(line) for line in evaluation.lines if line.gift_of is not None]
     return [
-        LineItemView(wish, prices[wish.id], products.get(wish.sku) or Product(wish.sku, wish.sku), priced)
+        LineItemView(wish, prices[wish.id], products.get(wish.sku), priced, evaluation.currency)
         for wish in (*priced.cart.lines, *gifts)
     ]
 
