@@ -28,7 +28,7 @@ from schema.auth import TokenAuthority, TokenError
 from schema.compiled.answers import Attempt, CompiledAnswers, Outcome
 from schema.compiled.plan import DEFINITION
 from schema.context import RequestContext
-from schema.documents import Document, DocumentLimits, Documents
+from schema.documents import DocumentLimits, Documents
 from schema.errors import ErrorCode, RequestRefusedError, fault, presented
 from schema.http import (
     GRAPHQL_JSON,
@@ -163,22 +163,11 @@ class _Endpoint:
             caller,
             InstantMs(time.time_ns() // 10**6),
         )
-        document = self._documents.ready(asked.query)
-        operation = document.operation(asked.operation_name)
-        if operation.operation is not OperationType.QUERY and request.method != "POST":
-            message = "a GET request runs queries only: send this by POST"
-            raise RequestRefusedError.because(405, ErrorCode.METHOD_NOT_ALLOWED, message)
-        attempt = _NO_ATTEMPT
-        if self._compiled is not None:
-            attempt = await self._compiled.attempt(asked.query, document.node, operation, asked.variables, context)
-            if attempt.answer is not None:
-                self.counts.compiled += 1
-                return json_answer(attempt.answer, 200, media)
-        result = await self._executed(asked, document, context, attempt)
-        self.counts.ordinary += 1
+        result, changes = await self._executed(asked, context, mutations=request.method == "POST")
+        if isinstance(result, bytes):
+            return json_answer(result, 200, media)
         if result.errors is None:
             return answer({"data": result.data}, 200, media)
-        changes = operation.operation is OperationType.MUTATION
         return answer(
             {"data": result.data, "errors": [presented(error, changes=changes) for error in result.errors]},
             _status(result, media),
@@ -186,12 +175,22 @@ class _Endpoint:
         )
 
     async def _executed(
-        self, asked: GraphQLRequest, document: Document, context: RequestContext, attempt: Attempt
-    ) -> ExecutionResult:
-        """Run an operation in the ordinary way: what strawberry's own view would do, less its hooks.
-
-        What root fields gave to the attempt at a compiled answer they give here too: nothing is done twice.
-        """
+        self, asked: GraphQLRequest, context: RequestContext, *, mutations: bool
+    ) -> tuple[ExecutionResult | bytes, bool]:
+        """Run an operation; return its result, JSON where it was compiled, and whether it may have changed things."""
+        document = self._documents.ready(asked.query)
+        operation = document.operation(asked.operation_name)
+        if operation.operation is not OperationType.QUERY and not mutations:
+            message = "a GET request runs queries only: send this by POST"
+            raise RequestRefusedError.because(405, ErrorCode.METHOD_NOT_ALLOWED, message)
+        changes = operation.operation is OperationType.MUTATION
+        attempt = _NO_ATTEMPT
+        if self._compiled is not None:
+            attempt = await self._compiled.attempt(asked.query, document.node, operation, asked.variables, context)
+        if attempt.answer is not None:
+            self.counts.compiled += 1
+            return attempt.answer, changes
+        # What strawberry's own view would do, less its hooks; root fields that are resolved already are not again.
         result = execute(
             self._schema,
             document.node,
@@ -205,9 +204,10 @@ class _Endpoint:
         )
         finished = result if isinstance(result, ExecutionResult) else await result
         _refuse_variables(finished)
+        self.counts.ordinary += 1
         if attempt.fault is not None and finished.errors is None:
             _LOG.error("a compiled answer failed where the ordinary one did not", exc_info=attempt.fault)
-        return finished
+        return finished, changes
 
     def _caller(self, authorization: str | None, snapshot: Snapshot) -> Caller | None:
         """Return who sends a request, None where it does not say. Raises `RequestRefusedError`."""

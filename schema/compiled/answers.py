@@ -22,7 +22,7 @@ from graphql.execution.values import VariableValues
 from schema.compiled import NotCoveredError
 from schema.compiled.inputs import Arguments
 from schema.compiled.plan import PlannedField, Planner, conditions
-from schema.compiled.write import Ask, Module, Write
+from schema.compiled.write import Ask, Later, Module, Write
 from schema.context import Info, RequestContext
 
 _REMEMBERED_MAX: Final = 512
@@ -118,10 +118,13 @@ class CompiledAnswers:
         try:
             compiled = self._compiled(text, document, operation, variables)
             info = Info(cast("GraphQLResolveInfo[Any]", _RequestInfo(context)), cast("Any", None))
-            ask = [arguments.values(variables, info) for arguments in compiled.arguments]
+            ask = Ask([arguments.values(variables, info) for arguments in compiled.arguments])
         except (NotCoveredError, GraphQLError):
             return Attempt()
-        return await compiled.run(compiled, ask)
+        try:
+            return await compiled.run(compiled, ask)
+        finally:
+            ask.abandon()
 
     def _compiled(
         self, text: str, document: DocumentNode, operation: OperationDefinitionNode, variables: VariableValues
@@ -184,6 +187,7 @@ async def _one_by_one(compiled: _Compiled, ask: Ask) -> Attempt:
             return Attempt(None, roots, outcome.fault)
         try:
             data[root.key] = root.write(outcome.value, ask)
+            await _settled(ask)
         except Exception as fault:  # noqa: BLE001  # whatever it is, the ordinary way meets it again, and says so
             return Attempt(None, roots, fault)
     return _written(data, roots)
@@ -212,6 +216,7 @@ async def _together(compiled: _Compiled, ask: Ask) -> Attempt:
             if outcome.fault is not None:
                 return Attempt(None, roots, outcome.fault)
             data[root.key] = root.write(outcome.value, ask)
+        await _settled(ask)
     except Exception as fault:  # noqa: BLE001  # as above
         return Attempt(None, roots, fault)
     return _written(data, roots)
@@ -226,14 +231,28 @@ async def _settle(root: _Root, ask: Ask, roots: dict[str, Outcome]) -> None:
 
 async def _resolved(root: _Root, ask: Ask) -> Outcome:
     try:
-        value = root.resolver(None, **ask[root.place])
+        value = root.resolver(None, **ask.values[root.place])
         return Outcome(await value if root.is_async else value)
     except Exception as fault:  # noqa: BLE001  # as above
         return Outcome(fault=fault)
 
 
+async def _settled(ask: Ask) -> None:
+    """Await what fields below the root have to be awaited for, together, and what comes up with their values."""
+    while ask.later:
+        later, ask.later = ask.later, []
+        await asyncio.gather(*[each.settle(ask) for each in later])
+
+
 def _written(data: dict[str, Any], roots: dict[str, Outcome]) -> Attempt:
     try:
-        return Attempt(orjson.dumps({"data": data}), roots)
+        return Attempt(orjson.dumps({"data": data}, default=_settled_value), roots)
     except TypeError as fault:  # a text that is no Unicode, a number beyond 64 bits
         return Attempt(None, roots, fault)
+
+
+def _settled_value(value: Any) -> Any:
+    """Say what orjson is to write for a value that is no JSON. Raises `TypeError` for what has no business there."""
+    if isinstance(value, Later):
+        return value.settled
+    raise TypeError(f"{value!r} is no JSON")

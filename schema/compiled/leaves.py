@@ -6,9 +6,11 @@ at its class. Any other value goes through the scalar's own conversion, which al
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final
 
 from graphql import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT, GraphQLEnumType, GraphQLLeafType, Undefined
+from strawberry.schema.schema_converter import CustomGraphQLEnumType
 
 _AS_IT_IS: Final = {
     "String": "{0}.__class__ is str",
@@ -37,8 +39,12 @@ class Leaf:
 def leaf_of(type_: GraphQLLeafType) -> Leaf:
     """Return how values of a scalar or enum are written."""
     if isinstance(type_, GraphQLEnumType):
+        names: dict[Any, str] = {value.value: name for name, value in type_.values.items()}
+        if isinstance(type_, CustomGraphQLEnumType):
+            members: type[Enum] = type_.wrapped_cls
+            names |= {member: names[member.value] for member in members}
         # A value that is no member of the enum is a KeyError, and so is left to the ordinary way.
-        return Leaf("", {value.value: name for name, value in type_.values.items()}.__getitem__)
+        return Leaf("", names.__getitem__)
 
     def convert(value: Any) -> Any:
         converted = type_.coerce_output_value(value) if value is not None else None

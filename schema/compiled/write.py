@@ -9,14 +9,15 @@ For `cart(id: $id) { id note totals { total { amount } } lines { nodes { sku } }
             "totals": ({"total": ({"amount": ...} if (t4 := t3.total) is not None else absent())}
                        if (t3 := value.totals) is not None else absent()),
             "lines": ({"nodes": [(item_2(each, ask) if each is not None else absent()) for each in t5.nodes]}
-                      if (t5 := resolver_3(value, **ask[0])) is not None else absent()),
+                      if (t5 := resolver_3(value, **ask.values[0])) is not None else absent()),
         } if value is not None else None)
 
 Nothing that a client wrote enters the source but keys of the answer, which are GraphQL names: letters, digits, `_`.
 """
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from graphql import (
@@ -36,8 +37,42 @@ from schema.compiled.inputs import Arguments, arguments_of
 from schema.compiled.leaves import leaf_of
 from schema.compiled.plan import DEFINITION, PlannedField, Selection
 
-Ask = Sequence[Mapping[str, Any]]
-"""What resolvers of one request are called with, in the order of `Module.arguments`."""
+
+class Later:
+    """Stands in an answer for a field that has to be awaited, until `settled` says what is written there."""
+
+    __slots__ = ("_value", "_write", "settled")
+
+    def __init__(self, value: Coroutine[Any, Any, Any], write: "Write", ask: "Ask") -> None:
+        self._value = value
+        self._write = write
+        self.settled: Any = None
+        ask.later.append(self)
+
+    async def settle(self, ask: "Ask") -> None:
+        """Await the value and write it."""
+        self.settled = self._write(await self._value, ask)
+
+    def close(self) -> None:
+        """Never begin."""
+        self._value.close()
+
+
+@dataclass(slots=True)
+class Ask:
+    """One request, for the functions that write its answer."""
+
+    values: Sequence[Mapping[str, Any]]
+    """What resolvers are called with, in the order of `Module.arguments`."""
+    later: list[Later] = field(default_factory=list)
+    """What is still to be awaited."""
+
+    def abandon(self) -> None:
+        """Let go of what nobody is going to await."""
+        for each in self.later:
+            each.close()
+
+
 Write = Callable[[Any, Ask], Any]
 """Turns the value of a root field into what JSON holds: dicts, lists and leaves. Raises where a value is at fault."""
 
@@ -59,13 +94,16 @@ class Module:
         self._bound: dict[int, str] = {}
         self._temporaries = 0
 
-    def root(self, field: PlannedField) -> str:
-        """Add the function that writes the value of a root field, and return its name. Raises `NotCoveredError`."""
-        return self._function(self._value(field.definition.type, field, "value"))
+    def root(self, planned: PlannedField) -> str:
+        """Add the function that writes the value of a root field, or of one that is awaited; return its name.
 
-    def argument_place(self, field: PlannedField) -> int:
+        Raises `NotCoveredError`.
+        """
+        return self._function(self._value(planned.definition.type, planned, "value"))
+
+    def argument_place(self, planned: PlannedField) -> int:
         """Add the arguments of a field and return their place in `Ask`. Raises `NotCoveredError`."""
-        self.arguments.append(arguments_of(field))
+        self.arguments.append(arguments_of(planned))
         return len(self.arguments) - 1
 
     def compiled(self) -> Callable[[str], Write]:
@@ -98,29 +136,34 @@ class Module:
         self._temporaries += 1
         return f"t{self._temporaries}"
 
-    def _field(self, type_: GraphQLObjectType, field: PlannedField, subject: Subject) -> str:
-        if field.is_typename:
+    def _field(self, type_: GraphQLObjectType, planned: PlannedField, subject: Subject) -> str:
+        if planned.is_typename:
             return f'"{type_.name}"'
         try:
-            expression = self._expression(type_, field, subject)
+            expression = self._expression(type_, planned, subject)
         except NotInlinedError:
             if isinstance(subject, Unmade):
                 raise
-            return self._value(field.definition.type, field, self._read(field, subject))
-        return self._unmade(field, expression) or self._value(field.definition.type, field, ast.unparse(expression))
+            read = self._read(planned, subject)
+            if planned.view_field.is_async:
+                return f"{self._named(Later)}({read}, {self.root(planned)}, ask)"
+            return self._value(planned.definition.type, planned, read)
+        return self._unmade(planned, expression) or self._value(
+            planned.definition.type, planned, ast.unparse(expression)
+        )
 
-    def _expression(self, type_: GraphQLObjectType, field: PlannedField, subject: Subject) -> ast.expr:
+    def _expression(self, type_: GraphQLObjectType, planned: PlannedField, subject: Subject) -> ast.expr:
         """Return what the property behind a field returns. Raises `NotInlinedError`."""
-        if not field.view_field.is_basic_field:
+        if not planned.view_field.is_basic_field:
             raise NotInlinedError
         view = type_.extensions[DEFINITION].origin
-        return inlined(view, field.view_field.python_name, subject, Names(self._named, self._fresh))
+        return inlined(view, planned.view_field.python_name, subject, Names(self._named, self._fresh))
 
-    def _unmade(self, field: PlannedField, expression: ast.expr) -> str:
+    def _unmade(self, planned: PlannedField, expression: ast.expr) -> str:
         """Write an object of which the view need not be made; empty where it has to be."""
-        if len(field.below) != 1:
+        if len(planned.below) != 1:
             return ""
-        [(type_, selection)] = field.below.items()
+        [(type_, selection)] = planned.below.items()
         try:
             part = unmade(expression, self._names)
             written = self._selected(type_, selection, part) if part.view is type_.extensions[DEFINITION].origin else ""
@@ -128,14 +171,14 @@ class Module:
             return ""
         return f"({written} if {part.condition} else None)" if written and part.condition else written
 
-    def _value(self, type_: GraphQLOutputType, field: PlannedField, expression: str) -> str:
+    def _value(self, type_: GraphQLOutputType, planned: PlannedField, expression: str) -> str:
         """Write a value of any type, as the expression reads it."""
         if is_non_null_type(type_):
             inner = type_.of_type
             if is_leaf_type(inner):
                 return self._leaf(inner, expression)
             if is_list_type(inner):
-                return self._list(inner.of_type, field, expression)
+                return self._list(inner.of_type, planned, expression)
             otherwise = "absent()"
         else:
             inner, otherwise = type_, "None"
@@ -143,14 +186,14 @@ class Module:
         if is_leaf_type(inner):
             written = self._leaf(inner, again)
         elif is_list_type(inner):
-            written = self._list(inner.of_type, field, again)
+            written = self._list(inner.of_type, planned, again)
         else:
-            written = self._object(field, again)
+            written = self._object(planned, again)
         return f"({written} if {first} is not None else {otherwise})"
 
-    def _list(self, item: GraphQLOutputType, field: PlannedField, expression: str) -> str:
+    def _list(self, item: GraphQLOutputType, planned: PlannedField, expression: str) -> str:
         # Iterating over None raises, which is right: a list that may be null was looked at before.
-        return f"[{self._value(item, field, _ITEM)} for {_ITEM} in {expression}]"
+        return f"[{self._value(item, planned, _ITEM)} for {_ITEM} in {expression}]"
 
     def _leaf(self, type_: Any, expression: str) -> str:
         leaf = leaf_of(type_)
@@ -160,32 +203,32 @@ class Module:
         first, again = self._held(expression)
         return f"({again} if {leaf.as_it_is.format(first, again)} else {convert}({again}))"
 
-    def _object(self, field: PlannedField, value: str) -> str:
+    def _object(self, planned: PlannedField, value: str) -> str:
         """Write an object that is there. What lies in a list, or may be of several types, is a function's work."""
-        if is_abstract_type(get_named_type(field.definition.type)):
+        if is_abstract_type(get_named_type(planned.definition.type)):
             by_class = {
                 type_.extensions[DEFINITION].origin: self._function(self._selected(type_, selection, "value"))
-                for type_, selection in field.below.items()
+                for type_, selection in planned.below.items()
             }
             functions = ", ".join(f"{self._named(class_)}: {name}" for class_, name in by_class.items())
             table = f"by{len(self._lines)}"
             self._lines.append(f"{table} = {{{functions}}}")
             return f"{table}[{value}.__class__]({value}, ask)"
-        [(type_, selection)] = field.below.items()
+        [(type_, selection)] = planned.below.items()
         if value == _ITEM:
             return f"{self._function(self._selected(type_, selection, 'value'))}({value}, ask)"
         return self._selected(type_, selection, value)
 
     def _selected(self, type_: GraphQLObjectType, selection: Selection, subject: Subject) -> str:
-        entries = [f'"{field.key}": {self._field(type_, field, subject)}' for field in selection]
+        entries = [f'"{planned.key}": {self._field(type_, planned, subject)}' for planned in selection]
         return f"{{{', '.join(entries)}}}"
 
-    def _read(self, field: PlannedField, value: str) -> str:
+    def _read(self, planned: PlannedField, value: str) -> str:
         """Read a field of a view: an attribute, or a method where it has arguments."""
-        view_field = field.view_field
+        view_field = planned.view_field
         if view_field.is_basic_field:
             return f"{value}.{view_field.python_name}"
-        if view_field.extensions or view_field.is_async or view_field.base_resolver is None:
+        if view_field.extensions or view_field.base_resolver is None:
             raise NotCoveredError
         method = self._named(view_field.base_resolver.wrapped_func)
-        return f"{method}({value}, **ask[{self.argument_place(field)}])"
+        return f"{method}({value}, **ask.values[{self.argument_place(planned)}])"

@@ -229,15 +229,8 @@ class CartView(_Priced):
 
     def __init__(self, priced: PricedCart, viewer: Caller) -> None:
         self._priced = priced
-        self._viewer = viewer
-
-    @property
-    def _staff(self) -> bool:
-        return self._viewer.may(Scope.OFFERS_READ)
-
-    @property
-    def _sees_staff(self) -> bool:
-        return self._viewer.may(Scope.CART_READ) or self._viewer.may(Scope.CART_ADJUST)
+        self._staff = viewer.may(Scope.OFFERS_READ)
+        self._sees_staff = viewer.may(Scope.CART_READ) or viewer.may(Scope.CART_ADJUST)
 
     @cached_property
     def _lines(self) -> list[LineItemView]:
