@@ -187,7 +187,8 @@ async def _one_by_one(compiled: _Compiled, ask: Ask) -> Attempt:
             return Attempt(None, roots, outcome.fault)
         try:
             data[root.key] = root.write(outcome.value, ask)
-            await _settled(ask)
+            if ask.later:
+                await _settled(ask)
         except Exception as fault:  # noqa: BLE001  # whatever it is, the ordinary way meets it again, and says so
             return Attempt(None, roots, fault)
     return _written(data, roots)
@@ -216,7 +217,8 @@ async def _together(compiled: _Compiled, ask: Ask) -> Attempt:
             if outcome.fault is not None:
                 return Attempt(None, roots, outcome.fault)
             data[root.key] = root.write(outcome.value, ask)
-        await _settled(ask)
+        if ask.later:
+            await _settled(ask)
     except Exception as fault:  # noqa: BLE001  # as above
         return Attempt(None, roots, fault)
     return _written(data, roots)

@@ -63,6 +63,8 @@ def expression(view: type, name: str, subject: Subject, names: Names) -> ast.exp
         raise NotInlinedError
     translator = _Translator(subject, getter.fget.__globals__, names)
     match _statements(getter.fget):
+        case [ast.Return(ast.ListComp(item, [ast.comprehension(ast.Name(each), several, [], 0)]))]:
+            return translator.each(each, several, item)
         case [ast.Return(ast.expr() as returned)]:
             return translator.translated(returned)
         case [ast.Assign([ast.Name(kept)], value), ast.Return(ast.IfExp() as choice)]:
@@ -153,6 +155,13 @@ class _Translator(ast.NodeTransformer):
             raise NotInlinedError
         translated: ast.expr = self.visit(copy.deepcopy(expression))
         return translated
+
+    def each(self, name: str, several: ast.expr, item: ast.expr) -> ast.ListComp:
+        """Translate ``return [item for name in several]``."""
+        translated = self.translated(several)
+        self._kept[name] = self._names.fresh()
+        target = ast.Name(self._kept[name])
+        return ast.ListComp(self.translated(item), [ast.comprehension(target, translated, [], 0)])
 
     def choice(self, kept: str, value: ast.expr, choice: ast.IfExp) -> ast.expr:
         """Translate ``kept = value; return … if kept … else …``: the value is kept where the condition reads it."""

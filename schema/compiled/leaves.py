@@ -7,7 +7,7 @@ at its class. Any other value goes through the scalar's own conversion, which al
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from graphql import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT, GraphQLEnumType, GraphQLLeafType, Undefined
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
@@ -41,8 +41,7 @@ def leaf_of(type_: GraphQLLeafType) -> Leaf:
     if isinstance(type_, GraphQLEnumType):
         names: dict[Any, str] = {value.value: name for name, value in type_.values.items()}
         if isinstance(type_, CustomGraphQLEnumType):
-            members: type[Enum] = type_.wrapped_cls
-            names |= {member: names[member.value] for member in members}
+            names |= {member: names[member.value] for member in cast("type[Enum]", type_.wrapped_cls)}
         # A value that is no member of the enum is a KeyError, and so is left to the ordinary way.
         return Leaf("", names.__getitem__)
 

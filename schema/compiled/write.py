@@ -24,6 +24,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     get_named_type,
+    get_nullable_type,
     is_abstract_type,
     is_leaf_type,
     is_list_type,
@@ -160,16 +161,28 @@ class Module:
         return inlined(view, planned.view_field.python_name, subject, Names(self._named, self._fresh))
 
     def _unmade(self, planned: PlannedField, expression: ast.expr) -> str:
-        """Write an object of which the view need not be made; empty where it has to be."""
-        if len(planned.below) != 1:
+        """Write an object, or a list of some, of which the views need not be made; empty where they have to be."""
+        type_: Any = planned.definition.type
+        if isinstance(expression, ast.ListComp):
+            type_ = get_nullable_type(type_)
+            if not is_list_type(type_):
+                return ""
+            item = self._unmade_object(planned, type_.of_type, expression.elt)
+            [loop] = expression.generators
+            return f"[{item} for {ast.unparse(loop.target)} in {ast.unparse(loop.iter)}]" if item else ""
+        return self._unmade_object(planned, type_, expression)
+
+    def _unmade_object(self, planned: PlannedField, type_: GraphQLOutputType, expression: ast.expr) -> str:
+        if len(planned.below) != 1 or is_list_type(get_nullable_type(type_)):
             return ""
-        [(type_, selection)] = planned.below.items()
+        [(below, selection)] = planned.below.items()
         try:
             part = unmade(expression, self._names)
-            written = self._selected(type_, selection, part) if part.view is type_.extensions[DEFINITION].origin else ""
+            written = self._selected(below, selection, part) if part.view is below.extensions[DEFINITION].origin else ""
         except NotInlinedError:
             return ""
-        return f"({written} if {part.condition} else None)" if written and part.condition else written
+        otherwise = "absent()" if is_non_null_type(type_) else "None"
+        return f"({written} if {part.condition} else {otherwise})" if written and part.condition else written
 
     def _value(self, type_: GraphQLOutputType, planned: PlannedField, expression: str) -> str:
         """Write a value of any type, as the expression reads it."""
