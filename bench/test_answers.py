@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import pytest
 import strawberry
-from graphql import OperationDefinitionNode, parse
+from graphql import parse
 from pytest_benchmark.fixture import BenchmarkFixture
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
@@ -28,6 +28,7 @@ from schema import build_schema, core_schema
 from schema.auth import TokenAuthority
 from schema.compiled.answers import CompiledAnswers
 from schema.context import RequestContext
+from schema.documents import Document
 from schema.ids import encode_id
 from schema.mutations import Mutation
 from schema.queries import Query
@@ -80,11 +81,11 @@ VARIABLES = {"id": encode_id("Cart", CART)}
 @pytest.fixture(scope="module")
 def compiled(context: RequestContext) -> Ask:
     answers = CompiledAnswers(core_schema(build_schema()))
-    parsed = {text: parse(text) for text in workload.DOCUMENTS}
+    parsed = {text: Document.of(parse(text)) for text in workload.DOCUMENTS}
 
     async def ask(text: str) -> bytes:
         document = parsed[text]
-        operation = cast("OperationDefinitionNode", document.definitions[0])
+        operation = document.operation(None)
         answer = (await answers.attempt(text, document, operation, VARIABLES, context)).answer
         assert answer
         return answer

@@ -186,7 +186,7 @@ class _Endpoint:
         changes = operation.operation is OperationType.MUTATION
         attempt = _NO_ATTEMPT
         if self._compiled is not None:
-            attempt = await self._compiled.attempt(asked.query, document.node, operation, asked.variables, context)
+            attempt = await self._compiled.attempt(asked.query, document, operation, asked.variables, context)
         if attempt.answer is not None:
             self.counts.compiled += 1
             return attempt.answer, changes

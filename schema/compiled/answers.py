@@ -8,7 +8,6 @@ from typing import Any, Final, cast
 
 import orjson
 from graphql import (
-    DocumentNode,
     GraphQLError,
     GraphQLResolveInfo,
     GraphQLSchema,
@@ -21,13 +20,13 @@ from graphql.execution.values import VariableValues
 
 from schema.compiled import NotCoveredError
 from schema.compiled.inputs import Arguments
-from schema.compiled.plan import PlannedField, Planner, conditions
+from schema.compiled.plan import PlannedField, Planner
 from schema.compiled.write import Ask, Later, Module, Write
 from schema.context import Info, RequestContext
+from schema.documents import Document
 
-_REMEMBERED_MAX: Final = 512
-_VARIANTS_MAX: Final = 8
-"""How many ways to decide its conditions are kept of one operation: `@skip` and `@include` have two each."""
+_REMEMBERED_MAX: Final = 256
+"""Operations, each under one decision of its conditions; None is one that is not covered."""
 
 
 @dataclass(slots=True)
@@ -84,12 +83,6 @@ class _Compiled:
 
 
 @dataclass(slots=True)
-class _Remembered:
-    conditions: tuple[str, ...]
-    variants: dict[tuple[object, ...], _Compiled | None] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class _RequestInfo:
     """All that resolvers here may ask of graphql-core: the context."""
 
@@ -97,16 +90,16 @@ class _RequestInfo:
 
 
 class CompiledAnswers:
-    """Answers documents that were validated. Of one instance, documents are compiled once."""
+    """Answers documents that were validated; compiles each at first sight."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._remembered: OrderedDict[tuple[str, str], _Remembered] = OrderedDict()
+        self._remembered: OrderedDict[tuple[object, ...], _Compiled | None] = OrderedDict()
 
     async def attempt(
         self,
         text: str,
-        document: DocumentNode,
+        document: Document,
         operation: OperationDefinitionNode,
         given: dict[str, Any],
         context: RequestContext,
@@ -127,42 +120,38 @@ class CompiledAnswers:
             ask.abandon()
 
     def _compiled(
-        self, text: str, document: DocumentNode, operation: OperationDefinitionNode, variables: VariableValues
+        self, text: str, document: Document, operation: OperationDefinitionNode, variables: VariableValues
     ) -> _Compiled:
-        name = (text, operation.name.value if operation.name else "")
-        known = self._remembered.get(name)
-        if known is None:
-            known = self._remembered[name] = _Remembered(tuple(conditions(document)))
+        decided = [variables.coerced.get(name) for name in document.conditions]
+        key = (text, operation.name.value if operation.name else "", *decided)
+        if key in self._remembered:
+            self._remembered.move_to_end(key)
+        else:
+            self._remembered[key] = self._compile(document, operation, variables)
             if len(self._remembered) > _REMEMBERED_MAX:
                 self._remembered.popitem(last=False)
-        else:
-            self._remembered.move_to_end(name)
-        decided = tuple([variables.coerced.get(condition) for condition in known.conditions])
-        if decided not in known.variants:
-            if len(known.variants) == _VARIANTS_MAX:
-                known.variants.clear()
-            known.variants[decided] = self._compile(document, operation, variables)
-        compiled = known.variants[decided]
+        compiled = self._remembered[key]
         if compiled is None:
             raise NotCoveredError
         return compiled
 
     def _compile(
-        self, document: DocumentNode, operation: OperationDefinitionNode, variables: VariableValues
+        self, document: Document, operation: OperationDefinitionNode, variables: VariableValues
     ) -> _Compiled | None:
         kind = operation.operation
         root_type = self._schema.get_root_type(kind)
         try:
-            selection = Planner(self._schema, document, operation, variables).plan()
+            selection = Planner(self._schema, document.node, operation, variables).plan()
             fields = [each for each in selection if not each.is_typename]
             module = Module()
             placed = [(each, module.argument_place(each), module.root(each)) for each in fields]
             function = module.compiled()
-        except NotCoveredError:
+            roots = tuple(_root(each, place, function(name)) for each, place, name in placed)
+        except (NotCoveredError, RecursionError):
             return None
         return _Compiled(
             {each.key: str(root_type) if each.is_typename else None for each in selection},
-            tuple(_root(each, place, function(name)) for each, place, name in placed),
+            roots,
             tuple(module.arguments),
             _one_by_one if kind is OperationType.MUTATION else _together,
         )

@@ -6,7 +6,7 @@ a plan holds for the values of the variables that these name.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 from graphql import (
     DocumentNode,
@@ -18,14 +18,12 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     TypeNameMetaFieldDef,
-    VariableNode,
     get_named_type,
     is_abstract_type,
     is_leaf_type,
 )
 from graphql.execution.collect_fields import FieldDetailsList, FragmentDetails, collect_fields, collect_subfields
 from graphql.execution.values import VariableValues
-from graphql.language import Visitor, visit
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
@@ -61,22 +59,8 @@ class PlannedField:
 Selection = tuple[PlannedField, ...]
 
 
-def conditions(document: DocumentNode) -> frozenset[str]:
-    """Return the variables that decide which fields of a document are selected."""
-    found = _Conditions()
-    visit(document, found)
-    return frozenset(found.names)
-
-
-class _Conditions(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def enter_directive(self, node: object, *_: object) -> None:
-        for argument in getattr(node, "arguments", ()):
-            if isinstance(argument.value, VariableNode):
-                self.names.add(argument.value.name.value)
+FIELDS_MAX: Final = 1_000
+"""A function of so many fields takes some 800 kB; larger operations are left to the ordinary way."""
 
 
 class Planner:
@@ -92,6 +76,7 @@ class Planner:
         self._schema = schema
         self._operation = operation
         self._variables = variables
+        self._fields = 0
         self._fragments = {
             definition.name.value: FragmentDetails(definition)
             for definition in document.definitions
@@ -113,6 +98,9 @@ class Planner:
             node = details[0].node
             definition = self._schema.get_field(parent, node.name.value)
             if definition is None or (node.name.value.startswith("__") and definition is not TypeNameMetaFieldDef):
+                raise NotCoveredError
+            self._fields += 1
+            if self._fields > FIELDS_MAX:
                 raise NotCoveredError
             yield PlannedField(key, definition, node, self._below(definition, details))
 

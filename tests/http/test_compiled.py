@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from graphql import GraphQLObjectType, OperationDefinitionNode, parse
+from graphql import GraphQLObjectType, parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +16,7 @@ from engine.service import Caller, CallerKind, Scope, Snapshot
 from engine.source import Source
 from engine.types import CartId, ChannelId, StoreId
 from schema.compiled.answers import Attempt, CompiledAnswers
+from schema.documents import Document
 from schema.ids import encode_id, key_of
 from tests.http.both_ways import AWAY, BROKEN, UNPRICED, Answer, BothWays, both_ways, cart_id
 from tests.http.service import CREATE, RULES
@@ -233,9 +234,15 @@ async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
     answers = CompiledAnswers(CORE)
     for number in range(10):
         text = f"query($a: Boolean = true) {{ a{number}: __typename @skip(if: $a) __typename }}"
-        document = parse(text)
-        [operation] = document.definitions
-        assert isinstance(operation, OperationDefinitionNode)
+        document = Document.of(parse(text))
+        operation = document.operation(None)
         attempt = await answers.attempt(text, document, operation, {"a": bool(number % 2)}, None)  # type: ignore[arg-type]  # nothing is resolved
         assert attempt.answer is not None
     assert len(answers._remembered) == 3
+
+
+def test_what_is_too_large_is_left_to_the_ordinary_way(ways: BothWays) -> None:
+    query = f"{{ {' '.join(f'c{number}: channels {{ id code store }}' for number in range(251))} }}"
+    ordinary, compiled = ways.ask(query, {}, None)
+    assert (compiled.body, compiled.compiled) == (ordinary.body, 0)
+    assert b'"errors":' not in compiled.body

@@ -9,13 +9,14 @@ from typing import Annotated, Any, cast
 import orjson
 import pytest
 import strawberry
-from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, parse, validate
+from graphql import ExecutionResult, GraphQLError, parse, validate
 from graphql.execution import execute
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema import core_schema
 from schema.compiled.answers import Attempt, CompiledAnswers
 from schema.compiled.inline import Names, NotInlinedError, Unmade, expression, unmade
+from schema.documents import Document
 from schema.views import field, object_type
 
 HERE = "here"
@@ -53,6 +54,7 @@ class WholeView:
 
     def __init__(self, kind: Any) -> None:
         self._kind = kind
+        self._numbers = (1, 2)
 
     @property
     def here(self) -> str:
@@ -74,6 +76,11 @@ class WholeView:
     def parts(self) -> list[PartView | None]:
         """Some of them missing."""
         return [PartView("a", 1), None, PartView("b", None)]
+
+    @property
+    def mapped(self) -> list[PartView]:
+        """Made one by one of what is at hand."""
+        return [PartView(number, number) for number in self._numbers]
 
     @property
     def several(self) -> list[PartView]:
@@ -140,21 +147,19 @@ SCHEMA = core_schema(strawberry.Schema(query=Query, types=[WholeView, Other]))
 
 async def both(query: str) -> tuple[ExecutionResult, Attempt]:
     """Return the ordinary result and the attempt to write it."""
-    document = parse(query)
-    assert not validate(SCHEMA, document)
-    [operation] = document.definitions
-    result = execute(SCHEMA, document, executor_class=StrawberryGraphQLCoreExecutionContext)
+    document = Document.of(parse(query))
+    assert not validate(SCHEMA, document.node)
+    result = execute(SCHEMA, document.node, executor_class=StrawberryGraphQLCoreExecutionContext)
     ordinary = result if isinstance(result, ExecutionResult) else await result
     answers = CompiledAnswers(SCHEMA)
-    return ordinary, await answers.attempt(
-        query, document, cast("OperationDefinitionNode", operation), {}, cast("Any", None)
-    )
+    return ordinary, await answers.attempt(query, document, document.operation(None), {}, cast("Any", None))
 
 
 @pytest.mark.parametrize(
     "query",
     [
         "{ whole { here part { name number } workedOut { name number } __typename } }",
+        "{ whole { mapped { number name } several { name } } }",
         "{ whole { parts { name number __typename } several { name number } colour } }",
         '{ whole(kind: "none") { colour part { __typename } } }',
         '{ whole { slow { name } again: slow(name: "") { name } slowWhole { here slow { number } } } }',
@@ -197,6 +202,7 @@ def inlined(name: str, view: type = WholeView) -> str:
 def test_a_property_is_read_as_its_expression() -> None:
     assert inlined("here") == "here"
     assert inlined("part") == "PartView(value._kind, 1)"
+    assert inlined("mapped") == "[PartView(kept, kept) for kept in value._numbers]"
     assert inlined("worked_out") == (
         "PartView(kept, len(kept)) if (kept := {'red': 'RED'}.get(value._kind)) is not None else None"
     )
