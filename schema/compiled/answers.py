@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -13,13 +13,12 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
-    get_variable_values,
+    Undefined,
     is_non_null_type,
 )
-from graphql.execution.values import VariableValues
 
 from schema.compiled import NotCoveredError
-from schema.compiled.inputs import Arguments
+from schema.compiled.inputs import Arguments, Variables
 from schema.compiled.plan import PlannedField, Planner
 from schema.compiled.write import Ask, Later, Module, Write
 from schema.context import Info, RequestContext
@@ -78,6 +77,7 @@ class _Compiled:
     keys: dict[str, str | None]
     """All keys of the answer in their order, with the values of those that no resolver gives: `__typename`."""
     roots: tuple[_Root, ...]
+    variables: Variables
     arguments: tuple[Arguments, ...]
     run: Callable[["_Compiled", Ask], Awaitable[Attempt]]
 
@@ -94,25 +94,23 @@ class CompiledAnswers:
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._remembered: OrderedDict[tuple[object, ...], _Compiled | None] = OrderedDict()
+        self._remembered: OrderedDict[tuple[str, ...], _Compiled | None] = OrderedDict()
 
     async def attempt(
         self,
         text: str,
         document: Document,
         operation: OperationDefinitionNode,
-        given: dict[str, Any],
+        given: Mapping[str, Any],
         context: RequestContext,
     ) -> Attempt:
         """Answer an operation with the variables that were given, or say how far that came."""
-        variables = get_variable_values(self._schema, operation.variable_definitions or (), given, max_errors=1)
-        if isinstance(variables, list):
-            return Attempt()
         try:
-            compiled = self._compiled(text, document, operation, variables)
+            compiled = self._compiled(text, document, operation, given)
+            variables = compiled.variables.values(given)
             info = Info(cast("GraphQLResolveInfo[Any]", _RequestInfo(context)), cast("Any", None))
             ask = Ask([arguments.values(variables, info) for arguments in compiled.arguments])
-        except (NotCoveredError, GraphQLError):
+        except (NotCoveredError, GraphQLError, RecursionError):
             return Attempt()
         try:
             return await compiled.run(compiled, ask)
@@ -120,14 +118,15 @@ class CompiledAnswers:
             ask.abandon()
 
     def _compiled(
-        self, text: str, document: Document, operation: OperationDefinitionNode, variables: VariableValues
+        self, text: str, document: Document, operation: OperationDefinitionNode, given: Mapping[str, Any]
     ) -> _Compiled:
-        decided = [variables.coerced.get(name) for name in document.conditions]
+        # As given, not as coerced: the same values under the same document are coerced to the same.
+        decided = [repr(given.get(name, Undefined)) for name in document.conditions]
         key = (text, operation.name.value if operation.name else "", *decided)
         if key in self._remembered:
             self._remembered.move_to_end(key)
         else:
-            self._remembered[key] = self._compile(document, operation, variables)
+            self._remembered[key] = self._compile(document, operation, given)
             if len(self._remembered) > _REMEMBERED_MAX:
                 self._remembered.popitem(last=False)
         compiled = self._remembered[key]
@@ -136,12 +135,14 @@ class CompiledAnswers:
         return compiled
 
     def _compile(
-        self, document: Document, operation: OperationDefinitionNode, variables: VariableValues
+        self, document: Document, operation: OperationDefinitionNode, given: Mapping[str, Any]
     ) -> _Compiled | None:
         kind = operation.operation
         root_type = self._schema.get_root_type(kind)
+        variables = Variables(self._schema, operation)
+        values = variables.values(given)
         try:
-            selection = Planner(self._schema, document.node, operation, variables).plan()
+            selection = Planner(self._schema, document.node, operation, values).plan()
             fields = [each for each in selection if not each.is_typename]
             module = Module()
             placed = [(each, module.argument_place(each), module.root(each)) for each in fields]
@@ -152,6 +153,7 @@ class CompiledAnswers:
         return _Compiled(
             {each.key: str(root_type) if each.is_typename else None for each in selection},
             roots,
+            variables,
             tuple(module.arguments),
             _one_by_one if kind is OperationType.MUTATION else _together,
         )

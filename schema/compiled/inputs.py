@@ -13,11 +13,17 @@ from graphql import (
     GraphQLField,
     GraphQLInputObjectType,
     GraphQLInputType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    Undefined,
+    coerce_input_value,
+    get_variable_values,
     is_input_object_type,
     is_list_type,
     is_non_null_type,
 )
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
+from graphql.execution.values import VariableValues, VariableValueSource, get_argument_values
 from strawberry.types.base import StrawberryMaybe, StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
@@ -27,6 +33,37 @@ from schema.compiled.plan import DEFINITION, PlannedField
 Convert = Callable[[Any], Any]
 
 _NO_VARIABLES: Final = VariableValues({}, {})
+
+
+class Variables:
+    """The variables of one operation."""
+
+    def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
+        self._schema = schema
+        self._nodes = operation.variable_definitions or ()
+        signatures = [get_variable_signature(schema, node) for node in self._nodes]
+        self._signatures = [each for each in signatures if isinstance(each, GraphQLVariableSignature)]
+
+    def values(self, given: Mapping[str, Any]) -> VariableValues:
+        """Return the values in the form that arguments are made from. Raises `NotCoveredError` where they do not fit.
+
+        Where every variable is given, and fits, this is what graphql-core does, with the types looked up before.
+        """
+        sources, coerced = {}, {}
+        for signature in self._signatures:
+            value = given.get(signature.name, Undefined)
+            fitting = coerce_input_value(value, signature.type) if value is not Undefined else Undefined
+            if fitting is Undefined:
+                return self._by_core(given)
+            sources[signature.name] = VariableValueSource(signature, value)
+            coerced[signature.name] = fitting
+        return VariableValues(sources, coerced)
+
+    def _by_core(self, given: Mapping[str, Any]) -> VariableValues:
+        read = get_variable_values(self._schema, self._nodes, dict(given), max_errors=1)
+        if isinstance(read, list):
+            raise NotCoveredError
+        return read
 
 
 @dataclass(frozen=True, slots=True)
