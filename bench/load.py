@@ -5,6 +5,9 @@ of its own and sends the next request when the answer is there; each answer is c
 
 Beside the throughput stands what a request costs the server in processor time (Linux only). Where the server is what
 limits the throughput, the two ratios are the same; where something else keeps the machine busy, the second one holds.
+
+Then requests come at half of the highest rate, whether or not the one before is answered: how long the slowest of a
+hundred takes, counted from when it was due. And two servers share a port and two cores with everything else.
 """
 
 import asyncio
@@ -14,9 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -29,8 +32,6 @@ ROUNDS: Final = 5
 ROUND_S: Final = 2.0
 CHANGED: Final = "p00-0"
 """The product that `cartLinesAdd` adds one more of."""
-
-Check = Callable[[bytes], bool]
 
 
 @dataclass
@@ -95,81 +96,167 @@ class Served:
 
     host: str
     port: int
-    pid: int
+    pids: tuple[int, ...]
 
     def cpu_s(self) -> float:
         """Return the processor time that it has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        stats = [Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split() for pid in self.pids]
+        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What one round measured."""
+    """What one round measured. ``load_share`` is how much of a core the load itself took."""
 
     per_s: float
     cpu_us: float
+    load_share: float = 0.0
 
 
-async def rate(server: Served, work: Callable[[Shopper], object], *, begin: bool) -> Rate:
-    """Return how many requests a second were answered, all of them rightly, and what each cost."""
+Work = Callable[[Shopper], Coroutine[None, None, bool]]
+
+
+async def connected(server: Served, *, begin: bool) -> list[Shopper]:
+    """Return the connections, with a cart each where that is asked for."""
     shoppers = [Shopper(*await asyncio.open_connection(server.host, server.port)) for _ in range(CONNECTIONS)]
     if begin:
         await asyncio.gather(*(shopper.begin() for shopper in shoppers))
+    return shoppers
+
+
+async def slowest_ms(server: Served, work: Work, per_s: float, *, begin: bool) -> float:
+    """Return how long 99 of 100 requests take at most that come at a steady rate, from when each is due."""
+    shoppers = await connected(server, begin=begin)
+    took: list[float] = []
+    started = time.perf_counter()
+
+    async def loop(number: int, shopper: Shopper) -> None:
+        due = started + number / per_s
+        while due < started + ROUND_S:
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            assert await work(shopper), "a wrong answer"
+            took.append(time.perf_counter() - due)
+            due += CONNECTIONS / per_s
+
+    await asyncio.gather(*(loop(number, shopper) for number, shopper in enumerate(shoppers)))
+    for shopper in shoppers:
+        shopper.writer.close()
+    return sorted(took)[len(took) * 99 // 100 - 1] * 1000
+
+
+async def rate(server: Served, work: Work, *, begin: bool) -> Rate:
+    """Return how many requests a second were answered, all of them rightly, and what each cost."""
+    shoppers = await connected(server, begin=begin)
     until = time.perf_counter() + ROUND_S
 
     async def loop(shopper: Shopper) -> int:
         done = 0
         while time.perf_counter() < until:
-            assert await work(shopper), "a wrong answer"  # type: ignore[misc]  # work is a coroutine function
+            assert await work(shopper), "a wrong answer"
             done += 1
         return done
 
-    started, cpu_s = time.perf_counter(), server.cpu_s()
+    started, cpu_s, load_s = time.perf_counter(), server.cpu_s(), time.process_time()
     done = sum(await asyncio.gather(*(loop(shopper) for shopper in shoppers)))
-    measured = Rate(done / (time.perf_counter() - started), (server.cpu_s() - cpu_s) / done * 10**6)
+    took_s = time.perf_counter() - started
+    measured = Rate(done / took_s, (server.cpu_s() - cpu_s) / done * 10**6, (time.process_time() - load_s) / took_s)
     for shopper in shoppers:
         shopper.writer.close()
     return measured
 
 
 @contextmanager
-def served(what: str, store_url: str, folder: Path) -> Iterator[Served]:
-    """Run a server on the first core."""
+def served(what: str, store_url: str, folder: Path, cores: Sequence[int] = (0,)) -> Iterator[Served]:
+    """Run a server on the first core; of several workers, which share a port, each on one of the cores."""
     command = [sys.executable, "-m", "bench.served", what, store_url, str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own module
+    port, processes = 0, []
     try:
-        os.sched_setaffinity(process.pid, {0})
-        assert process.stdout
-        host, port = process.stdout.readline().strip().split(":")
-        yield Served(host, int(port), process.pid)
+        for core in cores:
+            process = subprocess.Popen([*command, str(port)], stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own module
+            processes.append(process)
+            os.sched_setaffinity(process.pid, {core})
+            assert process.stdout
+            host, written = process.stdout.readline().strip().split(":")
+            port = int(written)
+        yield Served(host, port, tuple(process.pid for process in processes))
     finally:
-        process.kill()
-        process.communicate()
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+@dataclass
+class Loads:
+    """What all rounds measured."""
+
+    rates: dict[str, Rate]
+    slowest_ms: dict[str, float]
+    slowest_bare_ms: dict[str, float]
+    """The bare route at the rate of each of the others."""
+    workers: dict[int, Rate]
+
+
+WORKS: Final[dict[str, Work]] = {"cart": read, "cartLinesAdd": add}
+
+
+def measure() -> Loads:
+    """Put load on the service and the bare route, in turns."""
+    everywhere = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(range(1, os.cpu_count() or 1)) or {0})
+    try:
+        with tempfile.TemporaryDirectory() as name, EmbeddedServer(Path(name) / "store") as store:
+            return _measured(store.url, Path(name) / "shop", everywhere)
+    finally:
+        os.sched_setaffinity(0, everywhere)
+
+
+def _measured(store_url: str, folder: Path, everywhere: set[int]) -> Loads:
+    rounds: dict[str, list[Rate]] = {"bare route": [], **{name: [] for name in WORKS}}
+    slowest: dict[str, list[float]] = {name: [] for name in WORKS}
+    slowest_bare: dict[str, list[float]] = {name: [] for name in WORKS}
+    with served("panier", store_url, folder) as panier, served("bare", store_url, folder) as bare:
+        for _ in range(ROUNDS):
+            rounds["bare route"].append(asyncio.run(rate(bare, nothing, begin=False)))
+            for name, work in WORKS.items():
+                rounds[name].append(asyncio.run(rate(panier, work, begin=True)))
+        for name, work in WORKS.items():
+            half = _median(rounds[name]).per_s / 2
+            for _ in range(ROUNDS):
+                slowest[name].append(asyncio.run(slowest_ms(panier, work, half, begin=True)))
+                slowest_bare[name].append(asyncio.run(slowest_ms(bare, nothing, half, begin=False)))
+    os.sched_setaffinity(0, everywhere)
+    workers: dict[int, list[Rate]] = {1: [], 2: []}
+    for _ in range(ROUNDS):
+        for number, measured in workers.items():
+            with served("panier", store_url, folder, sorted(everywhere)[:number]) as panier:
+                measured.append(asyncio.run(rate(panier, read, begin=True)))
+    return Loads(
+        {name: _median(measured) for name, measured in rounds.items()},
+        {name: median(each) for name, each in slowest.items()},
+        {name: median(each) for name, each in slowest_bare.items()},
+        {number: _median(measured) for number, measured in workers.items()},
+    )
 
 
 def main() -> None:
-    """Print throughputs and their ratios to that of the bare route."""
-    os.sched_setaffinity(0, set(range(1, os.cpu_count() or 1)) or {0})
-    with tempfile.TemporaryDirectory() as name, EmbeddedServer(Path(name) / "store") as store:
-        folder = Path(name) / "shop"
-        with served("panier", store.url, folder) as panier, served("bare", store.url, folder) as bare:
-            rates: dict[str, list[Rate]] = {"bare route": [], "cart": [], "cartLinesAdd": []}
-            for _ in range(ROUNDS):
-                rates["bare route"].append(asyncio.run(rate(bare, nothing, begin=False)))
-                rates["cart"].append(asyncio.run(rate(panier, read, begin=True)))
-                rates["cartLinesAdd"].append(asyncio.run(rate(panier, add, begin=True)))
-    limit = _median(rates["bare route"])
-    for name, measured in rates.items():
-        found = _median(measured)
+    """Print throughputs and their ratios to that of the bare route, and how long the slowest requests take."""
+    loads = measure()
+    limit = loads.rates["bare route"]
+    for name, found in loads.rates.items():
         print(
             f"{name:12} {found.per_s:7.0f} requests/s, {found.per_s / limit.per_s:.2f} of the bare route;"
-            f" {found.cpu_us:5.0f} us of the server's processor, {limit.cpu_us / found.cpu_us:.2f}"
+            f" {found.cpu_us:5.0f} us of the server's processor, {limit.cpu_us / found.cpu_us:.2f};"
+            f" the load took {found.load_share:.0%} of a core"
         )
+    for name, found_ms in loads.slowest_ms.items():
+        bare_ms = loads.slowest_bare_ms[name]
+        print(f"{name:12} p99 {found_ms:.1f} ms at half of that; the bare route {bare_ms:.1f} ms at the same rate")
+    one, two = loads.workers[1], loads.workers[2]
+    print(f"two workers  {two.per_s / one.per_s:.2f} times one; the load took {two.load_share:.0%} of a core")
 
 
-def _median(measured: list[Rate]) -> Rate:
-    return Rate(median(each.per_s for each in measured), median(each.cpu_us for each in measured))
+def _median(measured: Sequence[Rate]) -> Rate:
+    return Rate(*(median(of_rounds) for of_rounds in zip(*(astuple(each) for each in measured), strict=True)))
 
 
 if __name__ == "__main__":

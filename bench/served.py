@@ -1,6 +1,7 @@
 """What `bench.load` puts load on: the service over the workload's shop, or the bare route that sets the limit.
 
-Run as ``python -m bench.served panier|bare STORE_URL FOLDER``; prints its address when it listens.
+Run as ``python -m bench.served panier|bare STORE_URL FOLDER PORT``; prints its address when it listens. Several may
+share a port; port 0 is any.
 """
 
 import socket
@@ -61,13 +62,13 @@ async def bare(store_url: str, _: Path) -> Any:
     return Starlette(routes=[Route("/graphql", route, methods=["POST"])])
 
 
-async def _serve(what: str, store_url: str, folder: Path) -> None:
+async def _serve(what: str, store_url: str, folder: Path, port: int) -> None:
     app = await {"panier": panier, "bare": bare}[what](store_url, folder)
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+    with socket.create_server(("127.0.0.1", port), backlog=128, reuse_port=True) as listening:
         print(f"127.0.0.1:{listening.getsockname()[1]}", flush=True)
         config = uvicorn.Config(app, http="httptools", ws="none", log_level="warning", access_log=False)
         await uvicorn.Server(config).serve([listening])
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
+    uvloop.run(_serve(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])))
