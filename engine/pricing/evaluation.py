@@ -117,6 +117,27 @@ class Alternative:
     """How many units of the original one of these holds."""
 
 
+class UnitRole(StrEnum):
+    """What a unit was to the promotions that built sets of units."""
+
+    NONE = "none"
+    TRIGGER = "trigger"
+    """It was bought for a reward."""
+    REWARD = "reward"
+    """It was rewarded; so is every unit of a bundle."""
+    BOTH = "both"
+    """One to one promotion, one to another."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedUnits:
+    """Some units of a line that came out alike; ``unit_minor`` is what is left to pay for one of them."""
+
+    units: int
+    unit_minor: int
+    role: UnitRole
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluatedLine:
     """One line, priced.
@@ -146,6 +167,8 @@ class EvaluatedLine:
     alternatives: tuple[Alternative, ...] = ()
     adjustment_minor: int = 0
     price_change_minor: int = 0
+    units: tuple[EvaluatedUnits, ...] = ()
+    """How its units came out, where promotions made sets of some of them: dearest first, they sum to the total."""
     gift_of: PromotionId | None = None
     """For a gift the promotion that gives it: the line is derived, it is not in the cart that is kept."""
 
