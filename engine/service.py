@@ -42,6 +42,7 @@ from engine.rules.losses import Loss, loss_notices, losses
 from engine.rules.ruleset import Ruleset
 from engine.storage.carts import Actor, CartStore, Committed, Edit, Missing, Refused
 from engine.storage.customers import CustomerRecord, CustomerStore
+from engine.storage.viewers import ViewerStore
 from engine.types import (
     EPOCH,
     AdjustmentId,
@@ -229,8 +230,11 @@ Admit = Callable[[Shop, Limits, OperationId], Command]
 class Panier:
     """Everything a front door may do. All methods may raise `StoreUnavailableError`."""
 
-    def __init__(self, snapshot: Snapshot, carts: CartStore, customers: CustomerStore, limits: Limits) -> None:
+    def __init__(
+        self, snapshot: Snapshot, carts: CartStore, customers: CustomerStore, limits: Limits, viewers: ViewerStore
+    ) -> None:
         self.snapshot = snapshot
+        self.viewers = viewers
         self.last_refused: RefusedLoad | None = None
         self.limits = limits
         self._carts = carts

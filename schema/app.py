@@ -16,18 +16,34 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from engine.errors import RefusedError, StoreUnavailableError
-from engine.service import Caller, Panier, Snapshot
+from engine.live import LiveCarts
+from engine.service import Panier
 from engine.types import InstantMs
 from schema import build_schema, core_schema
-from schema.auth import TokenAuthority, TokenError
+from schema.auth import TokenAuthority
+from schema.callers import checked_caller
 from schema.context import RequestContext
 from schema.documents import DocumentLimits, Documents
 from schema.errors import ErrorCode, RequestRefusedError, fault, presented
-from schema.http import GRAPHQL_JSON, JSON, GraphQLRequest, answer, media_type, read_request, refusal, wrong_method
+from schema.http import (
+    EVENT_STREAM,
+    GRAPHQL_JSON,
+    JSON,
+    GraphQLRequest,
+    accepts_events,
+    answer,
+    media_type,
+    read_request,
+    refusal,
+    wrong_method,
+)
+from schema.socket import PROTOCOL, Socket
+from schema.sse import respond
+from schema.streams import StreamLimits, Streams
 
 GRAPHQL_PATH: Final = "/graphql"
 GRAPHIQL_PATH: Final = "/graphiql"
@@ -62,6 +78,7 @@ class HttpConfig:
     cors_origins: tuple[str, ...] = ()
     body_bytes_max: int = 256 * 1024
     documents: DocumentLimits = field(default_factory=DocumentLimits)
+    streams: StreamLimits = field(default_factory=StreamLimits)
     session_life_s: int = 12 * 60 * 60
     graphiql_token: str = ""
     graphiql_query: str = ""
@@ -69,15 +86,24 @@ class HttpConfig:
 
 
 def build_app(
-    engine: Panier, tokens: TokenAuthority, config: HttpConfig | None = None, lifespan: Lifespan | None = None
+    engine: Panier,
+    tokens: TokenAuthority,
+    config: HttpConfig | None = None,
+    lifespan: Lifespan | None = None,
+    live: LiveCarts | None = None,
 ) -> Starlette:
-    """Build the application. Nothing is shared between two of them but the classes of the schema."""
+    """Build the application. Nothing is shared between two of them but the classes of the schema.
+
+    Without `live` there are no subscriptions.
+    """
     chosen = config or HttpConfig()
-    endpoint = _Endpoint(engine, tokens, chosen)
+    endpoint = _Endpoint(engine, tokens, chosen, live)
     routes: list[BaseRoute] = [
         Route(GRAPHQL_PATH, endpoint.graphql, methods=["GET", "POST"]),
         Route(HEALTH_PATH, _health(chosen.ping), methods=["GET"]),
     ]
+    if endpoint.streams is not None:
+        routes.append(WebSocketRoute(GRAPHQL_PATH, Socket(endpoint.streams, chosen.cors_origins).serve))
     if chosen.development:
         routes += _graphiql_routes(chosen)
     return Starlette(
@@ -93,12 +119,15 @@ async def _wrong_method(request: Request, refused: Exception) -> Response:
 class _Endpoint:
     """Answers GraphQL requests."""
 
-    def __init__(self, engine: Panier, tokens: TokenAuthority, config: HttpConfig) -> None:
+    def __init__(self, engine: Panier, tokens: TokenAuthority, config: HttpConfig, live: LiveCarts | None) -> None:
         self._engine = engine
         self._tokens = tokens
         self._config = config
         self._schema = core_schema(build_schema())
         self._documents = Documents(self._schema, config.documents, introspection=config.development)
+        self.streams = (
+            Streams(engine, live, tokens, self._documents, self._schema, config.streams) if live is not None else None
+        )
 
     async def graphql(self, request: Request) -> Response:
         """Answer one request: a result, or errors only."""
@@ -119,14 +148,19 @@ class _Endpoint:
     async def _answered(self, request: Request, media: str) -> Response:
         engine = self._engine.pinned()
         snapshot = engine.snapshot
-        caller = self._caller(request.headers.get("authorization"), snapshot)
+        checked = checked_caller(request.headers.get("authorization"), self._tokens, snapshot)
         asked = await read_request(request, self._config.body_bytes_max)
+        if accepts_events(request.headers.get("accept")) and self._is_subscription(asked) and self.streams is not None:
+            return await respond(request, asked, self.streams)
+        if media == EVENT_STREAM:
+            message = "only subscriptions are answered by event streams"
+            raise RequestRefusedError.because(406, ErrorCode.NOT_ACCEPTABLE, message)
         context = RequestContext(
             engine,
             snapshot,
             self._tokens,
             self._config.session_life_s,
-            caller,
+            checked.caller if checked else None,
             InstantMs(time.time_ns() // 10**6),
         )
         result, changes = await self._executed(asked, context, mutations=request.method == "POST")
@@ -138,12 +172,19 @@ class _Endpoint:
             media,
         )
 
+    def _is_subscription(self, asked: GraphQLRequest) -> bool:
+        operation = self._documents.ready(asked.query).operation(asked.operation_name)
+        return operation.operation is OperationType.SUBSCRIPTION
+
     async def _executed(
         self, asked: GraphQLRequest, context: RequestContext, *, mutations: bool
     ) -> tuple[ExecutionResult, bool]:
         """Run an operation; return its result, and whether it may have changed something."""
         document = self._documents.ready(asked.query)
         operation = document.operation(asked.operation_name)
+        if operation.operation is OperationType.SUBSCRIPTION:
+            message = f"subscriptions are served over WebSocket (`{PROTOCOL}`) and as `{EVENT_STREAM}`: accept that"
+            raise RequestRefusedError.because(406, ErrorCode.NOT_ACCEPTABLE, message)
         if operation.operation is not OperationType.QUERY and not mutations:
             message = "a GET request runs queries only: send this by POST"
             raise RequestRefusedError.because(405, ErrorCode.METHOD_NOT_ALLOWED, message)
@@ -162,32 +203,6 @@ class _Endpoint:
         finished = result if isinstance(result, ExecutionResult) else await result
         _refuse_variables(finished)
         return finished, operation.operation is OperationType.MUTATION
-
-    def _caller(self, authorization: str | None, snapshot: Snapshot) -> Caller | None:
-        """Return who sends a request, None where it does not say. Raises `RequestRefusedError`."""
-        if authorization is None:
-            return None
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            message = "the header `Authorization` is not `Bearer` and a token"
-            raise RequestRefusedError.because(401, ErrorCode.TOKEN_INVALID, message)
-        try:
-            caller = self._tokens.caller(token.strip())
-        except TokenError as error:
-            raise RequestRefusedError.because(401, ErrorCode(error.code.value), str(error)) from error
-        _check_place(caller, snapshot)
-        return caller
-
-
-def _check_place(caller: Caller, snapshot: Snapshot) -> None:
-    """Refuse a token that speaks of a channel or store which the shop does not have."""
-    shop = snapshot.shop
-    if caller.channel is not None and caller.channel not in shop.channels:
-        message = f"the token names the channel `{caller.channel[:40]}`, which this shop does not have"
-        raise RequestRefusedError.because(403, ErrorCode.UNKNOWN_CHANNEL, message)
-    if caller.store is not None and caller.store not in shop.stores:
-        message = f"the token names the store `{caller.store[:40]}`, which this shop does not have"
-        raise RequestRefusedError.because(403, ErrorCode.UNKNOWN_STORE, message)
 
 
 def _refuse_variables(result: ExecutionResult) -> None:

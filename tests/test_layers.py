@@ -21,9 +21,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # It keeps carts and records: their types and their one codec, no prices.
     "engine.storage": (*BASE, "engine.cart", "engine.storage"),
     "engine.service": (*CORE, "engine.storage"),
+    "engine.live": (*CORE, "engine.storage", "engine.service"),
+    "engine.viewing": (*CORE, "engine.service"),
     "engine.settings": BASE,
     "engine.cli": ("engine", "schema"),
-    "schema": (*CORE, "engine.service", "schema"),
+    "schema": (*CORE, "engine.service", "engine.live", "engine.viewing", "schema"),
 }
 """For each place, the places it may import. The longest name that fits a module decides."""
 

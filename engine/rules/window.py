@@ -147,9 +147,10 @@ class Window:
         return next((start for start in self._starts(earliest) if start >= earliest and self.is_open(start)), None)
 
     def _starts(self, after_ms: InstantMs) -> Iterator[InstantMs]:
-        """Yield the beginnings of days and of recurring hours around and after an instant, in order.
+        """Yield the beginnings of days and of recurring hours, and changes of the clocks, around and after an instant.
 
-        Sixteen days hold each weekly hour twice: once is not enough, because the clocks may skip it. Each excluded day
+        They come in order. A change opens what it skips the beginning of, and what it lets come a second time. Sixteen
+        days hold each weekly hour twice: once is not enough, because the clocks may skip it. Each excluded day
         may take one of them away.
         """
         first = datetime.fromtimestamp(after_ms / 1000, self.zone).date() - timedelta(days=1)
@@ -160,25 +161,24 @@ class Window:
                 if DAYS[day.weekday()] in hours.days and hours.from_ < DAY_MINUTES
             }
             walls = [datetime.combine(day, time(minute // 60, minute % 60), self.zone) for minute in minutes]
-            yield from sorted(start for wall in walls for start in _instants_of(wall))
+            # A time that the clocks repeat has two instants.
+            starts = {instant_ms(wall.replace(fold=fold)) for wall in walls for fold in (0, 1)}
+            yield from sorted(starts | _clock_changes(day, self.zone))
 
 
-def _instants_of(wall: datetime) -> set[InstantMs]:
-    """Return when a clock on the wall shows a time, or first shows a later one on a day that skips it.
+def _clock_changes(day: date, zone: ZoneInfo) -> set[InstantMs]:
+    """Return when the clocks of a zone are changed on a day, if they are."""
 
-    A time that the clocks repeat has two instants. Where they skip it, that of the jump is between the two that the
-    offsets before and after it would give.
-    """
-    shown = {instant_ms(wall.replace(fold=0)), instant_ms(wall.replace(fold=1))}
-    before, after = min(shown), max(shown)
-    start, end = (datetime.fromtimestamp(ms / 1000, wall.tzinfo).replace(tzinfo=None) for ms in (before, after))
-    if before == after or start == end == wall.replace(tzinfo=None, fold=0):
-        return shown
-    offset = datetime.fromtimestamp(before / 1000, wall.tzinfo).utcoffset()
+    def offset(ms: InstantMs) -> timedelta | None:
+        return datetime.fromtimestamp(ms / 1000, zone).utcoffset()
+
+    before = instant_ms(datetime.combine(day, time(), zone))
+    after = instant_ms(datetime.combine(day + timedelta(days=1), time(), zone).replace(fold=1))
+    if offset(before) == offset(after):
+        return set()
     while before + 1 < after:
         middle = InstantMs((before + after) // 2)
-        same = datetime.fromtimestamp(middle / 1000, wall.tzinfo).utcoffset() == offset
-        before, after = (middle, after) if same else (before, middle)
+        before, after = (middle, after) if offset(middle) == offset(before) else (before, middle)
     return {after}
 
 

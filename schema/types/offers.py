@@ -450,9 +450,9 @@ class NearMissView:
         return MoneyView(self._miss.distance, self._currency) if self._miss.measure is _MONEY else None
 
     @property
-    def missing_units(self) -> int | None:
+    def missing_units(self) -> Long | None:
         """How many of them are missing, null where it is money."""
-        return self._miss.distance if self._miss.measure is not _MONEY else None
+        return Long(self._miss.distance) if self._miss.measure is not _MONEY else None
 
     @property
     def text(self) -> str:

@@ -14,6 +14,7 @@ import uvicorn
 from redis import Redis
 from starlette.applications import Starlette
 
+from engine.live import LiveCarts
 from engine.pricing.requests import Limits
 from engine.rules.load import load_rules
 from engine.service import Caller, CallerKind, Panier, Snapshot
@@ -21,6 +22,8 @@ from engine.storage.carts import CartLimits, CartStore
 from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
 from engine.storage.keys import KeyNames
+from engine.storage.viewers import ViewerStore
+from engine.storage.wake_ups import WakeUps
 from engine.types import ChannelId, StoreId
 from schema.app import HttpConfig, build_app
 from schema.auth import TokenAuthority
@@ -89,9 +92,11 @@ class Service:
         self._connection = Connection(store_url, timeout_s=2)
         names = KeyNames()
         carts = CartStore(self._connection, names, CART_LIMITS)
-        self.engine = engine = Panier(shop, carts, CustomerStore(self._connection, names), LIMITS)
+        self.viewers = ViewerStore(self._connection, names, presence_ms=3_000)
+        self.engine = engine = Panier(shop, carts, CustomerStore(self._connection, names), LIMITS, self.viewers)
+        self.live = LiveCarts(engine, carts, WakeUps(self._connection))
         asked = replace(config or HttpConfig(), ping=lambda: self._connection.command("PING"))
-        self.app = build_app(engine, self.tokens, asked, self._lifespan)
+        self.app = build_app(engine, self.tokens, asked, self._lifespan, self.live)
         self.url = ""
         self._clients: list[Client] = []
 
@@ -99,6 +104,7 @@ class Service:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         await self._connection.load()
         yield
+        await self.live.close()
         await self._connection.close()
 
     @contextlib.contextmanager
@@ -109,7 +115,13 @@ class Service:
             self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             server = uvicorn.Server(
                 uvicorn.Config(
-                    self.app, log_level="warning", access_log=False, loop="uvloop", http="httptools", ws="none"
+                    self.app,
+                    log_level="warning",
+                    access_log=False,
+                    loop="uvloop",
+                    http="httptools",
+                    ws="websockets-sansio",
+                    ws_per_message_deflate=False,
                 )
             )
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -15,6 +15,8 @@ promotions:
   - {id: pick, label: Pick one, when: {spend: {at_least: 4 EUR}}, give: {gift: {choice_of: [milk, oat], price: 0.10 EUR}}}
   - {id: euros, label: A point a euro, give: {points: {per: 1 EUR, add: 1}}}
   - {id: later, label: Next time, give: {issue_code: {series: next-visit, valid_days: 30}}}
+  - {id: for-testers, hidden: true, when: {spend: {at_least: 900 EUR}}, give: {gift: {choice_of: [milk, oat]}}}
+  - {id: tons, when: {weight: {at_least: 3000000, unit: kg}}, give: {order_percent_off: {percent: 5%}}}
   - {id: wrap, give: {fee_amount_off: {amount: 1 EUR, fees: [gift-wrap]}}}
 """
 CART = """
@@ -101,6 +103,32 @@ def test_a_wrong_choice_is_refused(shopper: Client) -> None:
     assert refusal["userErrors"] == [{"code": "UNKNOWN_GIFT", "field": ["sku"]}]
     refusal = shopper.run(CHOOSE, id=cart, promotion="euros", sku="oat")["cartGiftChoose"]
     assert refusal["userErrors"] == [{"code": "UNKNOWN_GIFT", "field": ["promotionId"]}]
+
+
+def test_a_choice_that_was_never_made_cannot_be_taken_back(shopper: Client) -> None:
+    cart = shopper.create(lines=[{"sku": "oat", "quantity": 2}])
+    for promotion in ("pick", "x" * 3000):
+        refusal = shopper.run(CHOOSE, id=cart, promotion=promotion)["cartGiftChoose"]
+        assert refusal["userErrors"] == [{"code": "UNKNOWN_GIFT", "field": ["promotionId"]}]
+    assert seen(shopper, cart)["version"] == 1
+
+
+def test_guessing_at_a_promotion_tells_nothing_of_it(shopper: Client) -> None:
+    """Nobody learns from a refusal that a hidden promotion is there, or what it would give."""
+    cart = shopper.create(lines=[{"sku": "oat", "quantity": 2}])
+    messages = 'mutation($id: ID!, $promotion: ID!) { cartGiftChoose(cartId: $id, promotionId: $promotion, sku: "ham") { userErrors { code field message } } }'
+    [hidden, unknown] = [
+        shopper.run(messages, id=cart, promotion=promotion)["cartGiftChoose"]["userErrors"]
+        for promotion in ("for-testers", "for-nobody")
+    ]
+    assert hidden[0] | {"message": ""} == unknown[0] | {"message": ""}
+    assert "milk" not in hidden[0]["message"]
+
+
+def test_a_large_distance_is_a_number_too(shopper: Client) -> None:
+    cart = shopper.create(lines=[{"sku": "ham", "quantity": "1.5"}])
+    misses = "query($id: ID!) { cart(id: $id) { nearMisses { promotionId missingUnits } } }"
+    assert {"promotionId": "tons", "missingUnits": 2_999_998_500} in shopper.run(misses, id=cart)["cart"]["nearMisses"]
 
 
 def test_another_place_prices_the_same_lines_without_the_gift(shopper: Client) -> None:

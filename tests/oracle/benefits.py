@@ -48,6 +48,8 @@ class Proposal:
     """Whether it gives something that is no money: points, a code for a later cart."""
     rewarded: list[Piece] = field(default_factory=list)
     """Of those in sets, the ones that are rewarded; the others trigger that."""
+    earned_on: list[Line] = field(default_factory=list)
+    """On which goods it gives points."""
     refused: str = "no_target"
     """The verdict where it gives nothing."""
     missing: tuple[int, int, int] | None = None

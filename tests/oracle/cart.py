@@ -143,6 +143,8 @@ class Cart:
     """What some pieces of a product would be as a line here, by SKU, number and line key; None where it cannot be had."""
     gifts: list[Line] = field(default_factory=list)
     """What promotions added."""
+    earned_on: dict[str, list[Line]] = field(default_factory=dict)
+    """The goods on which promotions earn points."""
 
     @property
     def goods(self) -> list[Line]:

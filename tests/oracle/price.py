@@ -14,7 +14,7 @@ from tests.oracle.arith import share_out
 from tests.oracle.benefits import Proposal, propose
 from tests.oracle.best import best_way, lots_of, part_of, proposal_for, without
 from tests.oracle.cart import Cart, Line, Unit
-from tests.oracle.extras import gift_of, gives_points, points_of
+from tests.oracle.extras import earned_on, gift_of, gives_points, points_of
 from tests.oracle.rivals import Losers, cheapest
 from tests.oracle.rules import Rules, Verdict, benefit_of, closed_gate, code_meant, failed_condition
 from tests.oracle.tax import Taxes, tax_of
@@ -97,7 +97,7 @@ def _points_and_codes(
     """Return the points and the codes that promotions give; who turns out to give no points had no target."""
     applied = {each.id: benefit_of(each) for each in rules.promotions if outcomes[each.id].code == "applied"}
     earning = {id_: benefit for id_, benefit in applied.items() if isinstance(benefit, Points)}
-    points = {id_: points_of(benefit, list(earning.values()), cart) for id_, benefit in earning.items()}
+    points = {id_: points_of(id_, earning, cart) for id_ in earning}
     for id_, earned in points.items():
         if not earned:
             outcomes[id_] = Outcome("no_target")
@@ -225,7 +225,8 @@ def _proposal(promotion: Promotion, cart: Cart, rounding: str) -> Proposal:
                 return Proposal("gift", 0, refused=gift)
             return Proposal("gift", gift.list_minor - gift.current_minor, gift=gift)
         case Points() as benefit:
-            return Proposal("points", 0, gives_other=gives_points(benefit, cart))
+            goods = earned_on(benefit, cart)
+            return Proposal("points", 0, gives_other=gives_points(benefit, goods, cart), earned_on=goods)
         case IssueCode():
             return Proposal("code", 0, gives_other=True)
         case benefit:
@@ -318,6 +319,7 @@ def _grant(promotion: Promotion, proposal: Proposal, cart: Cart) -> tuple[Promot
         return promotion, None, _nothing(promotion, proposal)
     if proposal.gift is not None:
         _add_gift(promotion.id, proposal.gift, granted, cart)
+    cart.earned_on[promotion.id] = proposal.earned_on
     for line in cart.goods:
         amount = proposal.of_lines.get(line.id, 0)
         if amount:

@@ -99,6 +99,8 @@ class Points(Benefit):
             if multiplier is not None:
                 return Proposal(Target.ORDER, [], 0, extra=MultipliedPoints(multiplier, places))
             step_minor = steps[tally.basket.currency] if steps else 0
+            if sum(tally.lines[place].current_minor for place in places) < step_minor:
+                return Proposal(Target.ORDER, [], 0)  # nothing gets dearer later: it would only keep others away
             return Proposal(Target.ORDER, [], 0, extra=PointsPerAmount(add, step_minor, places))
 
         return propose

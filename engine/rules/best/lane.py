@@ -193,7 +193,8 @@ class _Bidder:
         taken = bid.taken
         for at, number, units, _ in self._parts:
             if number in taken:
-                steps[at] = max(steps[at], -(-taken[number] // units))
+                # A bundle may count a unit for several of its groups: more than there are cannot be had.
+                steps[at] = max(steps[at], min(most[at], -(-taken[number] // units)))
         return Promise(gain - paid, tuple(steps))
 
     def gain(self, steps: Steps) -> int:
