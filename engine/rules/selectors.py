@@ -120,11 +120,11 @@ class Selector(Written):
             words.append(self.price.in_words())
         if self.discounted is not None:
             words.append("discounted" if self.discounted else "not discounted")
-        words += [selector.in_words() for selector in self.all_of or ()]
+        words += [_bracketed(selector) for selector in self.all_of or ()]
         if self.any_of is not None:
-            words.append(" or ".join(selector.in_words() for selector in self.any_of))
+            words.append(" or ".join(_bracketed(selector) for selector in self.any_of))
         if self.none_of is not None:
-            words.append(f"not {self.none_of.in_words()}")
+            words.append(f"not {_bracketed(self.none_of)}")
         return " and ".join(words)
 
     def asks_discounted(self) -> bool:
@@ -174,6 +174,12 @@ class Selector(Written):
             if all(keys is not None for keys in branches):
                 options.append(tuple(key for keys in branches if keys is not None for key in keys))
         return min(options, key=keys_cost, default=None)
+
+
+def _bracketed(selector: Selector) -> str:
+    """Name what stands inside another selector so that it cannot be read as two parts of that."""
+    words = selector.in_words()
+    return f"({words})" if " and " in words or " or " in words else words
 
 
 def keys_cost(keys: tuple[Key, ...]) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from engine.cli.loading import load
 from engine.errors import did_you_mean
 from engine.money import format_minor
 from engine.pricing.basket import Basket
-from engine.pricing.evaluation import Measure, Outcome
+from engine.pricing.evaluation import Measure, Outcome, OutcomeCode
 from engine.rules.evaluate import evaluate
 from engine.rules.explain import sentence
 from engine.rules.load import LoadedRules
@@ -84,7 +84,7 @@ def _numbers(outcome: Outcome, basket: Basket) -> list[tuple[str, str]]:
     if outcome.granted_minor or outcome.wanted_minor:
         rows += [("given", money(outcome.granted_minor)), ("wanted", money(outcome.wanted_minor))]
     if outcome.condition:
-        rows.append(("condition", outcome.condition))
+        rows.append(("condition" if outcome.code is OutcomeCode.CONDITION_FAILED else "benefit", outcome.condition))
     if outcome.measure is not None:
         rows += [
             ("needed", measured(outcome.wanted)),
