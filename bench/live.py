@@ -27,8 +27,8 @@ from typing import Any, Final
 import httpx
 import orjson
 
+from engine.callers import Caller, CallerKind
 from engine.pricing.load import load_shop
-from engine.service import Caller, CallerKind
 from engine.storage.embedded import EmbeddedServer
 from engine.types import ChannelId
 from schema.auth import TokenAuthority

@@ -17,12 +17,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from engine.callers import Caller
 from engine.cart.model import LogEntry
 from engine.cart.viewing import Viewer
 from engine.errors import RefusedError, StoreUnavailableError, UserErrorCode
 from engine.pricing.differences import same_price
 from engine.rules.schedule import Schedule
-from engine.service import Caller, Panier, PricedCart, Snapshot
+from engine.service import Panier, PricedCart, Snapshot
 from engine.storage.carts import CartStore, LogRead
 from engine.storage.wake_ups import WakeUps
 from engine.types import CartId, InstantMs

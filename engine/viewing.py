@@ -1,9 +1,10 @@
 """What is new to somebody who looks at a cart again: a part of the shell, beside `engine.service`."""
 
+from engine.callers import Caller
 from engine.errors import UserError, UserErrorCode
 from engine.pricing.since import SinceSeen, offers_of, seen_now, since_seen
 from engine.rules.explain import label_of
-from engine.service import Caller, Changed, Panier, PricedCart
+from engine.service import Changed, Panier, PricedCart
 from engine.types import CartId
 
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import jwt
 
+from engine.callers import Caller, CallerKind
 from engine.errors import PanierError
-from engine.service import Caller, CallerKind
 from engine.types import ChannelId, StoreId
 
 SECRET_BYTES_MIN: Final = 32

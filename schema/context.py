@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import strawberry
 from graphql import GraphQLError
 
+from engine.callers import Caller, Scope
 from engine.live import LiveCarts
-from engine.service import Caller, Panier, Scope, Snapshot
+from engine.service import Panier, Snapshot
 from engine.types import ChannelId, InstantMs, StoreId
 from schema.auth import TokenAuthority
 from schema.errors import ErrorCode, fault

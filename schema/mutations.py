@@ -5,10 +5,11 @@ import uuid
 import strawberry
 from strawberry import ID
 
+from engine.callers import Caller, CallerKind, Scope
 from engine.cart.model import Facts
 from engine.errors import RefusedError, UserError, UserErrorCode
 from engine.pricing.requests import AdjustmentRequest
-from engine.service import Admit, Caller, CallerKind, Changed, Scope
+from engine.service import Admit, Changed
 from engine.types import AdjustmentId, CartId, ChannelId, CustomerId, InstantMs, StoreId
 from engine.viewing import mark_seen
 from schema.auth import KeysError, TokenError

@@ -29,8 +29,9 @@ from graphql.execution import create_source_event_stream, execute
 from graphql.execution.executor import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from engine.callers import Caller
 from engine.live import CartEvent, Follower, LiveCarts
-from engine.service import Caller, Panier
+from engine.service import Panier
 from engine.types import InstantMs
 from schema.auth import Checked, TokenAuthority
 from schema.callers import checked_caller

@@ -12,12 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
+from engine.callers import Caller, CallerKind
 from engine.cart.model import Cart, Member, Role
 from engine.cli.reload import Folders, Reloader
 from engine.pricing.load import load_shop
 from engine.pricing.requests import Limits
 from engine.rules.load import load_rules
-from engine.service import Caller, CallerKind, Panier, Snapshot
+from engine.service import Panier, Snapshot
 from engine.storage.carts import CartRead
 from engine.types import CartId, ChannelId, InstantMs, StoreId
 from tests.shops import write_shop

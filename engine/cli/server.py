@@ -18,6 +18,7 @@ import uvicorn
 from rich.text import Text
 from starlette.types import ASGIApp
 
+from engine.callers import CallerKind
 from engine.cli.console import counted, fail, out
 from engine.cli.demo import curl_line, demo_query, demo_tokens
 from engine.cli.limits import cart_limits, http_config, request_limits
@@ -26,7 +27,7 @@ from engine.cli.reload import Fingerprint, Folders, Reloader, collector_resting,
 from engine.cli.secret import data_dir_refused, token_authority
 from engine.errors import PanierError
 from engine.live import LiveCarts
-from engine.service import CallerKind, Panier, Snapshot
+from engine.service import Panier, Snapshot
 from engine.settings import Settings, masked_url, variable
 from engine.storage.carts import CartStore
 from engine.storage.checks import Finding, Severity, check_server, require_fit

@@ -6,11 +6,12 @@ from typing import Final
 import strawberry
 from strawberry import ID
 
+from engine.callers import Caller, Scope
 from engine.cart.model import LogEntry, Member, Role
 from engine.cart.viewing import Viewer
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
-from engine.service import Caller, PricedCart, Scope
+from engine.service import PricedCart
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from engine.viewing import since_last_seen
 from schema.context import Info

@@ -2,9 +2,9 @@
 
 import strawberry
 
+from engine.callers import Caller
 from engine.live import CartEvent, EventReason
-from engine.service import Caller
-from schema.types.cart import CartView, LogEntryView
+from schema.types.cart import CartView, LogEntryView, sees_staff
 from schema.types.viewing import ViewerView
 from schema.views import object_type
 
@@ -34,7 +34,8 @@ class CartEventView:
     @property
     def operations(self) -> list[LogEntryView]:
         """What was done since the event before, oldest first; empty in a snapshot and where nobody did anything."""
-        return [LogEntryView(entry) for entry in self._event.operations]
+        staff = sees_staff(self._viewer)
+        return [LogEntryView(entry, staff=staff) for entry in self._event.operations]
 
     @property
     def cart(self) -> CartView:

@@ -14,10 +14,11 @@ import uvicorn
 from redis import Redis
 from starlette.applications import Starlette
 
+from engine.callers import Caller, CallerKind
 from engine.live import LiveCarts
 from engine.pricing.requests import Limits
 from engine.rules.load import load_rules
-from engine.service import Caller, CallerKind, Panier, Snapshot
+from engine.service import Panier, Snapshot
 from engine.storage.carts import CartLimits, CartStore
 from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore

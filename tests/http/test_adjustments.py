@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.service import CallerKind
+from engine.callers import CallerKind
 from tests.http.service import CART, Client, Service
 
 CHANGES = """

@@ -2,7 +2,7 @@
 
 import time
 
-from engine.service import CallerKind
+from engine.callers import CallerKind
 from tests.http.following import FOLLOW, event_stream, wait_until
 from tests.http.service import Client, Service
 from tests.http.test_live import ATTACH, write

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.service import CallerKind
+from engine.callers import CallerKind
 from tests.http.following import event_stream
 from tests.http.service import Service
 

@@ -14,8 +14,9 @@ import msgpack  # type: ignore[import-untyped]  # ships no types
 import pytest
 from redis import Redis
 
+from engine.callers import CallerKind
 from engine.rules.load import load_rules
-from engine.service import CallerKind, Snapshot
+from engine.service import Snapshot
 from schema.ids import decode_id
 from schema.streams import Stream
 from tests.http.following import FOLLOW, PRESENCE, Following, socket

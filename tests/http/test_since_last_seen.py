@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from engine.callers import CallerKind
 from engine.rules.load import load_rules
-from engine.service import CallerKind, Snapshot
+from engine.service import Snapshot
 from tests.http.following import socket
 from tests.http.service import Client, Service
 

@@ -10,7 +10,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from engine.service import CallerKind, Snapshot
+from engine.callers import CallerKind
+from engine.service import Snapshot
 from schema import socket as socket_module
 from schema.app import HttpConfig
 from schema.streams import StreamLimits

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from engine.service import CallerKind, Snapshot
+from engine.callers import CallerKind
+from engine.service import Snapshot
 from tests.http import test_mutations as mutations
 from tests.http.service import ADD, CREATE, READ, Client, Service
 from tests.servers import plain_server

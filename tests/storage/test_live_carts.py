@@ -9,13 +9,14 @@ import msgpack  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from engine import live as live_module
+from engine.callers import Caller, CallerKind
 from engine.cart.codec import UnknownLayoutError
 from engine.cart.viewing import Viewer
 from engine.errors import RefusedError, StoreUnavailableError
 from engine.live import CartEvent, EventReason, Follower, LiveCarts
 from engine.pricing.requests import Limits
 from engine.rules.ruleset import compile_ruleset
-from engine.service import Caller, CallerKind, Panier, Snapshot
+from engine.service import Panier, Snapshot
 from engine.storage.carts import CartStore, LogRead
 from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
