@@ -105,6 +105,12 @@ def lacking(word: str, tally: Tally, groups: Sequence[Group]) -> Missing:
     return missing
 
 
+def lacking_spend(word: str, wanted_minor: int, spent_minor: int, selection: Selects) -> Missing:
+    """Return what says how much more must be spent on goods for the first step of a benefit."""
+    distance = wanted_minor - spent_minor
+    return lambda: Shortfall(word, Measure.MONEY, wanted_minor, spent_minor, distance, selection.words)
+
+
 def takes_all(pick: UnitPick, max_units: int | None) -> bool:
     """Say whether all chosen units take part."""
     return max_units is None and not isinstance(pick, Nth)

@@ -14,7 +14,7 @@ from tests.oracle.arith import share_out
 from tests.oracle.benefits import Proposal, propose
 from tests.oracle.best import best_way, lots_of, part_of, proposal_for, without
 from tests.oracle.cart import Cart, Line, Unit
-from tests.oracle.extras import earned_on, gift_of, gives_points, points_of
+from tests.oracle.extras import earned_on, gift_of, gives_points, lacks_for_points, points_of
 from tests.oracle.rivals import Losers, cheapest
 from tests.oracle.rules import Rules, Verdict, benefit_of, closed_gate, code_meant, failed_condition
 from tests.oracle.tax import Taxes, tax_of
@@ -226,7 +226,9 @@ def _proposal(promotion: Promotion, cart: Cart, rounding: str) -> Proposal:
             return Proposal("gift", gift.list_minor - gift.current_minor, gift=gift)
         case Points() as benefit:
             goods = earned_on(benefit, cart)
-            return Proposal("points", 0, gives_other=gives_points(benefit, goods, cart), earned_on=goods)
+            gives = gives_points(benefit, goods, cart)
+            lack = None if gives else lacks_for_points(benefit, goods, cart)
+            return Proposal("points", 0, gives_other=gives, earned_on=goods, missing=lack)
         case IssueCode():
             return Proposal("code", 0, gives_other=True)
         case benefit:

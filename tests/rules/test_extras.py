@@ -45,7 +45,7 @@ def test_every_verdict_on_an_extra_has_a_sentence(load: Load, shop: Shop) -> Non
         "quiet": "quiet: choose a gift, Milk 1 l or Oat drink.",
         "once": "once: applied, 50 points.",
         "euros": "euros: applied, 4 points.",
-        "dear": "dear: nothing in the cart earns its points.",
+        "dear": "dear: 95.20 EUR more is needed (4.80 EUR of 100.00 EUR).",
         "later": "later: applied, a code for a later cart.",
         "wrap": "wrap: applied, 2.50 EUR off.",
     }

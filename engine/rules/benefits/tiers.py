@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 
 from engine.fields import PercentBp, PositiveAmounts, Written
 from engine.money import PERCENT_BP, Rounding, ratio_of
-from engine.pricing.evaluation import Measure, Shortfall, Target
+from engine.pricing.evaluation import Target
 from engine.pricing.sets import Group, Order, Unit, ordered
-from engine.pricing.tally import Missing, Proposal, Tally
+from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Use
 from engine.rules.best.bids import Step, Steps, Stock, wants_of
-from engine.rules.picking import Count, Reward, ask_each, ask_units, lacking, nothing, units_of
+from engine.rules.picking import Count, Reward, ask_each, ask_units, lacking, lacking_spend, nothing, units_of
 from engine.rules.selectors import Key, Selection, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 from engine.types import Currency
@@ -193,7 +193,7 @@ def _spend(steps: tuple[SpendStep, ...], selection: Selection, mode: Rounding) -
         spent_minor = sum(tally.lines[place].current_minor for place in places)
         step = next((step for step in reversed(steps) if step.spend[currency] <= spent_minor), None)
         if step is None:
-            return nothing(_lacks_spend(steps[0].spend[currency], spent_minor, selection))
+            return nothing(lacking_spend(Tiers.word, steps[0].spend[currency], spent_minor, selection))
         if step.amount is not None:
             wanted = step.amount[currency]
         else:
@@ -203,19 +203,13 @@ def _spend(steps: tuple[SpendStep, ...], selection: Selection, mode: Rounding) -
     return propose
 
 
-def _lacks_spend(wanted_minor: int, spent_minor: int, selection: Selection) -> Missing:
-    return lambda: Shortfall(
-        Tiers.word, Measure.MONEY, wanted_minor, spent_minor, wanted_minor - spent_minor, selection.words
-    )
-
-
 def _spend_slabs(steps: tuple[SpendStep, ...], selection: Selection, mode: Rounding) -> Propose:
     def propose(tally: Tally) -> Proposal:
         currency, places = tally.basket.currency, tally.selected(selection)
         spent_minor = sum(tally.lines[place].current_minor for place in places)
         bounds = [step.spend[currency] for step in steps]
         if spent_minor < bounds[0]:
-            return nothing(_lacks_spend(bounds[0], spent_minor, selection))
+            return nothing(lacking_spend(Tiers.word, bounds[0], spent_minor, selection))
         weighted = sum(
             (step.percent or 0) * max(0, min(spent_minor, high) - low)
             for step, low, high in zip(steps, bounds, [*bounds[1:], spent_minor], strict=True)
