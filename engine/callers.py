@@ -55,7 +55,7 @@ class Caller:
 
     def may(self, scope: Scope) -> bool:
         """Say whether the caller has a scope. Scopes of shoppers count for nothing."""
-        return self.kind not in {CallerKind.GUEST, CallerKind.CUSTOMER} and scope in self.scopes
+        return bool(self.scopes) and self.kind not in {CallerKind.GUEST, CallerKind.CUSTOMER} and scope in self.scopes
 
     def may_read(self, cart: Cart) -> bool:
         """Say whether the caller may see a cart: its members may, and staff by scope."""

@@ -187,6 +187,10 @@ class Settings(BaseSettings):
     live_connections_max: Count = Field(100, description="WebSockets and event streams of one caller")
     live_subscriptions_max: Count = Field(50, description="subscriptions of one WebSocket")
 
+    compiled_answers: Flag = Field(
+        default=True, description="write answers by functions compiled for their documents, or leave all to strawberry"
+    )
+
     # What a cart may be.
     cart_lines_max: Count = Field(500, description="lines of a cart")
     cart_quantity_max: Count = Field(

@@ -68,9 +68,13 @@ def accepts_events(accept: str | None) -> bool:
 
 def answer(result: dict[str, Any], status: int, media: str, headers: Mapping[str, str] | None = None) -> Response:
     """Write an answer, with the headers that its status asks for unless others are given."""
-    sent = headers or _HEADERS.get(status)
+    return json_answer(orjson.dumps(result), status, media, headers)
+
+
+def json_answer(body: bytes, status: int, media: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Send an answer that is JSON already, with headers as `answer` does."""
     shown = GRAPHQL_JSON if media == EVENT_STREAM else media
-    return Response(orjson.dumps(result), status, sent, media_type=f"{shown}; charset=utf-8")
+    return Response(body, status, headers or _HEADERS.get(status), media_type=f"{shown}; charset=utf-8")
 
 
 def wrong_method(request: Request, allowed: str) -> Response:

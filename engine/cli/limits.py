@@ -56,6 +56,7 @@ def http_config(settings: Settings, ping: Ping, graphiql_token: str, graphiql_qu
         graphiql_token=graphiql_token,
         graphiql_query=graphiql_query,
         ping=ping,
+        compiled_answers=settings.compiled_answers,
     )
 
 

@@ -29,7 +29,7 @@ from schema.types.amounts import (
     TotalsView,
 )
 from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView, LaneSearchView
-from schema.types.line import DeliveryChoiceView, LineItemConnectionView, PricedLine, priced_lines
+from schema.types.line import DeliveryChoiceView, LineItemConnectionView, LineItemView, priced_lines
 from schema.types.money import MoneyView
 from schema.types.node import Node
 from schema.types.offers import ExplanationView, NearMissView
@@ -258,7 +258,7 @@ class CartView(_Priced):
         self._sees_staff = sees_staff(viewer)
 
     @cached_property
-    def _lines(self) -> list[PricedLine]:
+    def _lines(self) -> list[LineItemView]:
         return priced_lines(self._priced)
 
     @property

@@ -1,6 +1,7 @@
 """A real service on a real port, over a small shop and a real store."""
 
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -19,6 +20,7 @@ from engine.live import LiveCarts
 from engine.pricing.requests import Limits
 from engine.rules.load import load_rules
 from engine.service import Panier, Snapshot
+from engine.settings import variable
 from engine.storage.carts import CartLimits, CartStore
 from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
@@ -31,6 +33,8 @@ from schema.auth import TokenAuthority
 from schema.documents import DocumentLimits
 from tests.shops import small_shop
 
+COMPILED = os.environ.get(variable("compiled_answers"), "true") == "true"
+"""These tests run in both ways; `.ci/run` says how."""
 SECRET = "a secret of the tests, long enough for HS256"  # of the tests only
 RULES = """\
 promotions:
@@ -96,7 +100,9 @@ class Service:
         self.viewers = ViewerStore(self._connection, names, presence_ms=3_000)
         self.engine = engine = Panier(shop, carts, CustomerStore(self._connection, names), LIMITS, self.viewers)
         self.live = LiveCarts(engine, carts, WakeUps(self._connection))
-        asked = replace(config or HttpConfig(), ping=lambda: self._connection.command("PING"))
+        asked = replace(
+            config or HttpConfig(), ping=lambda: self._connection.command("PING"), compiled_answers=COMPILED
+        )
         self.app = build_app(engine, self.tokens, asked, self._lifespan, self.live)
         self.url = ""
         self._clients: list[Client] = []

@@ -8,7 +8,7 @@ import pytest
 
 from engine.callers import CallerKind
 from tests.http.following import event_stream
-from tests.http.service import Service
+from tests.http.service import COMPILED, Service
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "graphql.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```graphql\n(.*?)```\n(?:```json\n(.*?)```\n)?", GUIDE, re.DOTALL)
@@ -41,6 +41,9 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
             assert stream.event()["reason"] == "RESUMED"
         return
     caller = service.client(token)
+    counts = service.app.state.answers
+    before = (counts.compiled, counts.ordinary)
     data = caller.run(document, **json.loads(said))
+    assert (counts.compiled - before[0], counts.ordinary - before[1]) == ((1, 0) if COMPILED else (0, 1))
     for answer in data.values():
         assert not (isinstance(answer, dict) and answer.get("userErrors"))
