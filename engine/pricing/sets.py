@@ -9,6 +9,7 @@ groups are filled, how many units one may take without starving another.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from engine.pricing.tally import Selects, Tally
 from engine.pricing.units import Use
@@ -104,6 +105,27 @@ def make_sets(tally: Tally, groups: Sequence[Group], most: int | None) -> tuple[
     fitting = sets_that_fit(fit, groups)
     sets = fitting if most is None else min(fitting, most)
     return sets, fill(fit, groups, sets)
+
+
+def first_set_lacks(tally: Tally, groups: Sequence[Group]) -> list[int]:
+    """Return how many units of each group the cart lacks for one set, groups being filled in the order given.
+
+    By Hall's theorem again, the first groups lack the most that any choice of them needs beyond what there is for it.
+    Where a set has used up some of these goods nobody can say so, since it may take the next ones as well: then it is
+    an empty list.
+    """
+    fit = candidates(tally, groups)
+    chosen = [(place, group.use) for group in groups for place in tally.selected(group.selection)]
+    if any((run.may & use) != use for place, use in chosen for run in tally.lines[place].runs()):
+        return []
+    lacks = [0]
+    for number in range(1, len(groups) + 1):
+        beyond = lacks[-1]
+        for choice in range(1 << (number - 1), 1 << number):
+            needed = sum(group.quantity for bit, group in enumerate(groups) if choice >> bit & 1)
+            beyond = max(beyond, needed - sum(unit.count for unit, mask in fit if mask & choice))
+        lacks.append(beyond)
+    return [after - before for before, after in pairwise(lacks)]
 
 
 def _spare(fit: Sequence[tuple[Unit, int]], left: Sequence[int], needs: Sequence[int], taker: int, mask: int) -> int:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from engine.money import allocate
 from engine.pricing.basket import Basket, BasketLine
-from engine.pricing.evaluation import EvaluatedAdjustment, LaneSearch, OutcomeCode, Target
+from engine.pricing.evaluation import EvaluatedAdjustment, LaneSearch, OutcomeCode, Shortfall, Target
 from engine.pricing.extras import Extra
 from engine.pricing.units import LineUnits, Pick, Run, Taking, Use
 from engine.types import Currency, PromotionId
@@ -21,11 +21,17 @@ class Selects(Protocol):
     """A compiled choice of lines, as `Tally.selected` needs it: a key that names it, and the test of one line."""
 
     key: str
+    words: str
+    """How people name it; empty for all goods."""
     asks_discounted: bool
     """Whether it depends on what earlier lanes took, and must be worked out anew for each lane."""
 
     def matches(self, line: BasketLine, currency: Currency, *, discounted: bool = False) -> bool:
         """Say whether the line is chosen; `discounted`: earlier lanes took something off it."""
+
+
+Missing = Callable[[], Shortfall | None]
+"""Says what more of something would bring, None where nothing would. Asked before the tally changes, or never."""
 
 
 @dataclass(slots=True)
@@ -50,6 +56,8 @@ class Proposal:
     """The verdict where nothing can be granted."""
     detail: str = ""
     """For the outcome: the gift, or why there is none."""
+    missing: Missing | None = None
+    """Where it asks for nothing, for lack of goods or spend."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import CodeState, CodeVerdict, Evaluation, Outcome, OutcomeCode
-from engine.rules.explain import label_of, may_see, sentence, without_secrets
+from engine.rules.explain import label_of, may_see, sentence
 from engine.rules.ruleset import Ruleset
 
 _NOTHING = "it gives nothing at present"
@@ -39,7 +39,7 @@ def code_reason(verdict: CodeVerdict, basket: Basket, ruleset: Ruleset, *, staff
         return _NOTHING
     nearest = min(told, key=lambda outcome: (_rank(outcome), ruleset.by_id[outcome.promotion].place))
     promotion = ruleset.by_id[nearest.promotion]
-    said = sentence(without_secrets(nearest, ruleset, meant, staff=staff), promotion, meant)
+    said = sentence(nearest, ruleset, meant, staff=staff)
     return said.removeprefix(f"{label_of(promotion, basket.locale)}: ").removesuffix(".")
 
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+import strawberry
 from strawberry import ID
 
 from engine.cart.model import DeliveryChoice, LineItem
 from engine.fields import label_in
-from engine.pricing.evaluation import Allocation, EvaluatedLine, Unavailable
+from engine.pricing.evaluation import Allocation, EvaluatedLine, EvaluatedUnits, Unavailable, UnitRole
 from engine.pricing.shop import PIECE, Product
 from engine.service import PricedCart
 from engine.types import Currency, LineId, MemberId, PromotionId
@@ -17,6 +18,8 @@ from schema.types.catalogue import AlternativeView, AttributeView, ProductView
 from schema.types.money import MoneyView
 from schema.types.paging import Page, PageInfoView
 from schema.views import object_type
+
+strawberry.enum(UnitRole, name="UnitRole", description="What a unit was to promotions that make sets of units.")
 
 _PERCENT_DECIMALS: Final = 4
 
@@ -83,6 +86,32 @@ class AllocationView:
     def amount(self) -> MoneyView:
         """What it takes off, not negative."""
         return MoneyView(self._allocation.amount_minor, self._owner.evaluation.currency)
+
+
+@object_type("LineUnits")
+class LineUnitsView:
+    """Some units of a line that came out alike."""
+
+    __slots__ = ("_currency", "_units")
+
+    def __init__(self, units: EvaluatedUnits, currency: Currency) -> None:
+        self._units = units
+        self._currency = currency
+
+    @property
+    def quantity(self) -> int:
+        """How many units."""
+        return self._units.units
+
+    @property
+    def price(self) -> MoneyView:
+        """What is left to pay for one of them."""
+        return MoneyView(self._units.unit_minor, self._currency)
+
+    @property
+    def role(self) -> UnitRole:
+        """What they were to promotions that make sets of units."""
+        return self._units.role
 
 
 @object_type("LineTax")
@@ -259,6 +288,11 @@ class LineItemView:
     def allocations(self) -> list[AllocationView]:
         """The shares of discounts that fall on this line; they sum to its two discount amounts."""
         return [AllocationView(allocation, self._owner) for allocation in self._price.allocations]
+
+    @property
+    def units(self) -> list[LineUnitsView]:
+        """How its units came out, the dearest first, where promotions made sets of some of them; else empty."""
+        return [LineUnitsView(units, self._currency) for units in self._price.units]
 
 
 def priced_lines(priced: PricedCart) -> list[LineItemView]:

@@ -23,7 +23,7 @@ from schema.types.paging import Page, PageInfoView, page_of
 from schema.views import field, object_type
 
 strawberry.enum(OutcomeCode, name="OutcomeCode", description="The verdict on one promotion for one cart.")
-strawberry.enum(Measure, name="Measure", description="What the numbers of a failed condition count.")
+strawberry.enum(Measure, name="Measure", description="What the numbers of an outcome count.")
 
 _MONEY: Final = Measure.MONEY
 
@@ -349,7 +349,7 @@ class OutcomeView:
 
     @property
     def condition(self) -> str | None:
-        """The word of the condition that failed, such as "spend"."""
+        """The word of the condition that failed, or of the benefit that lacks goods or spend: "spend", "n_for_m"."""
         return self._outcome.condition or None
 
     @property
@@ -359,7 +359,7 @@ class OutcomeView:
 
     @property
     def needed(self) -> Long | None:
-        """What the condition asks for."""
+        """What the condition asks for, or the first set or step of the benefit."""
         return Long(self._outcome.wanted) if self._outcome.measure else None
 
     @property
@@ -379,7 +379,7 @@ class OutcomeView:
 
     @property
     def detail(self) -> str | None:
-        """The rival, channel, store or code at issue."""
+        """The rival, channel, store, code, unit or goods at issue."""
         return self._outcome.detail or None
 
 
@@ -436,7 +436,7 @@ class NearMissView:
 
     @property
     def condition(self) -> str:
-        """The word of the condition that is not met yet, such as "spend"."""
+        """The word of the condition or benefit that asks for more, such as "spend" or "n_for_m"."""
         return self._miss.condition
 
     @property

@@ -18,6 +18,8 @@ promotions:
   - {id: later, label: Next time, give: {issue_code: {series: next-visit, valid_days: 30}}}
   - {id: for-testers, hidden: true, when: {spend: {at_least: 900 EUR}}, give: {gift: {choice_of: [milk, oat]}}}
   - {id: tons, when: {weight: {at_least: 3000000, unit: kg}}, give: {order_percent_off: {percent: 5%}}}
+  - {id: trio, label: Three for two, give: {n_for_m: {take: 3, pay: 2, on: {sku: milk-6}}}}
+  - {id: quiet-trio, hidden: true, priority: -1, give: {n_for_m: {take: 3, pay: 2, on: {sku: milk-6}}}}
   - {id: wrap, give: {fee_amount_off: {amount: 1 EUR, fees: [gift-wrap]}}}
 """
 CART = """
@@ -175,3 +177,29 @@ def test_a_fee_shows_what_promotions_take_off_it(shopper: Client) -> None:
         "feesDiscounts": {"amount": "2.00"},
         "total": {"amount": "4.20"},
     }
+
+
+def test_one_unit_more_is_a_near_miss_and_units_in_sets_have_roles(shopper: Client) -> None:
+    cart = shopper.create(lines=[{"sku": "milk-6", "quantity": 2}])
+    seen_by_shopper = """query($id: ID!) { cart(id: $id) {
+      nearMisses { promotionId label condition measure missingAmount { amount } missingUnits text }
+      lines { nodes { units { quantity price { amount } role } } } } }"""
+    before = shopper.run(seen_by_shopper, id=cart)["cart"]
+    assert {
+        "promotionId": "trio",
+        "label": "Three for two",
+        "condition": "n_for_m",
+        "measure": "UNITS",
+        "missingAmount": None,
+        "missingUnits": 1,
+        "text": "Three for two: 1 more is needed (2 of 3): sku milk-6.",
+    } in before["nearMisses"]
+    assert "quiet-trio" not in {miss["promotionId"] for miss in before["nearMisses"]}
+    assert before["lines"]["nodes"][0]["units"] == []
+    shopper.add(cart, sku="milk-6", quantity=2)
+    after = shopper.run(seen_by_shopper, id=cart)["cart"]
+    assert after["lines"]["nodes"][0]["units"] == [
+        {"quantity": 1, "price": {"amount": "6.00"}, "role": "NONE"},
+        {"quantity": 2, "price": {"amount": "6.00"}, "role": "TRIGGER"},
+        {"quantity": 1, "price": {"amount": "0.00"}, "role": "REWARD"},
+    ]

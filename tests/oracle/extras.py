@@ -56,6 +56,15 @@ def gives_points(benefit: Points, goods: list[Line], cart: Cart) -> bool:
     return benefit.multiply is None or bool(goods)
 
 
+def lacks_for_points(benefit: Points, goods: list[Line], cart: Cart) -> tuple[int, int, int] | None:
+    """Return what must be spent for the first points, what is, and the difference; None where they are not for spend."""
+    if benefit.per is None:
+        return None
+    step = {str(currency): amount for currency, amount in benefit.per.items()}[cart.store.currency]
+    spent = sum(line.current_minor for line in goods)
+    return step, spent, step - spent
+
+
 def points_of(promotion: str, earning: dict[str, Points], cart: Cart) -> int:
     """Return what a promotion earns when all is priced; `earning` are all that earn points in this cart."""
     benefit = earning[promotion]

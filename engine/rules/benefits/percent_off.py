@@ -12,7 +12,17 @@ from engine.pricing.sets import Order, Unit
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Pick
 from engine.rules.best.bids import Bids, Limits, Stock
-from engine.rules.picking import Count, UnitPick, ask_units, capped_per_line, lowest, picked_units, takes_all, unit_bids
+from engine.rules.picking import (
+    Count,
+    UnitPick,
+    ask_units,
+    capped_per_line,
+    from_place,
+    lowest,
+    picked_units,
+    takes_all,
+    unit_bids,
+)
 from engine.rules.selectors import Key, Selection, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
@@ -63,7 +73,8 @@ class PercentOff(Benefit):
             propose = self._off_whole_lines(selection, env.rounding)
         else:
             propose = self._off_sums(selection, env.rounding)
-        return capped_per_line(propose, self.at_most_per_line)
+        propose_from = from_place(self.word, propose, selection, self.pick)
+        return capped_per_line(propose_from, self.at_most_per_line)
 
     def bids(self, env: CompileEnv) -> MakeBids:
         """Bid for each unit by itself."""
