@@ -3,10 +3,12 @@
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.corpus import loaded, offers_and_cart
+from engine.pricing.evaluation import Evaluation
 from engine.pricing.load import load_shop
 from engine.pricing.shop import Shop
 from engine.rules.evaluate import evaluate
@@ -22,6 +24,18 @@ SHOP = Path(__file__).parent / "cases" / "shop"
 @pytest.fixture(scope="module")
 def euro_shop() -> Shop:
     return load_shop(SHOP)
+
+
+def priced(shop: Shop, goods: dict[str, tuple[str, int]], *gives: dict[str, Any], per: str = "unit") -> Evaluation:
+    """Price some goods (price and number, by SKU) under promotions that give these, in one lane."""
+    lanes = [{"name": "item", "mode": "best", "per": per}]
+    promotions = [{"id": f"{place:03}", "lane": "item", "give": give} for place, give in enumerate(gives)]
+    lines = [
+        {"product": {"sku": sku, "tax_category": "standard"}, "price": price, "quantity": number}
+        for sku, (price, number) in goods.items()
+    ]
+    cart = {"at": "2026-06-01T12:00:00Z", "lines": lines}
+    return evaluate(*loaded({"lanes": lanes, "promotions": promotions}, cart, shop))
 
 
 def found_exactly(carts: range, per: str, shop: Shop) -> int:
@@ -105,3 +119,10 @@ def test_no_other_way_gives_more(per: str, seeds: range, euro_shop: Shop) -> Non
         evaluation = evaluate(*loaded(rules, cart, euro_shop))
         assert evaluation.totals.discounts_minor == best_value(running, plain, "half_up", per), f"seed {seed}"
         assert all(search.gap_minor == 0 for search in evaluation.searches)
+
+
+@pytest.mark.parametrize("per", ["unit", "line"])
+def test_a_unit_that_fits_two_groups_of_a_bundle_is_still_one_unit(per: str, euro_shop: Shop) -> None:
+    pair = {"bundle": {"groups": [{}, {}], "percent": "50%"}}
+    assert priced(euro_shop, {"cup": ("10.00", 1)}, pair, per=per).totals.discounts_minor == 0
+    assert priced(euro_shop, {"cup": ("10.00", 3)}, pair, per=per).totals.discounts_minor == 1000

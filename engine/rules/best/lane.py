@@ -193,7 +193,8 @@ class _Bidder:
         taken = bid.taken
         for at, number, units, _ in self._parts:
             if number in taken:
-                steps[at] = max(steps[at], -(-taken[number] // units))
+                # A bid may count a unit more than once, for several groups of a bundle.
+                steps[at] = min(most[at], max(steps[at], -(-taken[number] // units)))
         return Promise(gain - paid, tuple(steps))
 
     def gain(self, steps: Steps) -> int:
