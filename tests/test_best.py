@@ -11,6 +11,7 @@ from bench.corpus import loaded, offers_and_cart
 from engine.pricing.evaluation import Evaluation
 from engine.pricing.load import load_shop
 from engine.pricing.shop import Shop
+from engine.rules.best.bids import EachUnit, Limits, Offered
 from engine.rules.evaluate import evaluate
 from tests.oracle.best import best_value
 from tests.oracle.cart import read_cart
@@ -126,3 +127,44 @@ def test_a_unit_that_fits_two_groups_of_a_bundle_is_still_one_unit(per: str, eur
     pair = {"bundle": {"groups": [{}, {}], "percent": "50%"}}
     assert priced(euro_shop, {"cup": ("10.00", 1)}, pair, per=per).totals.discounts_minor == 0
     assert priced(euro_shop, {"cup": ("10.00", 3)}, pair, per=per).totals.discounts_minor == 1000
+
+
+def test_a_way_that_is_promised_last_is_tried_too(euro_shop: Shop) -> None:
+    """The prices of the last round may be the first at which everybody wants what makes the best way."""
+    goods = {"a": ("5.00", 2), "b": ("19.99", 2), "c": ("18.82", 1)}
+    two_off = {"quantity": 2, "on": {"sku": ["a", "c"]}, "percent": "14%"}
+    evaluation = priced(
+        euro_shop,
+        goods,
+        {"buy_get": {"buy": {"quantity": 1, "on": {"sku": "a"}}, "get": two_off, "pick": "dearest", "max_sets": 2}},
+        {"fixed_price": {"price": "0.50 EUR", "on": {"sku": ["a", "c"]}, "pick": {"nth": 2}}},
+        {"fixed_price": {"price": "5 EUR", "max_units": 3, "pick": "dearest", "at_most_per_line": "1 EUR"}},
+    )
+    assert evaluation.totals.discounts_minor == 650
+
+
+def test_a_cap_and_a_number_of_units_bound_an_offer_each_by_itself() -> None:
+    """The unit that brings most by itself brings less under the cap than one that costs next to nothing."""
+    one_up_to_ten = EachUnit([100, 10], Limits(most_units=1, line_cap_minor=None, cap_minor=10))
+    assert one_up_to_ten.bid([Offered(0, 1, 50.0), Offered(1, 1, 1.0)]).gain >= 9
+
+
+def test_a_percentage_of_the_list_price_may_fall_on_the_dear_units_of_a_line(euro_shop: Shop) -> None:
+    """An earlier lane took one cup to nothing, so the other bears what is asked of both: the bound must know."""
+    lanes = [{"name": "early"}, {"name": "item", "mode": "best", "per": "line"}]
+    gives = {
+        "early": {"fixed_price": {"price": "0.01 EUR", "max_units": 2}},
+        "list": {"percent_off": {"percent": "33.33%", "amount_of": "list", "on": {"sku": ["a", "b"]}, "max_units": 3}},
+        "pairs": {
+            "bundle": {"groups": [{"quantity": 2, "on": {"sku": ["a", "b"]}}, {"quantity": 2}], "percent": "27%"}
+        },
+    }
+    promotions = [{"id": id_, "lane": "item" if id_ != "early" else id_, "give": give} for id_, give in gives.items()]
+    goods = [("x", "19.99", 1), ("a", "0.64", 3), ("b", "0.10", 3)]
+    lines = [
+        {"product": {"sku": sku, "tax_category": "standard"}, "price": price, "quantity": number}
+        for sku, price, number in goods
+    ]
+    cart = {"at": "2026-06-01T12:00:00Z", "lines": lines}
+    outcomes = evaluate(*loaded({"lanes": lanes, "promotions": promotions}, cart, euro_shop)).outcomes
+    assert sum(outcome.granted_minor for id_, outcome in outcomes.items() if id_ != "early") == 72

@@ -112,14 +112,12 @@ class EachUnit:
         """Take what brings most; under a cap, what costs least for what it brings."""
         parts = [part for each in offered for part in self._parts(each) if part.want > part.cost]
         most_units, _, cap_minor = self.limits
-        if most_units is not None:
-            parts = _first(parts, most_units)
-        gain = sum((part.want - part.cost) * part.units for part in parts)
-        bid = Bid(gain, _summed(parts))
+        # Who brings most by itself may be poor under the cap, so each limit is a bound by itself.
+        first = parts if most_units is None else _first(parts, most_units)
+        bid = Bid(sum((part.want - part.cost) * part.units for part in first), _summed(first))
         if cap_minor is None or sum(part.want * part.units for part in parts) <= cap_minor:
             return bid
-        capped = _filled(parts, cap_minor)
-        return capped if capped.gain < gain else bid
+        return min(_filled(parts, cap_minor), bid, key=lambda each: each.gain)
 
     def _parts(self, offered: Offered) -> list[_Part]:
         """Return the units that get all of what is wanted, and the one that gets what is left of its line's cap."""

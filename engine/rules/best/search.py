@@ -175,6 +175,7 @@ class _Search:
                 break
             node = self._at_prices(node, prices, changed)
             tightest = min(tightest, node, key=lambda each: each.bound)
+        self._settle(tightest)
         return tightest
 
     def _at_prices(self, node: _Node, prices: Prices, changed: Collection[int]) -> _Node:
