@@ -168,3 +168,35 @@ def test_a_percentage_of_the_list_price_may_fall_on_the_dear_units_of_a_line(eur
     cart = {"at": "2026-06-01T12:00:00Z", "lines": lines}
     outcomes = evaluate(*loaded({"lanes": lanes, "promotions": promotions}, cart, euro_shop)).outcomes
     assert sum(outcome.granted_minor for id_, outcome in outcomes.items() if id_ != "early") == 72
+
+
+def test_in_large_carts_a_run_is_used_for_what_is_free_and_for_what_is_paid(euro_shop: Shop) -> None:
+    three_for_two = {"n_for_m": {"take": 3, "pay": 2}}
+    assert priced(euro_shop, {"cup": ("1.00", 999)}, three_for_two).totals.discounts_minor == 33300
+
+
+def test_however_many_offers_share_no_goods_all_are_handed_out(euro_shop: Shop) -> None:
+    gives = [{"n_for_m": {"take": 3, "pay": 2, "on": {"sku": f"s{number}"}}} for number in range(70)]
+    goods = {f"s{number}": ("1.00", 3) for number in range(70)}
+    evaluation = priced(euro_shop, goods, *gives)
+    assert evaluation.totals.discounts_minor == 7000
+    assert evaluation.searches[0].gap_minor == 0
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        {"every_nth": {"nth": 1_000_000, "free": True}},
+        {"every_nth": {"nth": 2, "max_sets": 1_000_000, "free": True}},
+        {"percent_off": {"percent": "100%", "pick": {"nth": 2}, "max_units": 1_000_000}},
+        {"buy_get": {"buy": {"quantity": 1_000_000}, "get": {"free": True, "quantity": 1_000_000}}},
+        {"n_for_m": {"take": 1_000_000, "pay": 999_999, "max_sets": 1_000_000}},
+        {"bundle": {"groups": [{"quantity": 1_000_000}], "free": True, "max_sets": 1_000_000}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("number", [300, 999_999])
+def test_numbers_that_no_cart_reaches_cost_no_time(give: dict[str, Any], number: int, euro_shop: Shop) -> None:
+    """What is worked out grows with the units of the cart, never with a number in a rule; else this does not end."""
+    given = priced(euro_shop, {"cup": ("1.00", number)}, give).totals.discounts_minor
+    assert given in (0, number // 2 * 100, (number - 1) * 100)

@@ -9,6 +9,7 @@ promotion itself.
 from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import accumulate, chain, islice
 from operator import add, itemgetter
 from typing import NamedTuple, Protocol
@@ -305,24 +306,44 @@ class Sets:
 
 
 @dataclass(frozen=True, slots=True)
-class Either:
-    """Whichever of several bids is the highest. They are about the same goods."""
+class FromPlace:
+    """Something off at most so many units from a place in their row on; those before it are only passed.
 
-    bids: Sequence[Bids]
+    ``ranks`` is the place of each stock in that row.
+    """
 
-    @property
-    def wants(self) -> Sequence[int]:
-        """What any of them wants."""
-        return [max(wants) for wants in zip(*(each.wants for each in self.bids), strict=True)]
-
-    @property
-    def useful(self) -> Sequence[bool]:
-        """What is of use to any of them."""
-        return [any(useful) for useful in zip(*(each.useful for each in self.bids), strict=True)]
+    ranks: Sequence[int]
+    wants: Sequence[int]
+    useful: Sequence[bool]
+    passed: int
+    most_units: int
 
     def bid(self, offered: Sequence[Offered]) -> Bid:
-        """Ask each."""
-        return max((each.bid(offered) for each in self.bids), key=lambda bid: bid.gain)
+        """Cut the row at every place: before it the cheapest are passed, behind it those that bring most are chosen."""
+        row = sorted((self.ranks[stock], cost, stock, units) for stock, units, cost in offered if self.useful[stock])
+        units = [(cost, stock) for _, cost, stock, count in row for _ in range(count)]
+        harms = [(cost - self.wants[stock], stock) for cost, stock in units]
+        paid = _running_sums(units, self.passed)
+        brought = _running_sums([min((0.0, -1), harm) for harm in reversed(harms)], self.most_units)[::-1]
+        cuts = range(self.passed, len(units))
+        if not cuts:
+            return Bid(0.0, {})
+        cut = min(cuts, key=lambda place: paid[place] + brought[place])
+        gain = -(paid[cut] + brought[cut])
+        if gain <= 0:
+            return Bid(0.0, {})
+        chosen = [harm for harm in sorted(harms[cut:])[: self.most_units] if harm[0] < 0]
+        return Bid(gain, _counted(stock for _, stock in chain(sorted(units[:cut])[: self.passed], chosen)))
+
+
+def _running_sums(row: Iterable[tuple[float, int]], most: int) -> list[float]:
+    """Return what the lowest so many of the first none, one, two, … sum up to."""
+    lowest: list[float] = []
+    sums = [0.0]
+    for minor, _ in row:
+        heappush(lowest, -minor)
+        sums.append(sums[-1] + minor + (heappop(lowest) if len(lowest) > most else 0.0))
+    return sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,8 +361,12 @@ class Row:
         row = sorted(
             (-self.stocks[stock].unit_minor, stock, cost, units) for stock, units, cost in offered if self.useful[stock]
         )
+        fitting = sum(units for *_, units in row) // self.nth
+        if not fitting:
+            return Bid(0.0, {})
         # Without a bound on the sets they are all alike: what counts is how many units of the last one are taken.
-        places = self.nth if self.most_sets is None else self.nth * self.most_sets + 1
+        most_sets = self.most_sets if self.most_sets is not None and self.most_sets < fitting else None
+        places = self.nth if most_sets is None else self.nth * most_sets + 1
         ways: list[_Way | None] = [(0.0, -1, None), *[None] * (places - 1)]
         for _, stock, cost, units in row:
             rewarded = self.wants[stock] - cost
@@ -349,7 +374,7 @@ class Row:
                 last = ways[-1]
                 for place in range(places - 1, -1, -1):
                     way = ways[place - 1] if place else last
-                    if way is None or (place == 0 and self.most_sets is not None):
+                    if way is None or (place == 0 and most_sets is not None):
                         continue
                     gain = way[0] + (rewarded if place % self.nth == 0 else -cost)
                     known = ways[place]

@@ -66,7 +66,10 @@ class Found:
 
 
 def search(lots: Sequence[Lot], bidders: Sequence[Bidder], nodes_max: int) -> Found:
-    """Return the best way, exactly unless `nodes_max` nodes were not enough."""
+    """Return the best way, exactly unless `nodes_max` nodes were not enough.
+
+    Bidders that share nothing are searched apart. Each such group gets one node at least, so that nobody goes without.
+    """
     nothing = (0,) * len(lots)
     worth = tuple(float(lot.worth_minor) for lot in lots)
     steps = [nothing] * len(bidders)
@@ -74,7 +77,7 @@ def search(lots: Sequence[Lot], bidders: Sequence[Bidder], nodes_max: int) -> Fo
     # At higher prices nobody gains more: who gains nothing now never will.
     able = [i for i, bidder in enumerate(bidders) if bidder.promise(nothing, bidder.most, worth).gain > 0]
     for group in _independent(able, bidders):
-        found = _Search(lots, [bidders[i] for i in group]).run(nodes_max - nodes)
+        found = _Search(lots, [bidders[i] for i in group]).run(max(1, nodes_max - nodes))
         gain_minor, gap_minor, nodes = gain_minor + found.gain_minor, gap_minor + found.gap_minor, nodes + found.nodes
         for i, taken in zip(group, found.steps, strict=True):
             steps[i] = taken
