@@ -13,6 +13,8 @@ from engine.pricing.load import load_shop
 from engine.pricing.shop import Shop
 from engine.rules.best.bids import EachUnit, Limits, Offered
 from engine.rules.evaluate import evaluate
+from tests.cases.running import evaluated, oracle_shop
+from tests.generator.scenarios import few_units, with_rules
 from tests.oracle.best import best_value
 from tests.oracle.cart import read_cart
 from tests.oracle.price import enter_lane
@@ -200,3 +202,41 @@ def test_numbers_that_no_cart_reaches_cost_no_time(give: dict[str, Any], number:
     """What is worked out grows with the units of the cart, never with a number in a rule; else this does not end."""
     given = priced(euro_shop, {"cup": ("1.00", number)}, give).totals.discounts_minor
     assert given in (0, number // 2 * 100, (number - 1) * 100)
+
+
+def test_many_offers_on_many_goods_get_fewer_nodes(euro_shop: Shop) -> None:
+    """The limit bounds what is done, not only how often: with two hundred offers on three hundred units, no search."""
+    goods = {f"s{number}": (f"{1 + number}.00", 10) for number in range(30)}
+    gives = [{"n_for_m": {"take": 3 + number % 3, "pay": 2, "max_sets": 1 + number}} for number in range(200)]
+    nodes = []
+    for number in (1, 20, 200):
+        evaluation = priced(euro_shop, goods, *gives[:number])
+        assert evaluation.totals.discounts_minor > 0
+        nodes.append(evaluation.searches[0].nodes)
+    assert nodes == [1, 1, 0]
+
+
+def test_a_bundle_whose_groups_overlap_is_not_lost_to_a_small_offer(euro_shop: Shop) -> None:
+    """What is promised counts units twice; that it makes something of all of them must be found out anyway."""
+    goods = {"a": ("10.00", 2), "b": ("5.00", 1), "c": ("0.05", 1), "d": ("0.95", 1)}
+    groups = [{"quantity": 2}, {"quantity": 1}, {"quantity": 2, "on": {"sku": ["a", "d"]}}]
+    bundle = {"bundle": {"groups": groups, "percent": "65%", "pick": "cheapest"}}
+    capped = {"percent_off": {"percent": "75%", "on": {"sku": ["a", "c"]}, "at_most": "1 EUR"}}
+    evaluation = priced(euro_shop, goods, bundle, capped)
+    assert evaluation.totals.discounts_minor == 1690
+    assert evaluation.searches[0].gap_minor == 0
+
+
+@pytest.mark.parametrize("per", ["unit", "line"])
+def test_no_other_way_gives_more_under_any_benefit(per: str) -> None:
+    """Small carts by chance under every benefit on items, against the oracle."""
+    lane = {"name": "mine", "mode": "best", "per": per}
+    for seed in range(100):
+        drawn = few_units(random.Random(seed), lane)  # noqa: S311 - no secret
+        scenario = with_rules(drawn, *(text.replace("rounding: order", "rounding: unit") for text in drawn.rules))
+        plain = read_cart(json.dumps(scenario.cart), oracle_shop(scenario.shop))
+        running = enter_lane("mine", plain, rules_of([parse(text) for text in scenario.rules]))
+        evaluation = evaluated(scenario)
+        given = sum(outcome.granted_minor for id_, outcome in evaluation.outcomes.items() if id_ != "z")
+        best, gap_minor = best_value(running, plain, "half_up", per), sum(each.gap_minor for each in evaluation.searches)
+        assert given <= best <= given + gap_minor, f"seed {seed}"

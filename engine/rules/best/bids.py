@@ -10,7 +10,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from itertools import accumulate, chain, islice
+from itertools import accumulate, chain
 from operator import add, itemgetter
 from typing import NamedTuple, Protocol
 
@@ -79,6 +79,9 @@ class Bids(Protocol):
     def bid(self, offered: Sequence[Offered]) -> Bid:
         """Return the most that these units bring."""
 
+    def work(self, units: int) -> int:
+        """Return about how many steps it takes to bid on so many units: the limits of the search go by it."""
+
 
 class _Part(NamedTuple):
     """Some units that a benefit has the same use for."""
@@ -119,6 +122,10 @@ class EachUnit:
         if cap_minor is None or sum(part.want * part.units for part in parts) <= cap_minor:
             return bid
         return min(_filled(parts, cap_minor), bid, key=lambda each: each.gain)
+
+    def work(self, units: int) -> int:
+        """Each is looked at once."""
+        return units
 
     def _parts(self, offered: Offered) -> list[_Part]:
         """Return the units that get all of what is wanted, and the one that gets what is left of its line's cap."""
@@ -207,6 +214,10 @@ class Steps:
                 best = bid
         return best
 
+    def work(self, units: int) -> int:
+        """Each is looked at for every step."""
+        return units * len(self.steps)
+
     def _bid(self, step: Step, offered: Sequence[Offered]) -> Bid:
         gain, reached = step.bonus_bp / PERCENT_BP, 0
         taken: dict[int, int] = {}
@@ -279,6 +290,10 @@ class Sets:
         taken = chain(sorted(rewards)[: sets * self.rewarded], sorted(payments)[: sets * self.paid])
         return Bid(gain, _counted(stock for _, stock in taken))
 
+    def work(self, units: int) -> int:
+        """They are put in order anew for every place in it; that is done fast."""
+        return units * units // 32
+
     def _best(
         self,
         rewards: Sequence[tuple[float, int]],
@@ -288,6 +303,8 @@ class Sets:
         """Return how many sets bring most, what they bring, and how many of the units that may be both are rewarded."""
         rewarding = sorted(harm for harm, _ in rewards)
         paying = sorted(harm for harm, _ in payments)
+        fitting = (len(rewards) + len(payments)) // (self.rewarded + self.paid)
+        most = fitting if self.most_sets is None else min(fitting, self.most_sets)
         best = 0, 0.0, 0
         for number in range(len(either) + 1):
             if number:
@@ -296,10 +313,10 @@ class Sets:
                 del paying[bisect_left(paying, cost)]
             harms = map(
                 add,
-                list(accumulate(rewarding))[self.rewarded - 1 :: self.rewarded],
-                list(accumulate(paying))[self.paid - 1 :: self.paid],
+                list(accumulate(rewarding[: most * self.rewarded]))[self.rewarded - 1 :: self.rewarded],
+                list(accumulate(paying[: most * self.paid]))[self.paid - 1 :: self.paid],
             )
-            for sets, harm in enumerate(islice(harms, self.most_sets), 1):
+            for sets, harm in enumerate(harms, 1):
                 if -harm > best[1]:
                     best = sets, -harm, number
         return best
@@ -335,6 +352,10 @@ class FromPlace:
         chosen = [harm for harm in sorted(harms[cut:])[: self.most_units] if harm[0] < 0]
         return Bid(gain, _counted(stock for _, stock in chain(sorted(units[:cut])[: self.passed], chosen)))
 
+    def work(self, units: int) -> int:
+        """Each is looked at once."""
+        return units
+
 
 def _running_sums(row: Iterable[tuple[float, int]], most: int) -> list[float]:
     """Return what the lowest so many of the first none, one, two, … sum up to."""
@@ -361,12 +382,10 @@ class Row:
         row = sorted(
             (-self.stocks[stock].unit_minor, stock, cost, units) for stock, units, cost in offered if self.useful[stock]
         )
-        fitting = sum(units for *_, units in row) // self.nth
-        if not fitting:
+        number = sum(units for *_, units in row)
+        if number < self.nth:
             return Bid(0.0, {})
-        # Without a bound on the sets they are all alike: what counts is how many units of the last one are taken.
-        most_sets = self.most_sets if self.most_sets is not None and self.most_sets < fitting else None
-        places = self.nth if most_sets is None else self.nth * most_sets + 1
+        bounded, places = self._places(number)
         ways: list[_Way | None] = [(0.0, -1, None), *[None] * (places - 1)]
         for _, stock, cost, units in row:
             rewarded = self.wants[stock] - cost
@@ -374,7 +393,7 @@ class Row:
                 last = ways[-1]
                 for place in range(places - 1, -1, -1):
                     way = ways[place - 1] if place else last
-                    if way is None or (place == 0 and most_sets is not None):
+                    if way is None or (place == 0 and bounded):
                         continue
                     gain = way[0] + (rewarded if place % self.nth == 0 else -cost)
                     known = ways[place]
@@ -382,6 +401,19 @@ class Row:
                         ways[place] = (gain, stock, way)
         best = max((way for way in ways[:: self.nth] if way is not None), key=itemgetter(0))
         return Bid(best[0], _counted(_stocks(best)))
+
+    def _places(self, units: int) -> tuple[bool, int]:
+        """Return whether the sets of so many units are bounded, and how many places a way can have come to.
+
+        Without a bound the sets are all alike: what counts is how many units of the last one are taken.
+        """
+        if self.most_sets is not None and self.most_sets < units // self.nth:
+            return True, self.nth * self.most_sets + 1
+        return False, min(self.nth, units)
+
+    def work(self, units: int) -> int:
+        """Each is looked at for every place."""
+        return units * self._places(units)[1]
 
 
 _Way = tuple[float, int, "_Way | None"]
@@ -441,3 +473,7 @@ class Groups:
             gain += brings
             taken += bundle
         return Bid(gain, _counted(stock for _, stock in taken))
+
+    def work(self, units: int) -> int:
+        """Each is looked at for every group."""
+        return units * len(self.groups)
