@@ -83,17 +83,21 @@ def fill(fit: Sequence[tuple[Unit, int]], groups: Sequence[Group], sets: int) ->
     `sets` must not exceed `sets_that_fit`.
     """
     left = [unit.count for unit, _ in fit]
-    needs = [group.quantity * sets for group in groups]
+    by_unit = {(unit.place, unit.run): number for number, (unit, _) in enumerate(fit)}
+    spare = _spare(fit, groups, sets)
     filled = []
     for bit, group in enumerate(groups):
-        by_order = {(unit.place, unit.run): number for number, (unit, _) in enumerate(fit)}
-        taken = []
+        taken, need = [], group.quantity * sets
         for unit in ordered((unit for unit, mask in fit if mask >> bit & 1), group.order):
-            number = by_order[unit.place, unit.run]
-            count = min(left[number], needs[bit], _spare(fit, left, needs, bit, fit[number][1]))
+            number = by_unit[unit.place, unit.run]
+            mask = fit[number][1]
+            starved = (units for choice, units in spare.items() if mask & choice and not choice >> bit & 1)
+            count = min(left[number], need, *starved)
             if count:
                 left[number] -= count
-                needs[bit] -= count
+                need -= count
+                for choice in spare:
+                    spare[choice] += count * ((choice >> bit & 1) - bool(mask & choice))
                 taken.append(Unit(unit.place, unit.run, count, unit.start_minor, unit.now_minor))
         filled.append(taken)
     return filled
@@ -128,12 +132,10 @@ def first_set_lacks(tally: Tally, groups: Sequence[Group]) -> list[int]:
     return [after - before for before, after in pairwise(lacks)]
 
 
-def _spare(fit: Sequence[tuple[Unit, int]], left: Sequence[int], needs: Sequence[int], taker: int, mask: int) -> int:
-    """Return how many units with this mask the taker may have without starving the groups after it."""
-    spare = sum(left)
-    for choice in range(1, 1 << len(needs)):
-        if not choice >> taker & 1 and mask & choice:
-            needed = sum(need for bit, need in enumerate(needs) if choice >> bit & 1)
-            there_are = sum(count for count, (_, fits) in zip(left, fit, strict=True) if fits & choice)
-            spare = min(spare, there_are - needed)
+def _spare(fit: Sequence[tuple[Unit, int]], groups: Sequence[Group], sets: int) -> dict[int, int]:
+    """Return for each choice of groups how many units are fit for one of them beyond what they need."""
+    spare = {}
+    for choice in range(1, 1 << len(groups)):
+        needed = sum(group.quantity for bit, group in enumerate(groups) if choice >> bit & 1)
+        spare[choice] = sum(unit.count for unit, mask in fit if mask & choice) - needed * sets
     return spare

@@ -98,8 +98,12 @@ class Held:
         return sum(minor for _, minor in self.shares)
 
     def units_used(self) -> dict[tuple[int, int], int]:
-        """Return the units that it is about, by line and run."""
-        return {(place, pick.run): pick.units for place, picks in self.proposal.picks.items() for pick in picks}
+        """Return the units that it is about, by line and run: of one run some may be rewarded and others paid for."""
+        used: dict[tuple[int, int], int] = {}
+        for place, picks in self.proposal.picks.items():
+            for pick in picks:
+                used[place, pick.run] = used.get((place, pick.run), 0) + pick.units
+        return used
 
 
 class Tally:

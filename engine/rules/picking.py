@@ -13,7 +13,7 @@ from engine.pricing.evaluation import Measure, Shortfall, Target
 from engine.pricing.sets import Group, Order, Unit, first_set_lacks, make_sets, ordered
 from engine.pricing.tally import Missing, Proposal, Selects, Tally
 from engine.pricing.units import Pick, Use
-from engine.rules.best.bids import Bids, EachUnit, Either, Limits, Sets, Stock, ranks_of, wants_of
+from engine.rules.best.bids import Bids, EachUnit, FromPlace, Limits, Sets, Stock, ranks_of, wants_of
 from engine.rules.selectors import missing_in_words
 from engine.rules.vocabulary import MakeBids, Propose
 from engine.types import Currency
@@ -209,7 +209,7 @@ def unit_bids(
     """Return how a benefit bids that takes something off chosen units one by one.
 
     Which end of their row they are picked from does not matter, since it may leave units to others. From a place in
-    the row on, it needs those before it as a set needs the units that are paid for.
+    the row on, it needs those before it.
     """
     wants = wants_of(chosen, stocks, want)
     if not isinstance(pick, Nth):
@@ -218,9 +218,7 @@ def unit_bids(
     if not before:
         return EachUnit(wants, limits._replace(most_units=most))
     fit = [stock.place in chosen for stock in stocks]
-    backwards = [-rank for rank in ranks_of(stocks, pick.from_)]
-    most = min(most, sum(stock.units for stock in stocks))
-    return Either([Sets(backwards, wants, fit, fit, count, before, 1) for count in range(1, most + 1)])
+    return FromPlace(ranks_of(stocks, pick.from_), wants, fit, before, most)
 
 
 def set_bids(rewarded: Group, paid: Group, want: UnitWant, most: int | None) -> MakeBids:

@@ -84,8 +84,11 @@ class PercentOff(Benefit):
 
         def make(tally: Tally, stocks: Sequence[Stock]) -> Bids:
             def want(stock: Stock) -> int:
-                each = tally.basket.lines[stock.place].unit_minor if self.amount_of == "list" else stock.unit_minor
+                line, by_list = tally.basket.lines[stock.place], self.amount_of == "list"
+                each = line.unit_minor if by_list else stock.unit_minor
                 share = -(-each * percent_bp // PERCENT_BP) if up else ratio_of(each, percent_bp, PERCENT_BP, mode)
+                if up and by_list and len(tally.lines[stock.place].runs()) > 1:
+                    share *= line.units  # what is too much for the cheaper units of a line falls on the dearer ones
                 return min(share, stock.unit_minor)
 
             currency, chosen = tally.basket.currency, tally.selected(selection)
