@@ -20,6 +20,7 @@ NOW = "2026-06-01T12:00:00+02:00"
 GIVE = "give: {percent_off: {percent: 5%}}"
 ITEM_FIRST = "lanes: [{name: item, mode: first}, {name: order}]\n"
 ITEM_BEST = "lanes: [{name: item, mode: best}, {name: order}]\n"
+BY_UNIT = "lanes: [{name: item, mode: best, per: unit}]\n"
 
 
 def at(moment: str) -> InstantMs:
@@ -101,6 +102,12 @@ def warnings(load: Load, shop: Shop, text: str, stacks_above_bp: int | None = No
             "`oats` never wins: `all` (rules.yaml:3) of the same lane is never worse on all goods that it discounts",
         ),
         (
+            BY_UNIT + "promotions:\n  - {id: all, give: {percent_off: {percent: 20%}}}\n"
+            "  - {id: «oats», give: {percent_off: {percent: 10%, on: {sku: oat}, max_units: 2}}}\n",
+            "always_beaten",
+            "`oats` never wins: `all` (rules.yaml:3) of the same lane is never worse on all goods that it discounts",
+        ),
+        (
             "promotions:\n  - id: a\n    codes: [HELLO]\n    give: «{order_amount_off: {amount: 5 EUR}}»\n",
             "makes_free",
             "`a` leaves nothing to pay on 1.20 EUR of `milk`",
@@ -171,6 +178,9 @@ def test_a_warning_is_named_where_it_is(load: Load, shop: Shop, written: str, co
         ITEM_BEST
         + "promotions:\n  - {id: all, give: {percent_off: {percent: 10%, on: {sku: milk}, at_most: 20 EUR}}}\n"
         "  - {id: milk, give: {percent_off: {percent: 8%, on: {sku: milk}}}}\n",
+        # Unit by unit, it gets what the other one's limit leaves.
+        BY_UNIT + "promotions:\n  - {id: big, give: {percent_off: {percent: 90%, max_units: 900}}}\n"
+        "  - {id: small, give: {percent_off: {percent: 1%}}}\n",
         # It is first only at the till.
         ITEM_FIRST + "promotions:\n  - {id: all, priority: 1, channels: [pos], give: {percent_off: {percent: 5%}}}\n"
         "  - {id: oats, give: {percent_off: {percent: 50%, on: {sku: oat}}}}\n",

@@ -20,7 +20,7 @@ NODES_MAX: Final = 60
 """So many nodes are searched at most; a number and never a time, so that a till and a server agree."""
 UNITS_MAX: Final = 300
 """The search takes apart carts of so many units at most; in larger ones each promotion takes what it can, in turn."""
-WORK_MAX: Final = 600_000
+WORK_MAX: Final = 300_000
 """About so many units are looked at: with many promotions that want many units there are fewer nodes, or no search."""
 
 

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from engine.errors import Diagnostic
+from engine.rules.benefits.amount_off import AmountOff
+from engine.rules.benefits.fixed_price import FixedPrice
+from engine.rules.benefits.percent_off import PercentOff
 from engine.rules.lint.audience import covers
 from engine.rules.lint.context import QUANTITIES, Context, Entry
-from engine.rules.model import LaneMode
+from engine.rules.model import LaneMode, Per, Promotion
+from engine.rules.picking import Nth
 from engine.types import Sku
 
 MORE_QUANTITIES: Final = (2, 3, 5, 7, 10, 1000)
@@ -25,6 +29,8 @@ def beaten(context: Context) -> Iterator[Diagnostic]:
         )
         for place, entry in enumerate(rank):
             before = rank[:place] if lane.mode is LaneMode.FIRST else [*rank[:place], *rank[place + 1 :]]
+            if lane.per is not Per.CART:
+                before = [other for other in before if _is_for_every_unit(other.promotion)]
             winner = next((other for other in before if _always_wins(context, other, entry, lane.mode)), None)
             if winner is not None:
                 why = "always goes first" if lane.mode is LaneMode.FIRST else "is never worse"
@@ -34,6 +40,19 @@ def beaten(context: Context) -> Iterator[Diagnostic]:
                 )
                 help_ = "give it a higher priority, other goods, or take it out"
                 yield entry.warn("always_beaten", message, "id", help=help_)
+
+
+def _is_for_every_unit(promotion: Promotion) -> bool:
+    """Say whether a promotion takes as much off the next unit, however many there are; others get what it leaves."""
+    benefit = promotion.benefit()
+    limits = ("at_most", "at_most_per_line", "max_units")
+    whole_sums = isinstance(benefit, AmountOff) and benefit.per != "unit"
+    return (
+        isinstance(benefit, PercentOff | AmountOff | FixedPrice)
+        and not whole_sums
+        and not any(getattr(benefit, limit) for limit in limits)
+        and not isinstance(benefit.pick, Nth)
+    )
 
 
 def _always_wins(context: Context, winner: Entry, loser: Entry, mode: LaneMode) -> bool:
