@@ -28,5 +28,5 @@ def points_of(tally: Tally) -> dict[PromotionId, int]:
 
 
 def _per_amount(tally: Tally, rule: PointsPerAmount, places: frozenset[int]) -> int:
-    spent_minor = sum(tally.lines[place].current_minor for place in places)
+    spent_minor = sum(tally.current_minor[place] for place in places)
     return spent_minor // rule.step_minor * rule.points

@@ -90,7 +90,7 @@ def _taxables(tally: Tally) -> tuple[list[Taxable], list[tuple[str, int | str]]]
         owners.append(owner)
 
     for place, line in enumerate(basket.lines):
-        amount_minor = tally.lines[place].current_minor
+        amount_minor = tally.current_minor[place]
         add(("line", place), line.product.tax_category, amount_minor, included=line.tax_included)
     for grant in tally.grants:
         if isinstance(grant.extra, GiftLine):
@@ -117,7 +117,7 @@ def _over_goods(tally: Tally, delivery: BasketDelivery, fee_minor: int) -> list[
     sent = set(delivery.lines)
     places = [place for place, line in enumerate(tally.basket.lines) if line.id in sent]
     lines = tally.basket.lines
-    current = {place: tally.lines[place].current_minor for place in places}
+    current = {place: tally.current_minor[place] for place in places}
     listed = {place: lines[place].list_minor for place in places}
     weights = next(each for each in (current, listed, dict.fromkeys(places, 1)) if any(each.values()))
     categories = sorted({lines[place].product.tax_category for place in places})
@@ -149,7 +149,7 @@ def _line(tally: Tally, place: int, line: BasketLine, tax_minor: int) -> Evaluat
         list_minor=line.list_minor - line.staff_change_minor,
         discount_minor=sum(share.amount_minor for share in items),
         order_discount_minor=sum(share.amount_minor for share in order),
-        total_minor=tally.lines[place].current_minor,
+        total_minor=tally.current_minor[place],
         tax_minor=tax_minor,
         tax_rate_ppm=tally.basket.taxes.rates_ppm.get(category, 0),
         tax_category=category,

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.cart.codes import look_alike
 from engine.money import Rounding
 from engine.pricing.basket import Basket
-from engine.pricing.shop import Product, Store
-from engine.pricing.tally import Tally
+from engine.pricing.shop import Store
+from engine.pricing.tally import Postings, Tally
 from engine.rules.best.bids import Bids, Stock
 from engine.rules.conditions.codes import Codes
 from engine.rules.customers import Customers, Unmet
@@ -100,12 +100,11 @@ class Index:
             for key in dict.fromkeys(keys or ()):
                 self._filed.setdefault(key, []).append(promotion.place)
 
-    def places(self, basket: Basket) -> list[int]:
+    def places(self, basket: Basket, postings: Postings) -> list[int]:
         """Return the places of the candidates, in the total order."""
-        found = set(self._always)
-        for key in _keys_of_basket(basket):
-            found.update(self._filed.get(key, ()))
-        return sorted(found)
+        filed = self._filed
+        keys = filed.keys() & {*postings, *_keys_beside_goods(basket)}
+        return sorted(set(self._always).union(*[filed[key] for key in keys]))
 
 
 def index_keys(promotion: Promotion) -> tuple[Key, ...] | None:
@@ -124,25 +123,15 @@ def index_keys(promotion: Promotion) -> tuple[Key, ...] | None:
     return min(options, key=keys_cost, default=None)
 
 
-def keys_of_product(product: Product) -> list[Key]:
-    """Return every key that a selector can name a product by."""
-    return [
-        ("sku", product.sku),
-        *(("category", path) for path in product.categories()),
-        *(("tag", tag) for tag in product.tags),
-        *(("attribute", name, value) for name, value in product.attributes.items()),
-    ]
-
-
-def _keys_of_basket(basket: Basket) -> set[Key]:
-    keys: set[Key] = {("channel", basket.channel)}
-    keys.update(("code", code) for code in basket.codes)
+def _keys_beside_goods(basket: Basket) -> Iterator[Key]:
+    """Yield what a basket has beside the keys of its products."""
+    yield "channel", basket.channel
+    for code in basket.codes:
+        yield "code", code
     if basket.facts:
-        keys.add(("tier", basket.facts.tier))
-        keys.update(("segment", segment) for segment in basket.facts.segments)
-    for line in basket.lines:
-        keys.update(keys_of_product(line.product))
-    return keys
+        yield "tier", basket.facts.tier
+        for segment in basket.facts.segments:
+            yield "segment", segment
 
 
 @dataclass(frozen=True, slots=True)

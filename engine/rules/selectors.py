@@ -188,10 +188,11 @@ class Selection:
     Two rules that write the same choice share one selection, so that an evaluation works it out once.
     """
 
-    __slots__ = ("_except", "_on", "asks_discounted", "key", "regulated")
+    __slots__ = ("_except", "_on", "asks_discounted", "key", "keys", "regulated")
 
     def __init__(self, key: str, on: Selector | None, except_: Selector | None, *, regulated: bool) -> None:
         self.key = key
+        self.keys = on.keys() if on else None
         self.regulated = regulated
         self.asks_discounted = any(selector.asks_discounted() for selector in (on, except_) if selector)
         self._on = on.compile() if on else None
