@@ -1,149 +1,130 @@
 """The workload priced by hand: what evaluating it would cost if nobody ever wrote another rule.
 
-It knows that a category has percentages off and that the order has more, and nothing else: no lanes, conditions, windows,
-gifts, deliveries, staff or measured goods. The answer says what an `Evaluation` of the same cart says, as plain maps.
+It knows that a category has percentages off and that the order has more, and nothing else: no lanes, conditions, codes,
+windows, gifts, deliveries, staff or measured goods, no caps and no checks. Its answer is the same `Evaluation`, to the
+last share, so the two differ in nothing but how it is found.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from engine.pricing.basket import Basket
-from engine.pricing.evaluation import Evaluation
+from engine.pricing.evaluation import (
+    Allocation,
+    ComputedFrom,
+    Discount,
+    EvaluatedLine,
+    Evaluation,
+    Outcome,
+    OutcomeCode,
+    Target,
+    TaxAmount,
+    Totals,
+)
+from engine.types import LineId, PromotionId
 
-Percents = Sequence[tuple[str, int]]
+Percents = Sequence[tuple[PromotionId, int]]
 """Promotions with what they take off, in percent, in the order in which they apply."""
-Answer = dict[str, Any]
 
 
-def priced(basket: Basket, item_percents: Mapping[str, Percents], order_percents: Percents) -> Answer:
-    """Price a basket: percentages off the goods of each category, then percentages off what is left of the order."""
+def priced(basket: Basket, item_percents: Mapping[str, Percents], order_percents: Percents, rules: str) -> Evaluation:
+    """Price a basket: percentages off the goods of each category, then percentages off what is left of the order.
+
+    All of it is in one function on purpose. `rules` is the hash that the answer names.
+    """
+    lines = basket.lines
     rates_ppm = basket.taxes.rates_ppm
-    lines: list[Answer] = []
-    discounts: dict[str, Answer] = {}
     left: list[int] = []
-    for line in basket.lines:
-        list_minor = minor = line.units * line.unit_minor
-        allocations = []
+    allocations: list[list[Allocation]] = []
+    item_shares: dict[PromotionId, list[tuple[LineId, int]]] = {}
+    for line in lines:
+        minor = line.list_minor
+        of_line = []
         for promotion, percent in item_percents.get(line.product.category, ()):
             share = (minor * percent + 50) // 100
             if share:
                 minor -= share
-                allocations.append((promotion, share))
-                discount = discounts.get(promotion)
-                if discount is None:
-                    discount = discounts[promotion] = {"lane": "item", "target": "item", "amount_minor": 0, "lines": []}
-                discount["amount_minor"] += share
-                discount["lines"].append((line.id, share))
+                of_line.append(Allocation(promotion, share))
+                shares = item_shares.get(promotion)
+                if shares is None:
+                    shares = item_shares[promotion] = []
+                shares.append((line.id, share))
         left.append(minor)
-        lines.append(
-            {
-                "line": line.id,
-                "sku": line.product.sku,
-                "quantity": line.quantity,
-                "unit_list_minor": line.unit_list_minor,
-                "list_minor": list_minor,
-                "discount_minor": list_minor - minor,
-                "tax_category": line.product.tax_category,
-                "tax_included": line.tax_included,
-                "price_list": line.price_list,
-                "allocations": allocations,
-            }
-        )
+        allocations.append(of_line)
+    outcomes = {}
+    discounts = []
+    for promotion, shares in item_shares.items():
+        amount_minor = sum([share for _, share in shares])
+        outcomes[promotion] = Outcome(promotion, OutcomeCode.APPLIED, amount_minor, amount_minor)
+        discounts.append(Discount(promotion, "item", Target.ITEM, amount_minor, amount_minor, tuple(shares)))
     after_items = list(left)
     for promotion, percent in order_percents:
         whole = sum(left)
         amount_minor = (whole * percent + 50) // 100
-        if not amount_minor:
-            continue
-        shares = [amount_minor * minor // whole for minor in left]
-        missing = amount_minor - sum(shares)
+        outcomes[promotion] = Outcome(promotion, OutcomeCode.APPLIED, amount_minor, amount_minor)
+        parts = [amount_minor * minor // whole for minor in left]
+        missing = amount_minor - sum(parts)
         if missing:
-            ranked = sorted(range(len(left)), key=lambda i: (-(amount_minor * left[i] % whole), -left[i], i))
-            for place in ranked[:missing]:
-                shares[place] += 1
-        of_lines = []
-        for place, share in enumerate(shares):
-            if share:
-                left[place] -= share
-                lines[place]["allocations"].append((promotion, share))
-                of_lines.append((lines[place]["line"], share))
-        discounts[promotion] = {"lane": "order", "target": "order", "amount_minor": amount_minor, "lines": of_lines}
+            ranks = [amount_minor * minor % whole * (whole + 1) + minor for minor in left]
+            for place in sorted(range(len(left)), key=ranks.__getitem__, reverse=True)[:missing]:
+                parts[place] += 1
+        shares = []
+        for place, part in enumerate(parts):
+            if part:
+                left[place] -= part
+                allocations[place].append(Allocation(promotion, part))
+                shares.append((lines[place].id, part))
+        discounts.append(Discount(promotion, "order", Target.ORDER, amount_minor, amount_minor, tuple(shares)))
+    evaluated = []
     taxes: dict[tuple[str, int], tuple[int, int]] = {}
-    taxed_minor = 0
-    for line, before, minor in zip(lines, after_items, left, strict=True):
-        category = line["tax_category"]
+    list_minor = tax_included_minor = 0
+    for line, before, minor, of_line in zip(lines, after_items, left, allocations, strict=True):
+        category = line.product.tax_category
         rate_ppm = rates_ppm[category]
         tax_minor = (2 * minor * rate_ppm + 1_000_000 + rate_ppm) // (2 * (1_000_000 + rate_ppm))
-        line["order_discount_minor"] = before - minor
-        line["total_minor"] = minor
-        line["tax_minor"] = tax_minor
-        line["tax_rate_ppm"] = rate_ppm
-        taxed_minor += tax_minor
-        net, tax = taxes.get((category, rate_ppm), (0, 0))
-        taxes[category, rate_ppm] = (net + minor - tax_minor, tax + tax_minor)
+        list_minor += line.list_minor
+        tax_included_minor += tax_minor
+        net_minor, of_rate_minor = taxes.get((category, rate_ppm), (0, 0))
+        taxes[category, rate_ppm] = (net_minor + minor - tax_minor, of_rate_minor + tax_minor)
+        evaluated.append(
+            EvaluatedLine(
+                line=line.id,
+                sku=line.product.sku,
+                quantity=line.quantity,
+                unit_list_minor=line.unit_list_minor,
+                list_minor=line.list_minor,
+                discount_minor=line.list_minor - before,
+                order_discount_minor=before - minor,
+                total_minor=minor,
+                tax_minor=tax_minor,
+                tax_rate_ppm=rate_ppm,
+                tax_category=category,
+                tax_included=True,
+                price_list=line.price_list,
+                allocations=tuple(of_line),
+            )
+        )
     order = basket.order
-    lines.sort(key=lambda line: order[line["line"]])
-    list_minor, items_minor, total_minor = sum(line["list_minor"] for line in lines), sum(after_items), sum(left)
-    return {
-        "currency": basket.currency,
-        "lines": lines,
-        "discounts": discounts,
-        "taxes": taxes,
-        "totals": {
-            "goods_minor": list_minor,
-            "item_discounts_minor": list_minor - items_minor,
-            "order_discounts_minor": items_minor - total_minor,
-            "tax_included_minor": taxed_minor,
-            "total_minor": total_minor,
-        },
-        "outcomes": {promotion: ("applied", discount["amount_minor"]) for promotion, discount in discounts.items()},
-        "computed_from": (basket.price_book_version, basket.as_of_ms),
-    }
-
-
-def as_answer(evaluation: Evaluation) -> Answer:
-    """Return what an evaluation says of a cart that has nothing but lines, in the same shape."""
-    totals, source = evaluation.totals, evaluation.computed_from
-    return {
-        "currency": evaluation.currency,
-        "lines": [
-            {
-                "line": line.line,
-                "sku": line.sku,
-                "quantity": line.quantity,
-                "unit_list_minor": line.unit_list_minor,
-                "list_minor": line.list_minor,
-                "discount_minor": line.discount_minor,
-                "order_discount_minor": line.order_discount_minor,
-                "total_minor": line.total_minor,
-                "tax_minor": line.tax_minor,
-                "tax_rate_ppm": line.tax_rate_ppm,
-                "tax_category": line.tax_category,
-                "tax_included": line.tax_included,
-                "price_list": line.price_list,
-                "allocations": [(share.promotion, share.amount_minor) for share in line.allocations],
-            }
-            for line in evaluation.lines
-        ],
-        "discounts": {
-            discount.promotion: {
-                "lane": discount.lane,
-                "target": discount.target,
-                "amount_minor": discount.amount_minor,
-                "lines": list(discount.lines),
-            }
-            for discount in evaluation.discounts
-        },
-        "taxes": {(tax.category, tax.rate_ppm): (tax.base_minor, tax.tax_minor) for tax in evaluation.taxes},
-        "totals": {
-            "goods_minor": totals.goods_minor,
-            "item_discounts_minor": totals.item_discounts_minor,
-            "order_discounts_minor": totals.order_discounts_minor,
-            "tax_included_minor": totals.tax_included_minor,
-            "total_minor": totals.total_minor,
-        },
-        "outcomes": {
-            outcome.promotion: (outcome.code, outcome.granted_minor) for outcome in evaluation.outcomes.values()
-        },
-        "computed_from": (source.price_book_version, source.as_of_ms),
-    }
+    evaluated.sort(key=lambda line: order[line.line])
+    items_minor, total_minor = sum(after_items), sum(left)
+    return Evaluation(
+        currency=basket.currency,
+        lines=tuple(evaluated),
+        deliveries=(),
+        fees=(),
+        discounts=tuple(discounts),
+        taxes=tuple([TaxAmount(category, rate, *sums) for (category, rate), sums in sorted(taxes.items())]),
+        totals=Totals(
+            goods_minor=list_minor,
+            item_discounts_minor=list_minor - items_minor,
+            order_discounts_minor=items_minor - total_minor,
+            fees_minor=0,
+            delivery_minor=0,
+            delivery_discounts_minor=0,
+            tax_included_minor=tax_included_minor,
+            tax_added_minor=0,
+            total_minor=total_minor,
+        ),
+        codes=(),
+        outcomes=outcomes,
+        computed_from=ComputedFrom(rules, basket.price_book_version, basket.as_of_ms),
+    )

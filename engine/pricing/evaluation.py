@@ -4,12 +4,11 @@ Amounts are minor units of ``Evaluation.currency``. Discounts are non-negative a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from engine.cart.model import Adjustment
-from engine.types import Currency, InstantMs, LineId, PriceListId, PromotionId, Sku
+from engine.types import Currency, InstantMs, LineId, PriceListId, PromotionId, Sku, record
 
 PRICING_VERSION: Final = 1
 """Raised by every change of the engine that can alter a total; such a change carries a star in the CHANGELOG."""
@@ -48,7 +47,7 @@ class Measure(StrEnum):
     """Of a kilogram, a litre, a metre: of the unit that the outcome's detail names."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """The verdict on one promotion, with what was measured.
 
@@ -72,7 +71,7 @@ class Outcome:
     points: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Allocation:
     """The share of one promotion's discount that falls on one line or delivery."""
 
@@ -91,7 +90,7 @@ class Unavailable(StrEnum):
     """The line would cost more than an amount can be: kept out, so that no sum leaves 64 bits."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Alternative:
     """What the catalogue names instead of a product that is not sold here: another pack, or a substitute."""
 
@@ -101,7 +100,7 @@ class Alternative:
     """How many units of the original one of these holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EvaluatedLine:
     """One line, priced.
 
@@ -145,7 +144,7 @@ class EvaluatedLine:
         return unit_minor if not remainder else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EvaluatedDelivery:
     """One delivery fee: there is one for each distinct method, place and slot in the cart.
 
@@ -166,7 +165,7 @@ class EvaluatedDelivery:
     available: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EvaluatedFee:
     """One chosen fee. ``available`` False: the shop has no amount for it in this currency.
 
@@ -200,7 +199,7 @@ class Target(StrEnum):
     """A gift, by what it is worth beyond its token price."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Discount:
     """What one promotion gave: the sum of its allocations."""
 
@@ -228,7 +227,7 @@ class AdjustmentState(StrEnum):
     """Its line is not sold here at present, or costs nothing already."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EvaluatedAdjustment:
     """What a change by staff did. Amounts are signed: negative lowers the total. ``lines`` are its shares."""
 
@@ -239,7 +238,7 @@ class EvaluatedAdjustment:
     lines: tuple[tuple[LineId, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaxAmount:
     """Tax by category and rate."""
 
@@ -250,7 +249,7 @@ class TaxAmount:
     tax_minor: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Totals:
     """Sums.
 
@@ -292,7 +291,7 @@ class CodeState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CodeVerdict:
     """A code with its state and, for a known code, the outcome of the promotions it unlocks."""
 
@@ -301,7 +300,7 @@ class CodeVerdict:
     outcomes: tuple[Outcome, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EarnedPoints:
     """What one promotion adds to the points that the cart earns when it is paid for."""
 
@@ -309,7 +308,7 @@ class EarnedPoints:
     points: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IssuedCode:
     """A code for a later cart that one promotion gives when this cart is paid for."""
 
@@ -318,7 +317,7 @@ class IssuedCode:
     valid_days: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ComputedFrom:
     """Everything a price depends on: the same values give the same cents on any machine."""
 
@@ -329,7 +328,7 @@ class ComputedFrom:
     facts_version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LaneSearch:
     """How a lane that decides by line or by unit found out who gets what.
 
@@ -341,7 +340,7 @@ class LaneSearch:
     gap_minor: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Evaluation:
     """A cart, priced."""
 

@@ -13,7 +13,7 @@ def points_of(tally: Tally) -> dict[PromotionId, int]:
     A multiplier adds to what the points per amount give on its goods; several multipliers add up and do not multiply
     each other. Each number is rounded down once.
     """
-    granted = {grant.promotion: grant.extra for grant in tally.grants}
+    granted = {grant.promotion: grant.extra for grant in tally.grants if grant.extra is not None}
     bases = [extra for extra in granted.values() if isinstance(extra, PointsPerAmount)]
     earned = {}
     for promotion, extra in granted.items():

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from engine.pricing.tally import Selects, Tally
 from engine.pricing.units import Use
+from engine.types import record
 
 GROUPS_MAX = 6
 """More groups than this are refused at load: the choices of groups double with each."""
@@ -34,7 +35,7 @@ class Group:
     use: Use
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unit:
     """Some equal units: a run of a line, and what one of them costs."""
 

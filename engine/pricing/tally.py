@@ -4,7 +4,7 @@ A promotion never changes it. It makes a `Proposal`, and `grant` is the one plac
 left, capped, and spread: shares always sum to the discount, and no line or delivery ever goes below zero.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -14,7 +14,7 @@ from engine.pricing.basket import Basket, BasketLine
 from engine.pricing.evaluation import EvaluatedAdjustment, LaneSearch, OutcomeCode, Target
 from engine.pricing.extras import Extra
 from engine.pricing.units import LineUnits, Pick, Run, Taking, Use
-from engine.types import Currency, PromotionId
+from engine.types import Currency, PromotionId, record
 
 
 Postings = Mapping[tuple[str, ...], Sequence[int]]
@@ -38,8 +38,12 @@ class Selects(Protocol):
     """A compiled choice of lines, as `Tally.selected` needs it: a key that names it, and the test of one line."""
 
     key: str
-    keys: tuple[tuple[str, ...], ...] | None
+    keys: frozenset[tuple[str, ...]] | None
     """Keys of which a product must have one to be chosen; None where any product may be."""
+    keys_suffice: bool
+    """Whether every product with one of the keys is chosen, unless it is regulated."""
+    regulated: bool
+    """Whether regulated goods may be chosen."""
     asks_discounted: bool
     """Whether it depends on what earlier lanes took, and must be worked out anew for each lane."""
 
@@ -74,7 +78,7 @@ class Proposal:
     """For the outcome: the gift, or why there is none."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Grant:
     """What a promotion got: shares by place, and what it had wanted."""
 
@@ -120,7 +124,7 @@ class Tally:
     """What is left to pay on each line, delivery and fee."""
 
     __slots__ = (
-        *("_before_lane", "_happened", "_postings", "_selected", "_selected_in_lane", "_units"),
+        *("_any_regulated", "_before_lane", "_happened", "_postings", "_selected", "_selected_in_lane", "_units"),
         *(
             "adjusted",
             "basket",
@@ -148,8 +152,9 @@ class Tally:
         self.grants: list[Grant] = []
         self.points: dict[PromotionId, int] = {}
         """What promotions on points earn, once all lanes have run."""
-        self._selected: dict[str, list[int]] = {}
-        self._selected_in_lane: dict[str, list[int]] = {}
+        self._any_regulated = any([line.product.never_discount for line in basket.lines])
+        self._selected: dict[str, Sequence[int]] = {}
+        self._selected_in_lane: dict[str, Sequence[int]] = {}
         self._before_lane = 0
         """How many grants there were when the lane began."""
         self.held_lines: frozenset[int] | None = None
@@ -191,28 +196,33 @@ class Tally:
         self.staff_minor[place] += amount_minor
         self._take_shares([(place, amount_minor)])
 
-    def selected(self, selection: Selects) -> list[int]:
+    def selected(self, selection: Selects) -> Sequence[int]:
         """Return the places of the lines that a selection chooses; worked out once an evaluation, or once a lane."""
         known = self._selected_in_lane if selection.asks_discounted else self._selected
         places = known.get(selection.key)
         if places is None:
-            lines, currency = self.basket.lines, self.basket.currency
-            discounted = self._discounted() if selection.asks_discounted else frozenset()
-            places = known[selection.key] = [
-                place
-                for place in self._places(selection.keys)
-                if selection.matches(lines[place], currency, discounted=place in discounted)
-            ]
+            places = known[selection.key] = self._chosen(selection)
         return places if self.held_lines is None else [place for place in places if place in self.held_lines]
 
-    def _places(self, keys: tuple[tuple[str, ...], ...] | None) -> Iterable[int]:
+    def _chosen(self, selection: Selects) -> Sequence[int]:
+        places, lines = self._places(selection.keys), self.basket.lines
+        if selection.keys_suffice:
+            if selection.regulated or not self._any_regulated:
+                return places
+            return [place for place in places if not lines[place].product.never_discount]
+        currency = self.basket.currency
+        discounted = self._discounted() if selection.asks_discounted else frozenset()
+        return [
+            place for place in places if selection.matches(lines[place], currency, discounted=place in discounted)
+        ]
+
+    def _places(self, keys: frozenset[tuple[str, ...]] | None) -> Sequence[int]:
         """Return the places of the lines that have one of these keys."""
         if keys is None:
             return range(len(self.basket.lines))
-        if len(keys) == 1:
-            return self._postings.get(keys[0], ())
-        found = [self._postings[key] for key in keys if key in self._postings]
-        return sorted(set().union(*found)) if found else ()
+        postings = self._postings
+        found = [postings[key] for key in keys & postings.keys()]
+        return found[0] if len(found) == 1 else sorted(set().union(*found))
 
     def _discounted(self) -> frozenset[int]:
         """Return the lines that earlier lanes took something off."""
@@ -228,15 +238,21 @@ class Tally:
         weights = [self.current_minor[place] for place in places]
         return list(zip(places, allocate(min(total_minor, sum(weights)), weights), strict=True))
 
-    def cut(self, proposal: Proposal, cap_minor: int | None) -> list[tuple[int, int]]:
+    def cut(self, proposal: Proposal, cap_minor: int | None) -> Shares:
         """Return the shares that can be granted: none more than is left, together no more than the cap."""
         if proposal.target is Target.GIFT:
-            return list(proposal.shares)
+            return proposal.shares
         left, line_cap = self._costs(proposal.target), proposal.line_cap_minor
-        cut = [(place, wanted if wanted < left[place] else left[place]) for place, wanted in proposal.shares]
+        if cap_minor is None and line_cap is None:
+            for place, wanted in proposal.shares:
+                if not 0 < wanted <= left[place]:
+                    break
+            else:
+                return proposal.shares
+        cut = [(place, min(wanted, left[place])) for place, wanted in proposal.shares]
         if line_cap is not None:
             cut = [(place, min(minor, line_cap)) for place, minor in cut]
-        if cap_minor is not None and sum(minor for _, minor in cut) > cap_minor:
+        if cap_minor is not None and sum([minor for _, minor in cut]) > cap_minor:
             parts = allocate(cap_minor, [minor for _, minor in cut])
             cut = [(place, part) for (place, _), part in zip(cut, parts, strict=True)]
         return [(place, minor) for place, minor in cut if minor]
@@ -248,7 +264,7 @@ class Tally:
     def grant(self, promotion: PromotionId, lane: str, proposal: Proposal, cap_minor: int | None) -> Grant:
         """Take what a proposal may have; the grant says how much that was."""
         shares = self.cut(proposal, cap_minor)
-        granted_minor = sum(minor for _, minor in shares)
+        granted_minor = sum([minor for _, minor in shares])
         if granted_minor and proposal.target is not Target.GIFT:
             self._take(proposal, shares)
         grant = Grant(promotion, lane, proposal.target, shares, proposal.wanted_minor, granted_minor, proposal.extra)

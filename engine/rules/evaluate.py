@@ -206,8 +206,8 @@ def _given(promotion: CompiledPromotion, proposal: Proposal, granted_minor: int)
     return Outcome(
         promotion.id,
         OutcomeCode.CAPPED if capped else OutcomeCode.APPLIED,
-        granted_minor=granted_minor,
-        wanted_minor=proposal.wanted_minor,
+        granted_minor,
+        proposal.wanted_minor,
         detail=proposal.detail,
     )
 

@@ -148,6 +148,13 @@ class Selector(Written):
         return min(options, key=keys_cost, default=None)
 
 
+    def names_only(self) -> bool:
+        """Say whether a product is selected as soon as it has one of the `keys`."""
+        names = [self.sku, self.category, self.tag, *(self.attribute or {}).values()]
+        others = (self.price, self.discounted, self.all_of, self.any_of, self.none_of)
+        return sum(name is not None for name in names) == 1 and all(other is None for other in others)
+
+
 def keys_cost(keys: tuple[Key, ...]) -> tuple[int, int]:
     """Rank lists of keys by how much they let through: the kind that selects least first, then the shorter list."""
     kinds = {"code": 0, "sku": 1, "segment": 2, "attribute": 3, "tag": 3, "category": 4, "tier": 5, "channel": 6}
@@ -188,11 +195,13 @@ class Selection:
     Two rules that write the same choice share one selection, so that an evaluation works it out once.
     """
 
-    __slots__ = ("_except", "_on", "asks_discounted", "key", "keys", "regulated")
+    __slots__ = ("_except", "_on", "asks_discounted", "key", "keys", "keys_suffice", "regulated")
 
     def __init__(self, key: str, on: Selector | None, except_: Selector | None, *, regulated: bool) -> None:
         self.key = key
-        self.keys = on.keys() if on else None
+        keys = on.keys() if on else None
+        self.keys = frozenset(keys) if keys is not None else None
+        self.keys_suffice = (on is None or on.names_only()) and except_ is None
         self.regulated = regulated
         self.asks_discounted = any(selector.asks_discounted() for selector in (on, except_) if selector)
         self._on = on.compile() if on else None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -159,27 +160,30 @@ class Window:
                 for hours in self.weekly or ()
                 if DAYS[day.weekday()] in hours.days and hours.from_ < DAY_MINUTES
             }
-            walls = [datetime.combine(day, time(minute // 60, minute % 60), self.zone) for minute in minutes]
-            yield from sorted(start for wall in walls for start in _instants_of(wall))
+            yield from sorted(start for minute in minutes for start in _instants_of(self.zone, day, minute))
 
 
-def _instants_of(wall: datetime) -> set[InstantMs]:
-    """Return when a clock on the wall shows a time, or first shows a later one on a day that skips it.
+@lru_cache(maxsize=2**14)  # the hours of one promotion are those of others, and tomorrow's are asked for all day
+def _instants_of(zone: ZoneInfo, day: date, minute: int) -> frozenset[InstantMs]:
+    """Return when the clocks of a zone show a time of day, or first show a later one on a day that skips it.
 
     A time that the clocks repeat has two instants. Where they skip it, that of the jump is between the two that the
     offsets before and after it would give.
     """
-    shown = {instant_ms(wall.replace(fold=0)), instant_ms(wall.replace(fold=1))}
-    before, after = min(shown), max(shown)
-    start, end = (datetime.fromtimestamp(ms / 1000, wall.tzinfo).replace(tzinfo=None) for ms in (before, after))
-    if before == after or start == end == wall.replace(tzinfo=None, fold=0):
+    wall = datetime.combine(day, time(minute // 60, minute % 60), zone)
+    shown = frozenset((instant_ms(wall), instant_ms(wall.replace(fold=1))))
+    if len(shown) == 1:
         return shown
-    offset = datetime.fromtimestamp(before / 1000, wall.tzinfo).utcoffset()
+    before, after = min(shown), max(shown)
+    start, end = (datetime.fromtimestamp(ms / 1000, zone).replace(tzinfo=None) for ms in (before, after))
+    if start == end == wall.replace(tzinfo=None):
+        return shown
+    offset = datetime.fromtimestamp(before / 1000, zone).utcoffset()
     while before + 1 < after:
         middle = InstantMs((before + after) // 2)
-        same = datetime.fromtimestamp(middle / 1000, wall.tzinfo).utcoffset() == offset
+        same = datetime.fromtimestamp(middle / 1000, zone).utcoffset() == offset
         before, after = (middle, after) if same else (before, middle)
-    return {after}
+    return frozenset((after,))
 
 
 def window_in(active: Active, store_zone: str) -> Window:
