@@ -52,7 +52,7 @@ def priced(basket: Basket, item_percents: Mapping[str, Percents], order_percents
         allocations.append(of_line)
     outcomes = {}
     discounts = []
-    for promotion, shares in item_shares.items():
+    for promotion, shares in sorted(item_shares.items()):
         amount_minor = sum([share for _, share in shares])
         outcomes[promotion] = Outcome(promotion, OutcomeCode.APPLIED, amount_minor, amount_minor)
         discounts.append(Discount(promotion, "item", Target.ITEM, amount_minor, amount_minor, tuple(shares)))
