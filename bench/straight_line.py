@@ -26,7 +26,9 @@ Percents = Sequence[tuple[PromotionId, int]]
 """Promotions with what they take off, in percent, in the order in which they apply."""
 
 
-def priced(basket: Basket, item_percents: Mapping[str, Percents], order_percents: Percents, rules: str) -> Evaluation:
+def priced(  # noqa: PLR0915 - one straight line
+    basket: Basket, item_percents: Mapping[str, Percents], order_percents: Percents, rules: str
+) -> Evaluation:
     """Price a basket: percentages off the goods of each category, then percentages off what is left of the order.
 
     All of it is in one function on purpose. `rules` is the hash that the answer names.

@@ -16,7 +16,6 @@ from engine.pricing.extras import Extra
 from engine.pricing.units import LineUnits, Pick, Run, Taking, Use
 from engine.types import Currency, PromotionId, record
 
-
 Postings = Mapping[tuple[str, ...], Sequence[int]]
 """The places of a basket's lines by every key of their products, in rising order."""
 
@@ -59,9 +58,10 @@ Shares = Sequence[tuple[int, int]]
 class Proposal:
     """What a benefit asks for.
 
-    ``shares`` say what is wanted where. ``wanted_minor`` may exceed their sum: ten off an order of eight. ``picks`` says, line by line, which units it is
-    about, for benefits that look at units; elsewhere a share falls on all units of its line. ``may`` is what the units
-    that it uses may be to later promotions that build sets. ``line_cap_minor`` caps what one line gets.
+    ``shares`` say what is wanted where. ``wanted_minor`` may exceed their sum: ten off an order of eight. ``picks``
+    says, line by line, which units it is about, for benefits that look at units; elsewhere a share falls on all units
+    of its line. ``may`` is what the units that it uses may be to later promotions that build sets. ``line_cap_minor``
+    caps what one line gets.
     """
 
     target: Target
@@ -152,7 +152,7 @@ class Tally:
         self.grants: list[Grant] = []
         self.points: dict[PromotionId, int] = {}
         """What promotions on points earn, once all lanes have run."""
-        self._any_regulated = any([line.product.never_discount for line in basket.lines])
+        self._any_regulated = any(line.product.never_discount for line in basket.lines)
         self._selected: dict[str, Sequence[int]] = {}
         self._selected_in_lane: dict[str, Sequence[int]] = {}
         self._before_lane = 0
@@ -168,9 +168,7 @@ class Tally:
     def lines(self) -> list[LineUnits]:
         """The units of each line. Most carts meet promotions on whole lines only, so they are made when first asked."""
         if not self._units:
-            self._units = [
-                LineUnits([Run(line.unit_minor, line.units, line.unit_minor)]) for line in self.basket.lines
-            ]
+            self._units = [LineUnits([Run(line.unit_minor, line.units, line.unit_minor)]) for line in self.basket.lines]
         for shares in self._happened:
             if shares is None:
                 for line in self._units:
@@ -212,9 +210,7 @@ class Tally:
             return [place for place in places if not lines[place].product.never_discount]
         currency = self.basket.currency
         discounted = self._discounted() if selection.asks_discounted else frozenset()
-        return [
-            place for place in places if selection.matches(lines[place], currency, discounted=place in discounted)
-        ]
+        return [place for place in places if selection.matches(lines[place], currency, discounted=place in discounted)]
 
     def _places(self, keys: frozenset[tuple[str, ...]] | None) -> Sequence[int]:
         """Return the places of the lines that have one of these keys."""

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from engine.cart.codes import look_alike
 from engine.money import Rounding
@@ -19,7 +22,7 @@ from engine.rules.selectors import Key, Selections, keys_cost
 from engine.rules.vocabulary import CompileEnv, MakeBids, Propose, Test
 from engine.rules.walk import parts
 from engine.rules.window import Window, window_in
-from engine.types import Currency, PromotionId
+from engine.types import Currency, InstantMs, PromotionId
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,48 +82,99 @@ class CompiledPromotion:
         return known
 
 
+_ANYTHING: Key = ("anything",)
+"""What every cart has: the key of a promotion for which no list of keys can be given."""
+_ANYWHERE: Key = ("anywhere",)
+_WESTERNMOST = "Etc/GMT+12"
+"""Where a day ends last."""
+
+
+class _Posting:
+    """The promotions under one key, the first to end first: what is over costs nothing, at whatever instant."""
+
+    __slots__ = ("_ends_ms", "_places")
+
+    def __init__(self, filed: Iterable[tuple[float, int]]) -> None:
+        by_end = sorted(filed)
+        self._ends_ms = [end_ms for end_ms, _ in by_end] if by_end[0][0] < inf else []
+        self._places = [place for _, place in by_end]
+
+    def not_over(self, as_of_ms: InstantMs) -> Sequence[int]:
+        """Return the places of those that are not over for good."""
+        return self._places[bisect_right(self._ends_ms, as_of_ms) :] if self._ends_ms else self._places
+
+
 class Index:
     """Finds the promotions that can do something for a cart, so that the others cost nothing.
 
-    Each promotion is filed under the keys that let least through: a cart without any of them cannot be given anything
-    by it. `all_places` keeps the un-indexed answer at hand for explanations and for the tests that compare the two.
+    Each promotion is filed by where it holds, and there under the keys that let least through: a cart elsewhere, or
+    without any of the keys, cannot be given anything by it; nor can any cart once it is over. Promotions with codes are
+    found wherever and whenever the code is entered, because it is to say why it gives nothing. `all_places` keeps the
+    un-indexed answer at hand for explanations and for the tests that compare the two.
     """
 
-    __slots__ = ("_always", "_filed", "all_places")
+    __slots__ = ("_filed", "all_places")
 
     def __init__(self, promotions: Iterable[CompiledPromotion]) -> None:
-        self._always: list[int] = []
-        self._filed: dict[Key, list[int]] = {}
         self.all_places: list[int] = []
+        filed: dict[Key, dict[Key, list[tuple[float, int]]]] = {}
         for promotion in promotions:
-            self.all_places.append(promotion.place)
-            keys = index_keys(promotion.written)
-            if keys is None:
-                self._always.append(promotion.place)
-            for key in dict.fromkeys(keys or ()):
-                self._filed.setdefault(key, []).append(promotion.place)
+            written, place = promotion.written, promotion.place
+            self.all_places.append(place)
+            told = bool(promotion.unlocked_by)
+            until = None if told else written.active.until
+            end_ms = until.ends_ms(ZoneInfo(written.active.timezone or _WESTERNMOST)) if until else inf
+            for scope in (_ANYWHERE,) if told else _scopes(written):
+                under = filed.setdefault(scope, {})
+                for key in dict.fromkeys(index_keys(written)):
+                    under.setdefault(key, []).append((end_ms, place))
+        self._filed = {scope: {key: _Posting(found) for key, found in under.items()} for scope, under in filed.items()}
 
     def places(self, basket: Basket, postings: Postings) -> list[int]:
         """Return the places of the candidates, in the total order."""
-        filed = self._filed
-        keys = filed.keys() & {*postings, *_keys_beside_goods(basket)}
-        return sorted(set(self._always).union(*[filed[key] for key in keys]))
+        keys = {_ANYTHING, *postings, *_keys_beside_goods(basket)}
+        as_of_ms = basket.as_of_ms
+        found: set[int] = set()
+        for scope in _scopes_of(basket):
+            under = self._filed.get(scope)
+            if under is not None:
+                found.update(*[under[key].not_over(as_of_ms) for key in under.keys() & keys])
+        return sorted(found)
 
 
-def index_keys(promotion: Promotion) -> tuple[Key, ...] | None:
+def index_keys(promotion: Promotion) -> tuple[Key, ...]:
     """Return the keys to file a promotion under: of everything that it needs, what a cart has least often."""
-    options: list[tuple[Key, ...]] = []
-    if promotion.codes:
-        options.append(tuple(("code", code) for code in promotion.codes))
-    if promotion.channels:
-        options.append(tuple(("channel", channel) for channel in promotion.channels))
     needs = [
+        tuple(("code", code) for code in promotion.codes) if promotion.codes else None,
         promotion.benefit().keys(),
         promotion.when.keys() if promotion.when else None,
         promotion.customers.index_keys() if promotion.customers else None,
     ]
-    options += [keys for keys in needs if keys is not None]
-    return min(options, key=keys_cost, default=None)
+    return min((keys for keys in needs if keys is not None), key=keys_cost, default=(_ANYTHING,))
+
+
+def _scopes(promotion: Promotion) -> Sequence[Key]:
+    """Return where a promotion holds, by the narrowest of its bounds; the others are asked when it is a candidate."""
+    for kind, names in (
+        ("store", promotion.stores),
+        ("group", promotion.store_groups),
+        ("country", promotion.countries),
+        ("channel", promotion.channels),
+    ):
+        if names:
+            return [(kind, name) for name in dict.fromkeys(names)]
+    return (_ANYWHERE,)
+
+
+def _scopes_of(basket: Basket) -> Iterator[Key]:
+    """Yield the scopes that a basket is in."""
+    store = basket.store
+    yield _ANYWHERE
+    yield "store", store.id
+    for group in store.groups:
+        yield "group", group
+    yield "country", store.country
+    yield "channel", basket.channel
 
 
 def _keys_beside_goods(basket: Basket) -> Iterator[Key]:

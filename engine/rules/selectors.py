@@ -147,7 +147,6 @@ class Selector(Written):
                 options.append(tuple(key for keys in branches if keys is not None for key in keys))
         return min(options, key=keys_cost, default=None)
 
-
     def names_only(self) -> bool:
         """Say whether a product is selected as soon as it has one of the `keys`."""
         names = [self.sku, self.category, self.tag, *(self.attribute or {}).values()]

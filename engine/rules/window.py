@@ -142,6 +142,8 @@ class Window:
         return found
 
     def _next_opening_ms(self, as_of_ms: InstantMs) -> InstantMs | None:
+        if self.until_ms is not None and as_of_ms >= self.until_ms:
+            return None
         earliest = max(as_of_ms, self.from_ms) if self.from_ms is not None else as_of_ms
         if self.is_open(earliest):
             return earliest

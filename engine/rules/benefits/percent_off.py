@@ -91,9 +91,7 @@ class PercentOff(Benefit):
             shares = [
                 (
                     place,
-                    ratio_of(
-                        lines[place].list_minor if by_list else left[place], percent_bp, PERCENT_BP, mode
-                    ),
+                    ratio_of(lines[place].list_minor if by_list else left[place], percent_bp, PERCENT_BP, mode),
                 )
                 for place in tally.selected(selection)
             ]
