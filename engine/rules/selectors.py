@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
+from weakref import WeakValueDictionary
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -194,7 +195,7 @@ class Selection:
     Two rules that write the same choice share one selection, so that an evaluation works it out once.
     """
 
-    __slots__ = ("_except", "_on", "asks_discounted", "key", "keys", "keys_suffice", "regulated")
+    __slots__ = ("__weakref__", "_except", "_on", "asks_discounted", "key", "keys", "keys_suffice", "regulated")
 
     def __init__(self, key: str, on: Selector | None, except_: Selector | None, *, regulated: bool) -> None:
         self.key = key
@@ -219,12 +220,13 @@ class Selections:
     """Builds selections, once for each that is written differently."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Selection] = {}
+        self._known: WeakValueDictionary[str, Selection] = WeakValueDictionary()
 
     def get(self, on: Selector | None = None, except_: Selector | None = None, *, regulated: bool = False) -> Selection:
         """Return the selection of these lines."""
         written = [s.model_dump_json(exclude_none=True) if s else "" for s in (on, except_)]
         key = "\n".join([*written, str(regulated)])
-        if key not in self._known:
-            self._known[key] = Selection(key, on, except_, regulated=regulated)
-        return self._known[key]
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = Selection(key, on, except_, regulated=regulated)
+        return known
