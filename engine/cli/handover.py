@@ -1,11 +1,13 @@
 """Rules are loaded and checked in a process of their own, and handed over in slices between requests.
 
 Checking ten thousand promotions takes seconds of one processor, which a thread of the service would take from its
-requests. The process loads the shop by itself, since rules are checked against it, and writes what it made to its standard
-output: frames of a length and a pickle, the first one a name or a refusal, the others slices of promotions.
+requests. The process loads the shop by itself, since rules are checked against it, and writes what it made to its
+standard output: frames of a length and a pickle. The first one is a name, or what was refused with its faults; the
+others are slices of promotions, the last of them empty.
 """
 
 import asyncio
+import gc
 import os
 import pickle
 import struct
@@ -19,19 +21,12 @@ from engine.errors import Diagnostic, FilesRefusedError
 from engine.pricing.load import load_shop
 from engine.rules.packed import PackedPromotion, Unpacking, name_of, packed
 from engine.rules.ruleset import Ruleset, RulesetName
-from engine.types import record
 
-SLICE: Final = 50
-"""So many promotions are taken over at a time, which takes a millisecond or two."""
+SLICE: Final = 25
+"""So many promotions are taken over at a time, which takes a millisecond."""
 _LENGTH: Final = struct.Struct(">I")
 _NICE: Final = 10
 """Requests go first where there are not enough processors."""
-
-
-@record
-class _Refused:
-    what: str
-    diagnostics: tuple[Diagnostic, ...]
 
 
 async def taken_over(shop_folder: Path, rules_folder: Path | None) -> Ruleset:
@@ -47,8 +42,8 @@ async def taken_over(shop_folder: Path, rules_folder: Path | None) -> Ruleset:
     try:
         assert process.stdout is not None  # noqa: S101 - it was asked for
         first = await _frame(process.stdout)
-        if isinstance(first, _Refused):
-            raise FilesRefusedError(first.what, first.diagnostics)
+        if not isinstance(first, RulesetName):
+            raise FilesRefusedError(*first)
         unpacking = Unpacking(first)
         while promotions := await _frame(process.stdout):
             for promotion in promotions:
@@ -67,18 +62,20 @@ async def _frame(stream: asyncio.StreamReader) -> Any:
 
 
 def hand_over(shop_folder: Path, rules_folder: Path | None, out: BinaryIO) -> None:
-    """Load rules and write them as frames, an empty slice last."""
+    """Load rules and write them as frames."""
     for part in _parts(shop_folder, rules_folder):
         frame = pickle.dumps(part, pickle.HIGHEST_PROTOCOL)
         out.write(_LENGTH.pack(len(frame)) + frame)
     out.flush()
 
 
-def _parts(shop_folder: Path, rules_folder: Path | None) -> Iterator[RulesetName | _Refused | list[PackedPromotion]]:
+def _parts(
+    shop_folder: Path, rules_folder: Path | None
+) -> Iterator[RulesetName | tuple[str, tuple[Diagnostic, ...]] | list[PackedPromotion]]:
     try:
         ruleset = rules_of(load_shop(shop_folder), shop_folder, rules_folder).ruleset
     except FilesRefusedError as refused:
-        yield _Refused(refused.what, refused.diagnostics)
+        yield refused.what, refused.diagnostics
         return
     yield name_of(ruleset)
     promotions = list(packed(ruleset))
@@ -87,9 +84,8 @@ def _parts(shop_folder: Path, rules_folder: Path | None) -> Iterator[RulesetName
 
 
 if __name__ == "__main__":
+    gc.disable()  # the process ends before there is anything to collect
     if hasattr(os, "nice"):
         os.nice(_NICE)
-    # Imported under its own name: what is pickled here must be found there.
-    from engine.cli import handover
-
-    handover.hand_over(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None, sys.stdout.buffer)
+    shop, *rules = map(Path, sys.argv[1:])
+    hand_over(shop, rules[0] if rules else None, sys.stdout.buffer)

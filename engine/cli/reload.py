@@ -4,11 +4,11 @@ The files are polled, not watched: comparing times and sizes of some hundred fil
 needs no library, and works on network drives and in containers, where notifications do not arrive. A change is taken
 once nothing moved for one poll, so that a half-written file is rarely read, and one that was read is read again.
 
-Rules, which change most often, are checked in another process (see `engine.cli.handover`). A catalogue that changed too is
-loaded in a thread: what that makes cannot be handed over without being built here again. The interpreter switches between
-threads every few milliseconds, so requests are slowed down meanwhile and do not stand still. What they would stand still
-for is the cycle collector, which walks a whole catalogue in one go: it rests during a load, and what was loaded is put
-where it does not look. It holds no cycles, so what is replaced is freed all the same.
+Rules, which change most often, are checked in another process (see `engine.cli.handover`). A catalogue that changed too
+is loaded in a thread: what that makes cannot be handed over without being built here again. The interpreter switches
+between threads every few milliseconds, so requests are slowed down meanwhile and do not stand still. What they would
+stand still for is the cycle collector, which walks a whole catalogue in one go: it rests during a load, and what was
+loaded is put where it does not look. It holds no cycles, so what is replaced is freed all the same.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from engine.cli.handover import taken_over
 from engine.errors import Diagnostic, FilesRefusedError, Span
 from engine.pricing.load import load_shop
 from engine.pricing.shop import Shop
+from engine.rules.packed import cooled_down, warmed_up
 from engine.service import Panier, RefusedLoad, Snapshot
 from engine.types import InstantMs
 
@@ -118,7 +119,7 @@ class Reloader:
             self._seen = files
             try:
                 with collector_resting():
-                    shop = kept or await asyncio.to_thread(self._load_shop)
+                    shop = kept if kept is not None else await asyncio.to_thread(self._load_shop)
                     ruleset = await taken_over(self._folders.shop, self._folders.rules)
             except FilesRefusedError as refused:
                 self._refuse(refused)
@@ -126,10 +127,13 @@ class Reloader:
             except Exception:  # noqa: BLE001  # whatever it is, prices go on and the watch does too
                 _LOG.exception("the files could not be loaded; what was loaded before goes on")
                 return False
+            old = engine.snapshot.ruleset
+            await _in_steps(warmed_up(ruleset, old))
             engine.snapshot = Snapshot(shop, ruleset, now_ms())
             engine.last_refused = None
             self._loaded = files
             self._tell(f"reloaded: rules {ruleset.hash}, {counted(len(ruleset.promotions), 'promotion')}")
+            await _in_steps(cooled_down(old))
             return True
 
     def _load_shop(self) -> Shop:
@@ -144,6 +148,12 @@ class Reloader:
     def _refuse(self, refused: FilesRefusedError) -> None:
         _LOG.warning("%s\n\nwhat was loaded before goes on", refused)
         self._engine.last_refused = RefusedLoad(now_ms(), refused.diagnostics)
+
+
+async def _in_steps(work: Iterator[None]) -> None:
+    """Do some work between requests."""
+    for _ in work:
+        await asyncio.sleep(0)
 
 
 @contextlib.contextmanager

@@ -3,13 +3,14 @@
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.pricing.basket import Basket
 from engine.pricing.tally import Postings
 from engine.rules.model import Promotion
 from engine.rules.selectors import Key, keys_cost
-from engine.types import InstantMs, record
+from engine.types import InstantMs
 
 _ANYTHING: Key = ("anything",)
 """What every cart has: the key of a promotion for which no list of keys can be given."""
@@ -18,8 +19,7 @@ _WESTERNMOST = "Etc/GMT+12"
 """Where a day ends last."""
 
 
-@record
-class Entry:
+class Entry(NamedTuple):
     """What the index knows of a promotion: its place, where it holds, its keys, and when it is over for good."""
 
     place: int

@@ -7,19 +7,17 @@ be done a few promotions at a time.
 
 import pickle
 from collections.abc import Iterator, Sequence
-from typing import Final, overload
+from typing import Final, NamedTuple, overload
 
 from engine.money import Rounding
 from engine.rules.model import Lane, Promotion
 from engine.rules.ruleset import Assembly, CompiledPromotion, Compiler, Head, Ruleset, RulesetName, head_of
-from engine.types import record
 
 READY_MAX: Final = 2_000
 """So many compiled promotions are kept of each rule set; then the first to be compiled give way."""
 
 
-@record
-class PackedPromotion:
+class PackedPromotion(NamedTuple):
     """A promotion that was checked, to be compiled."""
 
     head: Head
@@ -54,7 +52,26 @@ class Unpacking:
     def ruleset(self) -> Ruleset:
         """Return the rule set of what was taken over."""
         name = self._name
-        return self._assembly.ruleset(name, _CompiledWhenMet(self._written, name.lanes, name.rounding))
+        return self._assembly.ruleset(name, CompiledWhenMet(self._written, name.lanes, name.rounding))
+
+
+def warmed_up(new: Ruleset, old: Ruleset) -> Iterator[None]:
+    """Compile the promotions of `new` that carts met in `old`, one a step: so no cart has to wait for all of them."""
+    if isinstance(old.promotions, CompiledWhenMet):
+        for promotion in old.promotions.met():
+            new.by_id.get(promotion.id)
+            yield
+
+
+def cooled_down(old: Ruleset) -> Iterator[None]:
+    """Forget what was compiled of a rule set, one promotion a step: to free all at once would take longer.
+
+    Whoever still uses it goes on: what is forgotten is compiled again.
+    """
+    if isinstance(old.promotions, CompiledWhenMet):
+        for promotion in old.promotions.met():
+            old.promotions.forget(promotion.place)
+            yield
 
 
 def kept_packed(ruleset: Ruleset) -> Ruleset:
@@ -65,11 +82,21 @@ def kept_packed(ruleset: Ruleset) -> Ruleset:
     return unpacking.ruleset()
 
 
-class _CompiledWhenMet(Sequence[CompiledPromotion]):
+class CompiledWhenMet(Sequence[CompiledPromotion]):
+    """Promotions as bytes, each compiled when it is asked for."""
+
     def __init__(self, written: Sequence[bytes], lanes: Sequence[Lane], rounding: Rounding) -> None:
         self._written = written
         self._compiler = Compiler(lanes, rounding)
         self._ready: dict[int, CompiledPromotion] = {}
+
+    def met(self) -> list[CompiledPromotion]:
+        """Return what is compiled at present."""
+        return list(self._ready.values())
+
+    def forget(self, place: int) -> None:
+        """Keep a promotion as bytes only."""
+        self._ready.pop(place, None)
 
     def __len__(self) -> int:
         return len(self._written)

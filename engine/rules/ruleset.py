@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from engine.cart.codes import look_alike
 from engine.money import Rounding
@@ -20,7 +20,7 @@ from engine.rules.selectors import Selections
 from engine.rules.vocabulary import CompileEnv, MakeBids, Propose, Test
 from engine.rules.walk import parts
 from engine.rules.window import Window, window_in
-from engine.types import Currency, PromotionId, record
+from engine.types import Currency, PromotionId
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -146,8 +146,7 @@ class RulesetName:
     may_conflict: bool
 
 
-@record
-class Head:
+class Head(NamedTuple):
     """What a rule set knows of a promotion that no cart has met yet."""
 
     id: PromotionId
