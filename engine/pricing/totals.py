@@ -41,9 +41,9 @@ def total_up(
     taxes_by_owner: dict[Owner, int] = {}
     for owner, tax_minor in zip(owners, taxes[goods:], strict=True):
         taxes_by_owner[owner] = taxes_by_owner.get(owner, 0) + tax_minor
-    items, order = _on_lines(tally, Target.ITEM), _on_lines(tally, Target.ORDER)
+    items, order = _OnLines(tally, Target.ITEM), _OnLines(tally, Target.ORDER)
     lines = [
-        _line(tally, place, line, items[place], order[place], taxables[place], taxes[place])
+        _line(tally, place, line, items, order, taxables[place], taxes[place])
         for place, line in enumerate(basket.lines)
     ]
     lines += [_unavailable(basket, place) for place in range(len(basket.unavailable))]
@@ -133,15 +133,22 @@ def _over_goods(tally: Tally, delivery: BasketDelivery, fee_minor: int) -> list[
     return list(zip(categories, parts, strict=True))
 
 
-def _on_lines(tally: Tally, target: Target) -> list[list[Allocation]]:
-    """Return what discounts of one kind take off each line."""
-    allocations: list[list[Allocation]] = [[] for _ in tally.basket.lines]
-    for grant in tally.grants:
-        if grant.target is target:
-            promotion = grant.promotion
-            for place, minor in grant.shares:
-                allocations[place].append(Allocation(promotion, minor))
-    return allocations
+class _OnLines:
+    """What discounts of one kind take off each line: their shares by place, and the sums of these."""
+
+    __slots__ = ("shares", "sums_minor")
+
+    def __init__(self, tally: Tally, target: Target) -> None:
+        lines = tally.basket.lines
+        self.shares: list[list[Allocation]] = [[] for _ in lines]
+        self.sums_minor = [0] * len(lines)
+        shares, sums_minor = self.shares, self.sums_minor
+        for grant in tally.grants:
+            if grant.target is target:
+                promotion = grant.promotion
+                for place, minor in grant.shares:
+                    shares[place].append(Allocation(promotion, minor))
+                    sums_minor[place] += minor
 
 
 def _on_fee(tally: Tally, place: int, target: Target) -> tuple[Allocation, ...]:
@@ -159,8 +166,8 @@ def _line(
     tally: Tally,
     place: int,
     line: BasketLine,
-    items: list[Allocation],
-    order: list[Allocation],
+    items: _OnLines,
+    order: _OnLines,
     taxable: Taxable,
     tax_minor: int,
 ) -> EvaluatedLine:
@@ -171,15 +178,15 @@ def _line(
         quantity=line.quantity,
         unit_list_minor=staff.unit_list_minor if staff else line.unit_list_minor,
         list_minor=line.list_minor - change_minor,
-        discount_minor=sum([share.amount_minor for share in items]),
-        order_discount_minor=sum([share.amount_minor for share in order]),
+        discount_minor=items.sums_minor[place],
+        order_discount_minor=order.sums_minor[place],
         total_minor=taxable.amount_minor,
         tax_minor=tax_minor,
         tax_rate_ppm=taxable.rate_ppm,
         tax_category=taxable.category,
         tax_included=taxable.included,
         price_list=line.price_list,
-        allocations=(*items, *order),
+        allocations=(*items.shares[place], *order.shares[place]),
         adjustment_minor=change_minor - tally.staff_minor[place],
         price_change_minor=change_minor,
     )
