@@ -217,7 +217,9 @@ class Tally:
         if keys is None:
             return range(len(self.basket.lines))
         postings = self._postings
-        found = [postings[key] for key in keys & postings.keys()]
+        # The shorter of the two is gone through: a coupon may be on hundreds of products.
+        there = keys & postings.keys() if len(keys) < len(postings) else keys.intersection(postings)
+        found = [postings[key] for key in there]
         return found[0] if len(found) == 1 else sorted(set().union(*found))
 
     def _discounted(self) -> frozenset[int]:
