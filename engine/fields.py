@@ -178,6 +178,9 @@ Label = Annotated[
 
 def label_in(label: Mapping[str, str], locale: str) -> str:
     """Return the text in `locale`, else in its language, else the text for all, else the first one."""
+    if len(label) == 1:
+        [only] = label.values()
+        return only
     language = locale.partition("-")[0]
     for key in (locale, language, ""):
         if key in label:

@@ -8,6 +8,7 @@ No float is used on the way.
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from engine.types import Currency
@@ -100,6 +101,7 @@ def parse_amount(text: str, currency: Currency) -> int:
     return amount_minor
 
 
+@lru_cache(maxsize=16_384)  # the amounts of a shop are few, and an answer has a hundred of them
 def format_minor(amount_minor: int, currency: Currency) -> str:
     """Write minor units as a plain decimal: ``1230`` EUR is ``"12.30"``."""
     exponent = exponent_of(currency)

@@ -9,9 +9,9 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import cached_property
 
+from engine.callers import Caller, CallerKind, Scope
 from engine.cart.codec import encode_new_cart
 from engine.cart.commands import (
     AddLines,
@@ -42,6 +42,7 @@ from engine.rules.losses import Loss, loss_notices, losses
 from engine.rules.ruleset import Ruleset
 from engine.storage.carts import Actor, CartStore, Committed, Edit, Missing, Refused
 from engine.storage.customers import CustomerRecord, CustomerStore
+from engine.storage.viewers import ViewerStore
 from engine.types import (
     EPOCH,
     AdjustmentId,
@@ -58,61 +59,6 @@ from engine.types import (
 OPERATION_ID_LENGTH_MAX = 128
 CUSTOMER_ID_LENGTH_MAX = 128
 _MISSING = UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",))
-
-
-class CallerKind(StrEnum):
-    """Who can call."""
-
-    GUEST = "guest"
-    CUSTOMER = "customer"
-    STAFF = "staff"
-    TERMINAL = "terminal"
-    SERVICE = "service"
-
-
-class Scope(StrEnum):
-    """What staff, terminals and services may do beyond their own carts."""
-
-    CART_READ = "cart:read"
-    CART_WRITE = "cart:write"
-    CART_ADJUST = "cart:adjust"
-    """Change prices by hand, up to the ceiling of one's role."""
-    OFFERS_READ = "offers:read"
-    """See the outcome of every promotion, hidden ones and those for other segments too."""
-    SERVICE = "service"
-    """Back office: write customer records."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls, from where, with which rights; what a token says."""
-
-    kind: CallerKind
-    id: str
-    channel: ChannelId | None = None
-    store: StoreId | None = None
-    device: str = ""
-    scopes: frozenset[str] = frozenset()
-    role: str = ""
-    """What the shop's ``adjustments.yaml`` calls their post, such as ``manager``; empty for its default role."""
-
-    @property
-    def member(self) -> MemberId:
-        """The id under which this caller takes part in carts."""
-        return MemberId(f"{self.kind}:{self.id}")
-
-    @property
-    def customer(self) -> CustomerId | None:
-        """The customer that calls, None for everybody else."""
-        return CustomerId(self.id) if self.kind is CallerKind.CUSTOMER else None
-
-    def may(self, scope: Scope) -> bool:
-        """Say whether the caller has a scope. Scopes of shoppers count for nothing."""
-        return self.kind not in {CallerKind.GUEST, CallerKind.CUSTOMER} and scope in self.scopes
-
-    def may_read(self, cart: Cart) -> bool:
-        """Say whether the caller may see a cart: its members may, and staff by scope."""
-        return cart.member(self.member) is not None or self.may(Scope.CART_READ)
 
 
 @dataclass(frozen=True)
@@ -229,8 +175,11 @@ Admit = Callable[[Shop, Limits, OperationId], Command]
 class Panier:
     """Everything a front door may do. All methods may raise `StoreUnavailableError`."""
 
-    def __init__(self, snapshot: Snapshot, carts: CartStore, customers: CustomerStore, limits: Limits) -> None:
+    def __init__(
+        self, snapshot: Snapshot, carts: CartStore, customers: CustomerStore, limits: Limits, viewers: ViewerStore
+    ) -> None:
         self.snapshot = snapshot
+        self.viewers = viewers
         self.last_refused: RefusedLoad | None = None
         self.limits = limits
         self._carts = carts

@@ -184,6 +184,12 @@ class Settings(BaseSettings):
     query_tokens_max: Count = Field(2000, description="tokens of a GraphQL document")
     query_aliases_max: Count = Field(30, description="aliases in a GraphQL document")
     query_fields_max: Count = Field(2000, description="fields that a GraphQL document selects, fragments written out")
+    live_connections_max: Count = Field(100, description="WebSockets and event streams of one caller")
+    live_subscriptions_max: Count = Field(50, description="subscriptions of one WebSocket")
+
+    compiled_answers: Flag = Field(
+        default=True, description="write answers by functions compiled for their documents, or leave all to strawberry"
+    )
 
     # What a cart may be.
     cart_lines_max: Count = Field(500, description="lines of a cart")

@@ -5,6 +5,7 @@ scalar keeps its place, so that a fault found much later can still point at it.
 """
 
 import codecs
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -123,6 +124,25 @@ class Source:
         """Build a diagnostic that shows the line it speaks of."""
         message, repair = (_EMPTY.sub("an empty text", _LONG.sub(r"`\1…`", text)) for text in (message, help))
         return Diagnostic(code, message, span, repair, self.line(span.line), severity)
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and of the folders in it, also of those that it links to, each folder once.
+
+    What begins with a dot is passed over: editors, version control and mounted configurations keep their own there.
+    """
+    seen: set[tuple[int, int]] = set()
+    for here, folders, names in os.walk(folder, followlinks=True):
+        try:
+            known = Path(here).stat()
+        except OSError:  # it vanished just now
+            continue
+        if (known.st_dev, known.st_ino) in seen:  # a link that leads back
+            folders.clear()
+            continue
+        seen.add((known.st_dev, known.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(here, name) for name in names if not name.startswith("."))
 
 
 def read_source(path: Path, name: str) -> Source | Diagnostic:

@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 from schema.mutations import Mutation
 from schema.queries import Query
 from schema.scalars import SCALARS
+from schema.subscriptions import Subscription
 from schema.types.catalogue import ChannelView, ProductView, StoreView
 from schema.types.offers import PromotionView
 
@@ -16,6 +17,7 @@ def build_schema() -> strawberry.Schema:
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=[ChannelView, ProductView, PromotionView, StoreView],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

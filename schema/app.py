@@ -1,14 +1,15 @@
 """The ASGI application: where GraphQL, GraphiQL and the health check are served."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from graphql import ExecutionResult, GraphQLError, OperationType
+from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, OperationType
 from graphql.execution import execute
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,18 +17,39 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from engine.errors import RefusedError, StoreUnavailableError
-from engine.service import Caller, Panier, Snapshot
+from engine.live import LiveCarts
+from engine.service import Panier
 from engine.types import InstantMs
 from schema import build_schema, core_schema
-from schema.auth import TokenAuthority, TokenError
+from schema.auth import TokenAuthority
+from schema.callers import checked_caller
+from schema.compiled.answers import Attempt, CompiledAnswers, Outcome
+from schema.compiled.plan import DEFINITION
 from schema.context import RequestContext
 from schema.documents import DocumentLimits, Documents
 from schema.errors import ErrorCode, RequestRefusedError, fault, presented
-from schema.http import GRAPHQL_JSON, JSON, GraphQLRequest, answer, media_type, read_request, refusal, wrong_method
+from schema.http import (
+    EVENT_STREAM,
+    GRAPHQL_JSON,
+    JSON,
+    GraphQLRequest,
+    accepts_events,
+    answer,
+    json_answer,
+    media_type,
+    read_request,
+    refusal,
+    wrong_method,
+)
+from schema.socket import PROTOCOL, Socket
+from schema.sse import respond
+from schema.streams import StreamLimits, Streams
+
+_LOG: Final = logging.getLogger("panier.graphql")
 
 GRAPHQL_PATH: Final = "/graphql"
 GRAPHIQL_PATH: Final = "/graphiql"
@@ -45,6 +67,8 @@ _CSP: Final = (
 )
 """GraphiQL loads from here only. Its editor writes styles into the page, hence ``unsafe-inline`` for those."""
 
+_NO_ATTEMPT: Final = Attempt()
+
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 Ping = Callable[[], Awaitable[object]]
 
@@ -56,33 +80,55 @@ class HttpConfig:
     ``development`` serves GraphiQL and introspection, with ``graphiql_token`` in its headers and ``graphiql_query`` in
     its editor. ``cors_origins`` are the sites whose pages may call. ``session_life_s`` is how long a guest's token is
     good. ``ping`` asks the store whether it is there, for the health check; it raises `StoreUnavailableError`.
+    ``compiled_answers`` writes answers by functions compiled for their documents, where it can; else strawberry does.
     """
 
     development: bool = False
     cors_origins: tuple[str, ...] = ()
     body_bytes_max: int = 256 * 1024
     documents: DocumentLimits = field(default_factory=DocumentLimits)
+    streams: StreamLimits = field(default_factory=StreamLimits)
     session_life_s: int = 12 * 60 * 60
     graphiql_token: str = ""
     graphiql_query: str = ""
     ping: Ping | None = None
+    compiled_answers: bool = True
+
+
+@dataclass(slots=True)
+class AnswerCounts:
+    """How many answers were written in which way, since the start; refused requests count for neither."""
+
+    compiled: int = 0
+    ordinary: int = 0
 
 
 def build_app(
-    engine: Panier, tokens: TokenAuthority, config: HttpConfig | None = None, lifespan: Lifespan | None = None
+    engine: Panier,
+    tokens: TokenAuthority,
+    config: HttpConfig | None = None,
+    lifespan: Lifespan | None = None,
+    live: LiveCarts | None = None,
 ) -> Starlette:
-    """Build the application. Nothing is shared between two of them but the classes of the schema."""
+    """Build the application. Nothing is shared between two of them but the classes of the schema.
+
+    Without `live` there are no subscriptions. Its ``state.answers`` are the `AnswerCounts`.
+    """
     chosen = config or HttpConfig()
-    endpoint = _Endpoint(engine, tokens, chosen)
+    endpoint = _Endpoint(engine, tokens, chosen, live)
     routes: list[BaseRoute] = [
         Route(GRAPHQL_PATH, endpoint.graphql, methods=["GET", "POST"]),
-        Route(HEALTH_PATH, _health(chosen.ping), methods=["GET"]),
+        Route(HEALTH_PATH, _health(chosen.ping, endpoint.counts), methods=["GET"]),
     ]
+    if endpoint.streams is not None:
+        routes.append(WebSocketRoute(GRAPHQL_PATH, Socket(endpoint.streams, chosen.cors_origins).serve))
     if chosen.development:
         routes += _graphiql_routes(chosen)
-    return Starlette(
+    app = Starlette(
         routes=routes, middleware=_middleware(chosen), exception_handlers={405: _wrong_method}, lifespan=lifespan
     )
+    app.state.answers = endpoint.counts
+    return app
 
 
 async def _wrong_method(request: Request, refused: Exception) -> Response:
@@ -93,12 +139,17 @@ async def _wrong_method(request: Request, refused: Exception) -> Response:
 class _Endpoint:
     """Answers GraphQL requests."""
 
-    def __init__(self, engine: Panier, tokens: TokenAuthority, config: HttpConfig) -> None:
+    def __init__(self, engine: Panier, tokens: TokenAuthority, config: HttpConfig, live: LiveCarts | None) -> None:
         self._engine = engine
         self._tokens = tokens
         self._config = config
         self._schema = core_schema(build_schema())
         self._documents = Documents(self._schema, config.documents, introspection=config.development)
+        self.streams = (
+            Streams(engine, live, tokens, self._documents, self._schema, config.streams) if live is not None else None
+        )
+        self._compiled = CompiledAnswers(self._schema) if config.compiled_answers else None
+        self.counts = AnswerCounts()
 
     async def graphql(self, request: Request) -> Response:
         """Answer one request: a result, or errors only."""
@@ -119,17 +170,24 @@ class _Endpoint:
     async def _answered(self, request: Request, media: str) -> Response:
         engine = self._engine.pinned()
         snapshot = engine.snapshot
-        caller = self._caller(request.headers.get("authorization"), snapshot)
+        checked = checked_caller(request.headers.get("authorization"), self._tokens, snapshot)
         asked = await read_request(request, self._config.body_bytes_max)
+        if accepts_events(request.headers.get("accept")) and self._is_subscription(asked) and self.streams is not None:
+            return await respond(request, asked, self.streams)
+        if media == EVENT_STREAM:
+            message = "only subscriptions are answered by event streams"
+            raise RequestRefusedError.because(406, ErrorCode.NOT_ACCEPTABLE, message)
         context = RequestContext(
             engine,
             snapshot,
             self._tokens,
             self._config.session_life_s,
-            caller,
+            checked.caller if checked else None,
             InstantMs(time.time_ns() // 10**6),
         )
         result, changes = await self._executed(asked, context, mutations=request.method == "POST")
+        if isinstance(result, bytes):
+            return json_answer(result, 200, media)
         if result.errors is None:
             return answer({"data": result.data}, 200, media)
         return answer(
@@ -138,17 +196,30 @@ class _Endpoint:
             media,
         )
 
+    def _is_subscription(self, asked: GraphQLRequest) -> bool:
+        operation = self._documents.ready(asked.query).operation(asked.operation_name)
+        return operation.operation is OperationType.SUBSCRIPTION
+
     async def _executed(
         self, asked: GraphQLRequest, context: RequestContext, *, mutations: bool
-    ) -> tuple[ExecutionResult, bool]:
-        """Run an operation; return its result, and whether it may have changed something."""
+    ) -> tuple[ExecutionResult | bytes, bool]:
+        """Run an operation; return its result, JSON where it was compiled, and whether it may have changed things."""
         document = self._documents.ready(asked.query)
         operation = document.operation(asked.operation_name)
+        if operation.operation is OperationType.SUBSCRIPTION:
+            message = f"subscriptions are served over WebSocket (`{PROTOCOL}`) and as `{EVENT_STREAM}`: accept that"
+            raise RequestRefusedError.because(406, ErrorCode.NOT_ACCEPTABLE, message)
         if operation.operation is not OperationType.QUERY and not mutations:
             message = "a GET request runs queries only: send this by POST"
             raise RequestRefusedError.because(405, ErrorCode.METHOD_NOT_ALLOWED, message)
-        # What strawberry's own view would do, less its hooks: this is where an answer that was compiled for the
-        # document will be looked up first.
+        changes = operation.operation is OperationType.MUTATION
+        attempt = _NO_ATTEMPT
+        if self._compiled is not None:
+            attempt = await self._compiled.attempt(asked.query, document, operation, asked.variables, context)
+        if attempt.answer is not None:
+            self.counts.compiled += 1
+            return attempt.answer, changes
+        # What strawberry's own view would do, less its hooks; root fields that are resolved already are not again.
         result = execute(
             self._schema,
             document.node,
@@ -157,37 +228,31 @@ class _Endpoint:
             operation_name=asked.operation_name,
             hide_suggestions=not self._config.development,
             executor_class=StrawberryGraphQLCoreExecutionContext,
+            middleware=[_known(attempt.roots)] if attempt.roots else None,
             operation_extensions=None,
         )
         finished = result if isinstance(result, ExecutionResult) else await result
         _refuse_variables(finished)
-        return finished, operation.operation is OperationType.MUTATION
-
-    def _caller(self, authorization: str | None, snapshot: Snapshot) -> Caller | None:
-        """Return who sends a request, None where it does not say. Raises `RequestRefusedError`."""
-        if authorization is None:
-            return None
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            message = "the header `Authorization` is not `Bearer` and a token"
-            raise RequestRefusedError.because(401, ErrorCode.TOKEN_INVALID, message)
-        try:
-            caller = self._tokens.caller(token.strip())
-        except TokenError as error:
-            raise RequestRefusedError.because(401, ErrorCode(error.code.value), str(error)) from error
-        _check_place(caller, snapshot)
-        return caller
+        self.counts.ordinary += 1
+        if attempt.fault is not None and finished.errors is None:
+            _LOG.error("a compiled answer failed where the ordinary one did not", exc_info=attempt.fault)
+        return finished, changes
 
 
-def _check_place(caller: Caller, snapshot: Snapshot) -> None:
-    """Refuse a token that speaks of a channel or store which the shop does not have."""
-    shop = snapshot.shop
-    if caller.channel is not None and caller.channel not in shop.channels:
-        message = f"the token names the channel `{caller.channel[:40]}`, which this shop does not have"
-        raise RequestRefusedError.because(403, ErrorCode.UNKNOWN_CHANNEL, message)
-    if caller.store is not None and caller.store not in shop.stores:
-        message = f"the token names the store `{caller.store[:40]}`, which this shop does not have"
-        raise RequestRefusedError.because(403, ErrorCode.UNKNOWN_STORE, message)
+def _known(roots: Mapping[str, Outcome]) -> Callable[..., Any]:
+    """Return a middleware of graphql-core that answers for root fields which are resolved already.
+
+    Those that were awaited are awaited again: which of several errors comes first hangs on that.
+    """
+
+    def resolve(next_: Callable[..., Any], source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        outcome = roots.get(str(info.path.key)) if info.path.prev is None else None
+        if outcome is None:
+            return next_(source, info, **arguments)
+        is_async = info.parent_type.fields[info.field_name].extensions[DEFINITION].is_async
+        return outcome.again_later() if is_async else outcome.again()
+
+    return resolve
 
 
 def _refuse_variables(result: ExecutionResult) -> None:
@@ -222,7 +287,7 @@ def _status_of(error: GraphQLError) -> int:
             return 500
 
 
-def _health(ping: Ping | None) -> Callable[[Request], Awaitable[Response]]:
+def _health(ping: Ping | None, counts: AnswerCounts) -> Callable[[Request], Awaitable[Response]]:
     async def health(_: Request) -> Response:
         """Say whether requests can be served: 200, or 503 where the store does not answer."""
         try:
@@ -231,7 +296,7 @@ def _health(ping: Ping | None) -> Callable[[Request], Awaitable[Response]]:
         except StoreUnavailableError:
             down = {"status": "unavailable", "errors": [presented(fault(ErrorCode.STORE_UNAVAILABLE, "no store"))]}
             return answer(down, 503, JSON)
-        return answer({"status": "ok"}, 200, JSON)
+        return answer({"status": "ok", "answers": asdict(counts)}, 200, JSON)
 
     return health
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import jwt
 
+from engine.callers import Caller, CallerKind
 from engine.errors import PanierError
-from engine.service import Caller, CallerKind
 from engine.types import ChannelId, StoreId
 
 SECRET_BYTES_MIN: Final = 32
@@ -56,7 +56,9 @@ class _Key:
 
 
 @dataclass(frozen=True, slots=True)
-class _Remembered:
+class Checked:
+    """What a good token says, and until when, in seconds since 1970."""
+
     caller: Caller
     expires_s: float
 
@@ -87,20 +89,28 @@ class TokenAuthority:
         self._issuer = issuer
         self._audience = audience
         self._now_s = now_s
-        self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
+        self._remembered: OrderedDict[str, Checked] = OrderedDict()
 
     def caller(self, token: str) -> Caller:
         """Return who a token speaks for. Raises `TokenError`."""
+        return self.checked(token).caller
+
+    def checked(self, token: str) -> Checked:
+        """Return who a token speaks for, and until when. Raises `TokenError`."""
         known = self._remembered.get(token)
         if known is not None:
             if known.expires_s > self._now_s() - _LEEWAY_S:
                 self._remembered.move_to_end(token)
-                return known.caller
+                return known
             del self._remembered[token]
         claims = self._claims(token)
-        caller = caller_of(claims)
-        self._remember(token, _Remembered(caller, float(claims["exp"])))
-        return caller
+        checked = Checked(caller_of(claims), float(claims["exp"]))
+        self._remember(token, checked)
+        return checked
+
+    def left_s(self, checked: Checked) -> float:
+        """Return for how many seconds a token is still good; negative where it is not."""
+        return checked.expires_s - self._now_s()
 
     def mint(self, caller: Caller, life_s: int) -> str:
         """Sign a token for a caller, good for `life_s` seconds. Raises `KeysError` where there is no secret."""
@@ -168,7 +178,7 @@ class TokenAuthority:
         if claims.get("nbf", 0) > now_s + _LEEWAY_S:
             raise TokenError(TokenFault.INVALID, "the token is not valid yet")
 
-    def _remember(self, token: str, known: _Remembered) -> None:
+    def _remember(self, token: str, known: Checked) -> None:
         self._remembered[token] = known
         if len(self._remembered) > _REMEMBERED_MAX:
             self._remembered.popitem(last=False)

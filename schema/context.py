@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import strawberry
 from graphql import GraphQLError
 
-from engine.service import Caller, Panier, Scope, Snapshot
+from engine.callers import Caller, Scope
+from engine.live import LiveCarts
+from engine.service import Panier, Snapshot
 from engine.types import ChannelId, InstantMs, StoreId
 from schema.auth import TokenAuthority
 from schema.errors import ErrorCode, fault
@@ -16,7 +18,8 @@ class RequestContext:
     """One request: who calls, the snapshot it started on, and what answers it.
 
     ``now_ms`` dates what is shown of the catalogue and the promotions; carts are priced at the store's time.
-    ``caller`` is None for a request without a token, which may only look around and start a session.
+    ``caller`` is None for a request without a token, which may only look around and start a session. ``live`` is there
+    for subscriptions.
     """
 
     engine: Panier
@@ -25,6 +28,7 @@ class RequestContext:
     session_life_s: int
     caller: Caller | None
     now_ms: InstantMs
+    live: LiveCarts | None = None
 
     def known_caller(self) -> Caller:
         """Return who calls. Raises `GraphQLError` where nobody says so."""

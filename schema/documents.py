@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from graphql import (
+    DirectiveNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -17,9 +18,12 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     SelectionSetNode,
+    VariableNode,
+    Visitor,
     parse,
     specified_rules,
     validate,
+    visit,
 )
 
 from schema.errors import ErrorCode, RequestRefusedError, fault
@@ -52,6 +56,20 @@ class Document:
 
     node: DocumentNode
     operations: Mapping[str, OperationDefinitionNode]
+    conditions: tuple[str, ...]
+    """The variables that decide, in `@skip` and `@include`, which fields are selected."""
+
+    @classmethod
+    def of(cls, node: DocumentNode) -> "Document":
+        """Look through a valid document."""
+        operations = {
+            definition.name.value if definition.name else "": definition
+            for definition in node.definitions
+            if isinstance(definition, OperationDefinitionNode)
+        }
+        found = _Conditions()
+        visit(node, found)
+        return cls(node, operations, tuple(sorted(found.names)))
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation to run. Raises `RequestRefusedError` where the request does not say which."""
@@ -108,14 +126,23 @@ class Documents:
         errors = validate(self._schema, node, self._rules, max_errors=_ERRORS_MAX, hide_suggestions=hide)
         if errors:
             raise RequestRefusedError(400, [_coded(error, ErrorCode.GRAPHQL_VALIDATION_FAILED) for error in errors])
-        operations = {
-            definition.name.value if definition.name else "": definition
-            for definition in node.definitions
-            if isinstance(definition, OperationDefinitionNode)
-        }
-        if not operations:
+        document = Document.of(node)
+        if not document.operations:
             raise RequestRefusedError.because(400, ErrorCode.GRAPHQL_VALIDATION_FAILED, "the document has no operation")
-        return Document(node, operations)
+        return document
+
+
+class _Conditions(Visitor):
+    """Collects the variables that arguments of directives are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
+        """Look at one directive."""
+        values = [argument.value for argument in node.arguments or ()]
+        self.names |= {value.name.value for value in values if isinstance(value, VariableNode)}
 
 
 class _Measure:

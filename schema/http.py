@@ -16,6 +16,7 @@ from schema.errors import ErrorCode, RequestRefusedError, fault, presented
 
 JSON: Final = "application/json"
 GRAPHQL_JSON: Final = "application/graphql-response+json"
+EVENT_STREAM: Final = "text/event-stream"
 _FITS: Final = ("*/*", "application/*")
 """The ranges that hold what is offered, beside its own name, the wider one first."""
 _QUALITY: Final = re.compile(r"q\s*=\s*([01](?:\.[0-9]{0,3})?)")
@@ -37,11 +38,14 @@ async def read_request(request: Request, body_bytes_max: int) -> GraphQLRequest:
     if request.method in {"GET", "HEAD"}:
         return _from_query_string(request)
     _check_content_type(request.headers.get("content-type", ""))
-    return _from_mapping(_parsed(await _body(request, body_bytes_max), "the body"))
+    return request_of(_parsed(await _body(request, body_bytes_max), "the body"))
 
 
 def media_type(accept: str | None) -> str:
-    """Choose the media type of the answer. Raises `RequestRefusedError` where none that is offered is accepted."""
+    """Choose the media type of the answer: event streams only where nothing else is accepted.
+
+    Raises `RequestRefusedError` where none that is offered is accepted.
+    """
     if not accept:
         return GRAPHQL_JSON
     ranges = [_range(part) for part in accept.split(",")]
@@ -50,14 +54,27 @@ def media_type(accept: str | None) -> str:
     (quality, _), _, chosen = best
     if quality > 0:
         return chosen
+    if accepts_events(accept):
+        return EVENT_STREAM
     message = f"answers are `{GRAPHQL_JSON}` or `{JSON}`: accept one of them"
     raise RequestRefusedError.because(406, ErrorCode.NOT_ACCEPTABLE, message)
 
 
+def accepts_events(accept: str | None) -> bool:
+    """Say whether a client names event streams as something that it takes."""
+    ranges = [_range(part) for part in (accept or "").split(",")]
+    return any(name == EVENT_STREAM and quality > 0 for name, quality in ranges)
+
+
 def answer(result: dict[str, Any], status: int, media: str, headers: Mapping[str, str] | None = None) -> Response:
     """Write an answer, with the headers that its status asks for unless others are given."""
-    sent = headers or _HEADERS.get(status)
-    return Response(orjson.dumps(result), status, sent, media_type=f"{media}; charset=utf-8")
+    return json_answer(orjson.dumps(result), status, media, headers)
+
+
+def json_answer(body: bytes, status: int, media: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Send an answer that is JSON already, with headers as `answer` does."""
+    shown = GRAPHQL_JSON if media == EVENT_STREAM else media
+    return Response(body, status, headers or _HEADERS.get(status), media_type=f"{shown}; charset=utf-8")
 
 
 def wrong_method(request: Request, allowed: str) -> Response:
@@ -136,7 +153,7 @@ def _from_query_string(request: Request) -> GraphQLRequest:
     read: dict[str, Any] = {"query": given.get("query"), "operationName": given.get("operationName")}
     if variables := given.get("variables"):
         read["variables"] = _parsed(variables.encode(), "`variables`")
-    return _from_mapping(read)
+    return request_of(read)
 
 
 def _parsed(raw: bytes, what: str) -> Any:
@@ -146,7 +163,8 @@ def _parsed(raw: bytes, what: str) -> Any:
         raise _malformed(f"{what} is not JSON: {error}") from error
 
 
-def _from_mapping(read: Any) -> GraphQLRequest:
+def request_of(read: Any) -> GraphQLRequest:
+    """Check the JSON of a request. Raises `RequestRefusedError`."""
     if isinstance(read, list):
         raise _malformed("batches are not served: send each request by itself")
     if not isinstance(read, dict):

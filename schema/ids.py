@@ -2,11 +2,14 @@
 
 import base64
 import binascii
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from strawberry import ID
 
 _LENGTH_MAX: Final = 400
+_REMEMBERED_MAX: Final = 4_096
+"""A page asks for the same few things again and again."""
 
 
 class NodeKey(NamedTuple):
@@ -16,11 +19,13 @@ class NodeKey(NamedTuple):
     key: str
 
 
+@lru_cache(maxsize=_REMEMBERED_MAX)
 def encode_id(type_: str, key: str) -> ID:
     """Return the id of a thing: ``Type:key`` in URL-safe base64, without padding."""
     return ID(base64.urlsafe_b64encode(f"{type_}:{key}".encode()).rstrip(b"=").decode("ascii"))
 
 
+@lru_cache(maxsize=_REMEMBERED_MAX)
 def decode_id(text: str) -> NodeKey | None:
     """Return what an id names, None for a text that is no id of ours."""
     if len(text) > _LENGTH_MAX:

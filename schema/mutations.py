@@ -5,11 +5,13 @@ import uuid
 import strawberry
 from strawberry import ID
 
+from engine.callers import Caller, CallerKind, Scope
 from engine.cart.model import Facts
 from engine.errors import RefusedError, UserError, UserErrorCode
 from engine.pricing.requests import AdjustmentRequest
-from engine.service import Admit, Caller, CallerKind, Changed, Scope
+from engine.service import Admit, Changed
 from engine.types import AdjustmentId, CartId, ChannelId, CustomerId, InstantMs, StoreId
+from engine.viewing import mark_seen
 from schema.auth import KeysError, TokenError
 from schema.context import Info
 from schema.ids import key_of
@@ -325,6 +327,16 @@ class Mutation:
     ) -> CartPayloadView:
         """One round trip to the store."""
         return await _apply(info, cart_id, operation_id, admits_fee_removals(fees))
+
+    @field(
+        "Remember what the caller sees of a cart, for `Cart.sinceLastSeen`. With `version`, the one that was shown, it "
+        "is refused with STALE_VERSION where the cart has changed since. The cart stays as it is."
+    )
+    async def cart_seen(self, info: Info, cart_id: ID, version: int | None = None) -> CartPayloadView:
+        """Two round trips to the store: the price that is remembered is worked out between them."""
+        caller, cart = info.context.known_caller(), CartId(key_of(cart_id, "Cart"))
+        seen = await mark_seen(info.context.engine, caller, cart, version) if cart else _NO_CART
+        return CartPayloadView(seen, caller)
 
     @field("Choose the gift of a promotion that offers several (see `Cart.giftChoices`); without a SKU, none.")
     async def cart_gift_choose(

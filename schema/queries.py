@@ -129,7 +129,7 @@ class Query:
         if after < 0:
             raise fault(ErrorCode.INVALID_ARGUMENT, f"`after` is {after}: expected the version of a cart, or 0")
         entries = await info.context.engine.log(caller, cart, after) if cart else None
-        return LogEntryConnectionView(page_of(entries, first, None)) if entries is not None else None
+        return LogEntryConnectionView(page_of(entries, first, None), caller) if entries is not None else None
 
 
 async def _cart(context: RequestContext, id: ID) -> CartView | None:

@@ -14,7 +14,7 @@ from engine.pricing.shop import Shop
 from engine.rules.evaluate import evaluate
 from engine.rules.ruleset import compile_ruleset
 from engine.types import AdjustmentId, Currency, InstantMs, Sku
-from tests.carts import cart_of
+from tests.carts import basket_of, cart_of
 from tests.shops import FILES, small_shop, write_shop
 
 CASES_SHOP = Path(__file__).parent / "cases" / "shop"
@@ -131,3 +131,15 @@ def test_a_change_in_a_file_has_the_faults_of_a_live_one(shop: Shop) -> None:
         ("UNKNOWN_REASON", ("adjustments", "0", "reason")),
         ("LINE_NOT_FOUND", ("adjustments", "1", "line")),
     ]
+
+
+def test_the_floor_of_measured_goods_is_that_of_the_line_with_its_options(tmp_path: Path) -> None:
+    """Ham alone is below its cost here; with what slicing costs the line is not, and staff may lower it that far."""
+    header, *rows = FILES["products.csv"].splitlines()
+    costs = ["20.20 EUR" if row.startswith("ham,") else "" for row in rows]
+    products = "\n".join([f"{header},cost", *(f"{row},{cost}" for row, cost in zip(rows, costs, strict=True)), ""])
+    shop = small_shop(tmp_path, {"products.csv": products})
+    sliced = {"sku": "ham", "quantity": "0.5", "options": {"cut": "sliced"}}
+    change = {"reason": "match", "role": "manager", "line": 0, "price": "15"}
+    [line] = evaluate(basket_of(shop, lines=[sliced], adjustments=[change]), compile_ruleset([])).lines
+    assert (line.list_minor, line.adjustment_minor, line.total_minor) == (1025, -15, 1010)

@@ -3,13 +3,18 @@
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.corpus import loaded, offers_and_cart
+from engine.pricing.evaluation import Evaluation
 from engine.pricing.load import load_shop
 from engine.pricing.shop import Shop
+from engine.rules.best.bids import EachUnit, Limits, Offered
 from engine.rules.evaluate import evaluate
+from tests.cases.running import evaluated, oracle_shop
+from tests.generator.scenarios import few_units, with_rules
 from tests.oracle.best import best_value
 from tests.oracle.cart import read_cart
 from tests.oracle.price import enter_lane
@@ -22,6 +27,18 @@ SHOP = Path(__file__).parent / "cases" / "shop"
 @pytest.fixture(scope="module")
 def euro_shop() -> Shop:
     return load_shop(SHOP)
+
+
+def priced(shop: Shop, goods: dict[str, tuple[str, int]], *gives: dict[str, Any], per: str = "unit") -> Evaluation:
+    """Price some goods (price and number, by SKU) under promotions that give these, in one lane."""
+    lanes = [{"name": "item", "mode": "best", "per": per}]
+    promotions = [{"id": f"{place:03}", "lane": "item", "give": give} for place, give in enumerate(gives)]
+    lines = [
+        {"product": {"sku": sku, "tax_category": "standard"}, "price": price, "quantity": number}
+        for sku, (price, number) in goods.items()
+    ]
+    cart = {"at": "2026-06-01T12:00:00Z", "lines": lines}
+    return evaluate(*loaded({"lanes": lanes, "promotions": promotions}, cart, shop))
 
 
 def found_exactly(carts: range, per: str, shop: Shop) -> int:
@@ -105,3 +122,122 @@ def test_no_other_way_gives_more(per: str, seeds: range, euro_shop: Shop) -> Non
         evaluation = evaluate(*loaded(rules, cart, euro_shop))
         assert evaluation.totals.discounts_minor == best_value(running, plain, "half_up", per), f"seed {seed}"
         assert all(search.gap_minor == 0 for search in evaluation.searches)
+
+
+@pytest.mark.parametrize("per", ["unit", "line"])
+def test_a_unit_that_fits_two_groups_of_a_bundle_is_still_one_unit(per: str, euro_shop: Shop) -> None:
+    pair = {"bundle": {"groups": [{}, {}], "percent": "50%"}}
+    assert priced(euro_shop, {"cup": ("10.00", 1)}, pair, per=per).totals.discounts_minor == 0
+    assert priced(euro_shop, {"cup": ("10.00", 3)}, pair, per=per).totals.discounts_minor == 1000
+
+
+def test_a_way_that_is_promised_last_is_tried_too(euro_shop: Shop) -> None:
+    """The prices of the last round may be the first at which everybody wants what makes the best way."""
+    goods = {"a": ("5.00", 2), "b": ("19.99", 2), "c": ("18.82", 1)}
+    two_off = {"quantity": 2, "on": {"sku": ["a", "c"]}, "percent": "14%"}
+    evaluation = priced(
+        euro_shop,
+        goods,
+        {"buy_get": {"buy": {"quantity": 1, "on": {"sku": "a"}}, "get": two_off, "pick": "dearest", "max_sets": 2}},
+        {"fixed_price": {"price": "0.50 EUR", "on": {"sku": ["a", "c"]}, "pick": {"nth": 2}}},
+        {"fixed_price": {"price": "5 EUR", "max_units": 3, "pick": "dearest", "at_most_per_line": "1 EUR"}},
+    )
+    assert evaluation.totals.discounts_minor == 650
+
+
+def test_a_cap_and_a_number_of_units_bound_an_offer_each_by_itself() -> None:
+    """The unit that brings most by itself brings less under the cap than one that costs next to nothing."""
+    one_up_to_ten = EachUnit([100, 10], Limits(most_units=1, line_cap_minor=None, cap_minor=10))
+    assert one_up_to_ten.bid([Offered(0, 1, 50.0), Offered(1, 1, 1.0)]).gain >= 9
+
+
+def test_a_percentage_of_the_list_price_may_fall_on_the_dear_units_of_a_line(euro_shop: Shop) -> None:
+    """An earlier lane took one cup to nothing, so the other bears what is asked of both: the bound must know."""
+    lanes = [{"name": "early"}, {"name": "item", "mode": "best", "per": "line"}]
+    gives = {
+        "early": {"fixed_price": {"price": "0.01 EUR", "max_units": 2}},
+        "list": {"percent_off": {"percent": "33.33%", "amount_of": "list", "on": {"sku": ["a", "b"]}, "max_units": 3}},
+        "pairs": {
+            "bundle": {"groups": [{"quantity": 2, "on": {"sku": ["a", "b"]}}, {"quantity": 2}], "percent": "27%"}
+        },
+    }
+    promotions = [{"id": id_, "lane": "item" if id_ != "early" else id_, "give": give} for id_, give in gives.items()]
+    goods = [("x", "19.99", 1), ("a", "0.64", 3), ("b", "0.10", 3)]
+    lines = [
+        {"product": {"sku": sku, "tax_category": "standard"}, "price": price, "quantity": number}
+        for sku, price, number in goods
+    ]
+    cart = {"at": "2026-06-01T12:00:00Z", "lines": lines}
+    outcomes = evaluate(*loaded({"lanes": lanes, "promotions": promotions}, cart, euro_shop)).outcomes
+    assert sum(outcome.granted_minor for id_, outcome in outcomes.items() if id_ != "early") == 72
+
+
+def test_in_large_carts_a_run_is_used_for_what_is_free_and_for_what_is_paid(euro_shop: Shop) -> None:
+    three_for_two = {"n_for_m": {"take": 3, "pay": 2}}
+    assert priced(euro_shop, {"cup": ("1.00", 999)}, three_for_two).totals.discounts_minor == 33300
+
+
+def test_however_many_offers_share_no_goods_all_are_handed_out(euro_shop: Shop) -> None:
+    gives = [{"n_for_m": {"take": 3, "pay": 2, "on": {"sku": f"s{number}"}}} for number in range(70)]
+    goods = {f"s{number}": ("1.00", 3) for number in range(70)}
+    evaluation = priced(euro_shop, goods, *gives)
+    assert evaluation.totals.discounts_minor == 7000
+    assert evaluation.searches[0].gap_minor == 0
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        {"every_nth": {"nth": 1_000_000, "free": True}},
+        {"every_nth": {"nth": 2, "max_sets": 1_000_000, "free": True}},
+        {"percent_off": {"percent": "100%", "pick": {"nth": 2}, "max_units": 1_000_000}},
+        {"buy_get": {"buy": {"quantity": 1_000_000}, "get": {"free": True, "quantity": 1_000_000}}},
+        {"n_for_m": {"take": 1_000_000, "pay": 999_999, "max_sets": 1_000_000}},
+        {"bundle": {"groups": [{"quantity": 1_000_000}], "free": True, "max_sets": 1_000_000}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("number", [300, 999_999])
+def test_numbers_that_no_cart_reaches_cost_no_time(give: dict[str, Any], number: int, euro_shop: Shop) -> None:
+    """What is worked out grows with the units of the cart, never with a number in a rule; else this does not end."""
+    given = priced(euro_shop, {"cup": ("1.00", number)}, give).totals.discounts_minor
+    assert given in (0, number // 2 * 100, (number - 1) * 100)
+
+
+def test_many_offers_on_many_goods_get_fewer_nodes(euro_shop: Shop) -> None:
+    """The limit bounds what is done, not only how often: with two hundred offers on three hundred units, no search."""
+    goods = {f"s{number}": (f"{1 + number}.00", 10) for number in range(30)}
+    gives = [{"n_for_m": {"take": 3 + number % 3, "pay": 2, "max_sets": 1 + number}} for number in range(200)]
+    nodes = []
+    for number in (1, 20, 200):
+        evaluation = priced(euro_shop, goods, *gives[:number])
+        assert evaluation.totals.discounts_minor > 0
+        nodes.append(evaluation.searches[0].nodes)
+    assert nodes == [1, 1, 0]
+
+
+def test_a_bundle_whose_groups_overlap_is_not_lost_to_a_small_offer(euro_shop: Shop) -> None:
+    """What is promised counts units twice; that it makes something of all of them must be found out anyway."""
+    goods = {"a": ("10.00", 2), "b": ("5.00", 1), "c": ("0.05", 1), "d": ("0.95", 1)}
+    groups = [{"quantity": 2}, {"quantity": 1}, {"quantity": 2, "on": {"sku": ["a", "d"]}}]
+    bundle = {"bundle": {"groups": groups, "percent": "65%", "pick": "cheapest"}}
+    capped = {"percent_off": {"percent": "75%", "on": {"sku": ["a", "c"]}, "at_most": "1 EUR"}}
+    evaluation = priced(euro_shop, goods, bundle, capped)
+    assert evaluation.totals.discounts_minor == 1690
+    assert evaluation.searches[0].gap_minor == 0
+
+
+@pytest.mark.parametrize("per", ["unit", "line"])
+def test_no_other_way_gives_more_under_any_benefit(per: str) -> None:
+    """Small carts by chance under every benefit on items, against the oracle."""
+    lane = {"name": "mine", "mode": "best", "per": per}
+    for seed in range(100):
+        drawn = few_units(random.Random(seed), lane)  # noqa: S311 - no secret
+        scenario = with_rules(drawn, *(text.replace("rounding: order", "rounding: unit") for text in drawn.rules))
+        plain = read_cart(json.dumps(scenario.cart), oracle_shop(scenario.shop))
+        running = enter_lane("mine", plain, rules_of([parse(text) for text in scenario.rules]))
+        evaluation = evaluated(scenario)
+        given = sum(outcome.granted_minor for id_, outcome in evaluation.outcomes.items() if id_ != "z")
+        gap_minor = sum(each.gap_minor for each in evaluation.searches)
+        best = best_value(running, plain, "half_up", per)
+        assert given <= best <= given + gap_minor, f"seed {seed}"

@@ -1,14 +1,17 @@
 """The oracle's best way to hand out units and lines, against what was worked out by hand."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
+from random import Random
 
 import pytest
 
 from engine.rules.model import Promotion
 from tests.cases.golden import SHOP, SOME_MONDAY
-from tests.cases.running import oracle_shop
-from tests.oracle.best import best_value, faults_of
+from tests.cases.running import Scenario, engine_rules, evaluated, oracle_shop
+from tests.generator.scenarios import few_units
+from tests.oracle.best import best_value, faults_of, lots_of, proposal_for
 from tests.oracle.cart import Cart, read_cart
 from tests.oracle.price import enter_lane
 from tests.oracle.rules import parse, rules_of
@@ -156,3 +159,58 @@ def test_seven_units_and_four_promotions_are_within_reach() -> None:
     # 7.00 free; 6.00 + 5.00 and 4.00 + 3.00 for 5.00 each; 20 % off 2.00 and 1.00. A set of 4.00, 3.00 and 2.00 would
     # make 2.00 free as two for 5.00 does, and leave only 1.00 for the fifth.
     assert lane(goods, *gives).best("unit") == 700 + 600 + 200 + 60
+
+
+@pytest.mark.parametrize("per", ["unit", "line"])
+def test_no_way_by_chance_is_better(per: str) -> None:
+    worth_something = 0
+    for seed in range(80):
+        chance = Random(seed)  # noqa: S311 - no secret
+        scenario = few_units(chance, {"name": "mine", "mode": "best"})
+        cart = read_cart(json.dumps(scenario.cart), oracle_shop(scenario.shop))
+        running = enter_lane("mine", cart, rules_of([parse(text) for text in scenario.rules]))
+        best = best_value(running, cart, "half_up", per)
+        worth_something += best > 0
+        for _ in range(20):
+            handed, granted = _some_way(chance, running, cart, per)
+            assert not faults_of(handed, granted, running, cart, "half_up", per)
+            assert sum(granted.values()) <= best
+    assert worth_something > 50
+
+
+@pytest.mark.parametrize("per", ["unit", "line"])
+def test_the_engine_gives_the_most(per: str) -> None:
+    """Every benefit on items, with all its keys; the most is stated to be the most."""
+    for seed in range(300):
+        scenario = few_units(Random(seed), {"name": "mine", "mode": "best", "per": per})  # noqa: S311 - no secret
+        cart, rules = read_cart(json.dumps(scenario.cart), oracle_shop(scenario.shop)), engine_rules(scenario)
+        running = enter_lane("mine", cart, rules_of([parse(text) for text in scenario.rules]))
+        evaluation = evaluated(scenario)
+        given = sum(discount.amount_minor for discount in evaluation.discounts if discount.lane == "mine")
+        assert given == best_value(running, cart, rules.rounding.value, per), f"seed {seed}"
+        assert all(search.gap_minor == 0 for search in evaluation.searches), f"seed {seed}"
+
+
+def test_a_unit_that_fits_into_two_groups_is_handed_out_once() -> None:
+    """It was promised twice, and the search went on for ever between more than there is and more than that."""
+    give = "bundle: {groups: [{}, {}], percent: 0.01%}"
+    text = f"lanes: [{{name: mine, mode: best, per: unit}}]\npromotions: [{{id: a, lane: mine, give: {{{give}}}}}]"
+    product = {"sku": "pin", "tax_category": "standard"}
+    cart = {"at": SOME_MONDAY, "lines": [{"product": product, "price": "0.05", "quantity": 2}]}
+    assert not evaluated(Scenario(tuple(sorted(SHOP.items())), (text,), cart)).discounts
+
+
+def _some_way(
+    chance: Random, running: list[Promotion], cart: Cart, per: str
+) -> tuple[dict[str, Counter[str]], dict[str, int]]:
+    """Give every unit or line to somebody or nobody; return who has how many of each line, and what they grant."""
+    lots = lots_of(cart, per)
+    owners = [[chance.choice([None, *running]) for _ in range(len(lot.pieces) // lot.step)] for lot in lots]
+    handed, granted = {}, {}
+    for promotion in running:
+        held = tuple(mine.count(promotion) * lot.step for mine, lot in zip(owners, lots, strict=True))
+        handed[promotion.id] = Counter[str]()
+        for number, lot in zip(held, lots, strict=True):
+            handed[promotion.id][lot.line.id] += number
+        granted[promotion.id] = proposal_for(promotion, held, lots, cart, "half_up", per).amount_minor
+    return handed, granted

@@ -39,6 +39,13 @@ def test_a_rule_folder_is_checked_by_itself(panier: Run, shop: Path) -> None:
     assert "help: did you mean `give`?" in done.stdout
 
 
+@pytest.mark.parametrize("option", [("--at", "2026-06-01"), ("--stacks-above", "60%")])
+def test_what_needs_a_shop_is_not_passed_over_without_one(panier: Run, shop: Path, option: tuple[str, str]) -> None:
+    done = panier("rules", "check", shop / "rules", *option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option[0]} looks at what the shop sells: name it with --shop" in done.stderr
+
+
 def test_warnings_are_shown_and_fail_only_where_asked(panier: Run, shop: Path) -> None:
     (shop / "rules" / "rules.yaml").write_text(RULES.replace("label: Dairy", "active: {until: 2026-01-01}"))
     words = ("rules", "check", shop / "rules", "--shop", shop)
@@ -186,6 +193,23 @@ def test_files_are_formatted_once(panier: Run, shop: Path) -> None:
     done = panier("rules", "format", shop / "rules")
     assert done.returncode == 1
     assert "`rules.yaml` is not readable as YAML" in done.stderr
+
+
+def test_a_file_is_replaced_whole_and_stays_the_link_that_it_was(panier: Run, shop: Path, tmp_path: Path) -> None:
+    file, elsewhere = shop / "rules" / "rules.yaml", tmp_path / "ours.yaml"
+    elsewhere.write_text(RULES.replace("label: Dairy", "label: 'Dairy'"))
+    elsewhere.chmod(0o640)
+    file.unlink()
+    file.symlink_to(elsewhere)
+    assert panier("rules", "format", shop / "rules").stdout == "changed rules.yaml\n1 file, 1 changed\n"
+    assert file.is_symlink()
+    assert "label: Dairy\n" in elsewhere.read_text()
+    assert elsewhere.stat().st_mode & 0o777 == 0o640
+    elsewhere.write_text(RULES.replace("label: Dairy", "label: 'Dairy'"))
+    (tmp_path / ".ours.yaml.new").mkdir()  # in the way
+    done = panier("rules", "format", shop / "rules")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot write `rules.yaml`: Is a directory" in done.stderr
 
 
 # panier rules schema

@@ -545,7 +545,7 @@ def test_row_57_gift_given_without_its_message(serve: Serve) -> None:
         "promotions: [{id: a, label: Milk for you, when: {spend: {at_least: 4 EUR}}, give: {gift: {sku: milk}}}]"
     )
     cart = seen(shopper, shopper.create(lines=[{"sku": "oat", "quantity": 2}]))
-    assert cart["explanations"] == [{"promotionId": "a", "text": "Milk for you: applied, milk is a gift."}]
+    assert cart["explanations"] == [{"promotionId": "a", "text": "Milk for you: applied, Milk 1 l is a gift."}]
     (discount,) = cart["discounts"]
     assert (discount["label"], discount["target"], discount["amount"]["amount"]) == ("Milk for you", "GIFT", "1.20")
     assert [line["giftOf"] for line in cart["lines"]["nodes"]] == [None, "a"]

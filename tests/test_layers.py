@@ -20,10 +20,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "engine.rules": CORE,
     # It keeps carts and records: their types and their one codec, no prices.
     "engine.storage": (*BASE, "engine.cart", "engine.storage"),
-    "engine.service": (*CORE, "engine.storage"),
+    "engine.callers": (*BASE, "engine.cart"),
+    "engine.service": (*CORE, "engine.callers", "engine.storage"),
+    "engine.live": (*CORE, "engine.callers", "engine.storage", "engine.service"),
+    "engine.viewing": (*CORE, "engine.callers", "engine.service"),
     "engine.settings": BASE,
     "engine.cli": ("engine", "schema"),
-    "schema": (*CORE, "engine.service", "schema"),
+    "schema": (*CORE, "engine.callers", "engine.service", "engine.live", "engine.viewing", "schema"),
 }
 """For each place, the places it may import. The longest name that fits a module decides."""
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.test_cli import PANIER, ROOT, environment, serving
@@ -71,6 +72,9 @@ def test_a_service_prints_and_answers_what_the_page_shows(tmp_path: Path) -> Non
         assert json.loads(pasted.stdout) == curl_answer
         story = "\n".join(blocks("sh")).replace("http://127.0.0.1:8000/graphql", service.address)
         answers = [json.loads(line) for line in run(story, tmp_path).stdout.splitlines()]
+        health = httpx.get(service.address.replace("/graphql", "/health")).json()
+    assert health["answers"]["compiled"] > len(answers)
+    assert health["answers"]["ordinary"] == 0
     assert [errors for answer in answers for errors in user_errors(answer)] == []
     assert answers[-1] == till_answer
     totals = [json.dumps(answer).rpartition('"total": {"amount": ')[2][:6] for answer in answers[-2:]]

@@ -12,12 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
+from engine.callers import Caller, CallerKind
 from engine.cart.model import Cart, Member, Role
 from engine.cli.reload import Folders, Reloader
 from engine.pricing.load import load_shop
 from engine.pricing.requests import Limits
 from engine.rules.load import load_rules
-from engine.service import Caller, CallerKind, Panier, Snapshot
+from engine.service import Panier, Snapshot
 from engine.storage.carts import CartRead
 from engine.types import CartId, ChannelId, InstantMs, StoreId
 from tests.shops import write_shop
@@ -56,7 +57,7 @@ async def watching(shop: Path, tell: Callable[[str], None] | None = None) -> Asy
     folders = Folders(shop)
     seen, loaded = folders.fingerprint(), load_shop(shop)
     ruleset = load_rules(shop / "rules", loaded).ruleset
-    engine = Panier(Snapshot(loaded, ruleset), SlowStore(), None, Limits())  # type: ignore[arg-type]
+    engine = Panier(Snapshot(loaded, ruleset), SlowStore(), None, Limits(), None)  # type: ignore[arg-type]
     task = asyncio.create_task(Reloader(engine, folders, seen, tell).watch(POLL_S))
     try:
         yield engine

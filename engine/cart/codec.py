@@ -17,6 +17,9 @@ An adjustment is a map: ``i`` id, ``l`` line, ``p`` place of who made it, ``a`` 
 the cart was made, and the attributes that `engine.cart.commands.AddAdjustment.ops` writes.
 A log entry is a list: version, operation id, ms since the cart was made, place, channel, store, device, changes.
 
+A viewer is a list: member, channel, store or nil, device. What a viewer saw is a map: ``v`` version, ``t`` when, ms,
+``c`` currency, ``m`` total, ``n`` line id -> SKU, quantity, measured, amount, ``p`` promotion -> label.
+
 Absent values are absent keys: Lua cannot keep a nil in a list, and would give back an empty map as an empty list.
 Texts and bytes are packed alike (``use_bin_type=False``), because Lua's library does not know the binary type.
 """
@@ -41,6 +44,7 @@ from engine.cart.model import (
     Member,
     Role,
 )
+from engine.cart.viewing import Seen, SeenLine, Viewer
 from engine.errors import PanierError
 from engine.types import ChannelId, InstantMs, MemberId, OperationId, StoreId
 
@@ -232,3 +236,36 @@ def encode_facts(facts: Facts) -> bytes:
 def decode_facts(blob: bytes) -> Facts:
     """Return the facts that the bytes hold."""
     return facts_of(msgpack.unpackb(blob))
+
+
+def encode_viewer(viewer: Viewer, worker: str) -> bytes:
+    """Return the bytes of a viewer. The worker keeps two processes from taking each other's viewers away."""
+    return pack((viewer.member, viewer.channel, viewer.store, viewer.device, worker))
+
+
+def decode_viewer(blob: bytes) -> Viewer:
+    """Return the viewer that the bytes hold, whichever worker they are connected to."""
+    member, channel, store, device, _ = msgpack.unpackb(blob)
+    return Viewer(member, channel, store, device)
+
+
+def encode_seen(seen: Seen) -> bytes:
+    """Return the bytes of what a viewer saw."""
+    lines = {key: (line.sku, line.quantity, line.measured, line.amount_minor) for key, line in seen.lines.items()}
+    return pack(
+        {
+            "v": seen.version,
+            "t": seen.at_ms,
+            "c": seen.currency,
+            "m": seen.total_minor,
+            "n": lines,
+            "p": dict(seen.offers),
+        }
+    )
+
+
+def decode_seen(blob: bytes) -> Seen:
+    """Return what a viewer saw."""
+    packed = msgpack.unpackb(blob)
+    lines = {key: SeenLine(*line) for key, line in packed["n"].items()}
+    return Seen(packed["v"], packed["t"], packed["c"], packed["m"], lines, packed["p"])

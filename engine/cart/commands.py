@@ -227,7 +227,7 @@ class AddAdjustment:
         if self.note:
             attributes["n"] = self.note
         told = " ".join(filter(None, (self.kind, str(self.value), self.currency, self.reason)))
-        return [["adjust", self.id, self.line or False, attributes, told]]
+        return [["adjust", self.id, False if self.line is None else self.line, attributes, told]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ class LineItem:
     @property
     def quantity(self) -> int:
         """The total over the members' shares."""
-        return sum(share for _, share in self.shares)
+        shares = self.shares
+        return shares[0][1] if len(shares) == 1 else sum([share for _, share in shares])
 
 
 @dataclass(frozen=True, slots=True)

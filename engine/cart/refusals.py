@@ -9,6 +9,7 @@ from engine.cart.commands import (
     AddFees,
     AddLines,
     ChangeLines,
+    ChooseGift,
     Command,
     RemoveAdjustment,
     RemoveCodes,
@@ -40,11 +41,17 @@ def _arguments(command: Command) -> list[tuple[str, ...]]:
             return [("codes", str(place)) for place in range(len(command.codes))]
         case AddFees() | RemoveFees():
             return [("fees", str(place)) for place in range(len(command.fees))]
-        case AddAdjustment() | RemoveAdjustment():
-            return [("adjustment", "lineId") if isinstance(command, AddAdjustment) else ("adjustmentId",)]
+        case AddAdjustment() | RemoveAdjustment() | ChooseGift():
+            return [_OF_ONE_OPERATION[type(command)]]
         case _:
             return [() for _ in command.ops()]
 
+
+_OF_ONE_OPERATION: Final[dict[type[Command], tuple[str, ...]]] = {
+    AddAdjustment: ("adjustment", "lineId"),
+    RemoveAdjustment: ("adjustmentId",),
+    ChooseGift: ("promotionId",),
+}
 
 REFUSALS: Final = {
     UserErrorCode.STALE_VERSION: "it was changed since the version you named: see the cart as it is now, then decide",
@@ -59,6 +66,7 @@ REFUSALS: Final = {
     UserErrorCode.CART_HAS_CUSTOMER: "this cart belongs to another customer",
     UserErrorCode.INVALID_CODE: "there is no such code in the cart",
     UserErrorCode.UNKNOWN_FEE: "there is no such fee in the cart",
+    UserErrorCode.UNKNOWN_GIFT: "no gift of this promotion was chosen",
     UserErrorCode.ADJUSTMENT_LIMIT: "the cart would have more changes by staff than a cart may hold",
     UserErrorCode.ADJUSTMENT_NOT_FOUND: "there is no such change by staff in the cart",
 }

@@ -4,8 +4,8 @@ import json
 import shlex
 from itertools import islice
 
+from engine.callers import Caller, CallerKind, Scope
 from engine.pricing.shop import Shop
-from engine.service import Caller, CallerKind, Scope
 from engine.types import ChannelId, StoreId
 from schema.auth import KeysError, TokenAuthority
 

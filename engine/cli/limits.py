@@ -7,6 +7,7 @@ from engine.settings import Settings
 from engine.storage.carts import CartLimits
 from schema.app import HttpConfig, Ping
 from schema.documents import DocumentLimits
+from schema.streams import StreamLimits
 
 
 def cart_limits(settings: Settings) -> CartLimits:
@@ -46,10 +47,16 @@ def http_config(settings: Settings, ping: Ping, graphiql_token: str, graphiql_qu
             aliases=settings.query_aliases_max,
             fields=settings.query_fields_max,
         ),
+        streams=StreamLimits(
+            connections=settings.live_connections_max,
+            subscriptions=settings.live_subscriptions_max,
+            message_bytes=settings.body_bytes_max,
+        ),
         session_life_s=int(settings.token_life.total_seconds()),
         graphiql_token=graphiql_token,
         graphiql_query=graphiql_query,
         ping=ping,
+        compiled_answers=settings.compiled_answers,
     )
 
 

@@ -15,9 +15,8 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,12 +28,13 @@ from engine.pricing.load import load_shop
 from engine.pricing.shop import Shop
 from engine.rules.packed import cooled_down, warmed_up
 from engine.service import Panier, RefusedLoad, Snapshot
+from engine.source import files_below
 from engine.types import InstantMs
 
 POLL_S: Final = 1.0
 
 _LOG: Final = logging.getLogger("panier.reload")
-_SUFFIXES: Final = frozenset({".yaml", ".csv"})
+_SUFFIXES: Final = frozenset({".yaml", ".yml", ".csv"})
 
 Prints = dict[str, tuple[int, int, int]]
 """By path of a file: when it last changed, its size, and which file it is."""
@@ -56,29 +56,25 @@ class Folders:
     rules: Path | None = None
 
     def fingerprint(self) -> Fingerprint:
-        """Look at the files. One that vanishes meanwhile is not there."""
+        """Look at the files: at all of the rule folder, for rules may name lists of codes."""
         rules = self.rules or self.shop / "rules"
-        return Fingerprint(dict(_prints(self.shop, deep=False)), dict(_prints(rules, deep=True)))
+        return Fingerprint(_prints(_files_in(self.shop)), _prints(files_below(rules)))
 
 
-def _prints(folder: Path, *, deep: bool) -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """Look at the YAML and CSV files of a folder; `deep`, at all that are in it, for rules may name lists of codes."""
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return
-    for entry in entries:
-        try:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                if deep:
-                    yield from _prints(Path(entry.path), deep=True)
-            elif deep or Path(entry.name).suffix in _SUFFIXES:
-                found = entry.stat()
-                yield entry.path, (found.st_mtime_ns, found.st_size, found.st_ino)
-        except OSError:
-            continue
+def _prints(paths: Iterable[Path]) -> Prints:
+    """Look at files. One that vanishes meanwhile is not there."""
+    prints: Prints = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found = path.stat()
+            prints[str(path)] = found.st_mtime_ns, found.st_size, found.st_ino
+    return prints
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """Yield the YAML and CSV files of a folder itself."""
+    with contextlib.suppress(OSError):
+        yield from (path for path in folder.iterdir() if path.suffix in _SUFFIXES and not path.name.startswith("."))
 
 
 class Reloader:

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final
@@ -18,6 +18,7 @@ import uvicorn
 from rich.text import Text
 from starlette.types import ASGIApp
 
+from engine.callers import CallerKind
 from engine.cli.console import counted, fail, out
 from engine.cli.demo import curl_line, demo_query, demo_tokens
 from engine.cli.limits import cart_limits, http_config, request_limits
@@ -25,14 +26,17 @@ from engine.cli.loading import check_folders, load
 from engine.cli.reload import Fingerprint, Folders, Reloader, collector_resting, now_ms
 from engine.cli.secret import data_dir_refused, token_authority
 from engine.errors import PanierError
+from engine.live import LiveCarts
 from engine.rules.packed import kept_packed
-from engine.service import CallerKind, Panier, Snapshot
+from engine.service import Panier, Snapshot
 from engine.settings import Settings, masked_url, variable
 from engine.storage.carts import CartStore
 from engine.storage.checks import Finding, Severity, check_server, require_fit
 from engine.storage.connection import Connection, StoreAccessError
 from engine.storage.customers import CustomerStore
 from engine.storage.keys import KeyNames, agree_on_partitions
+from engine.storage.viewers import ViewerStore
+from engine.storage.wake_ups import WakeUps
 from schema.app import GRAPHIQL_PATH, GRAPHQL_PATH, build_app
 from schema.auth import TokenAuthority
 
@@ -147,14 +151,14 @@ class _Service:
         except ValueError as fault:
             fail(f"{variable('redis_url')}: {fault}, expected options that its kind of address has")
         try:
-            engine = await self._engine_on(connection)
+            engine, live = await self._engine_on(connection)
             with self._reloading(engine):
-                server = _Server(self._config(self._app(engine, connection)), self._announce)
+                server = _Server(self._config(self._app(engine, live, connection)), self._announce, live.close)
                 await _served(server, self._listener, store.watch)
         finally:
             await connection.close()
 
-    async def _engine_on(self, connection: Connection) -> Panier:
+    async def _engine_on(self, connection: Connection) -> tuple[Panier, LiveCarts]:
         """Check the store and build the engine on it; where that fails, the message names the setting."""
         try:
             await self._check(connection)
@@ -179,15 +183,14 @@ class _Service:
             out.print(_line(finding))
         require_fit(findings)
 
-    async def _engine(self, connection: Connection) -> Panier:
+    async def _engine(self, connection: Connection) -> tuple[Panier, LiveCarts]:
         settings, names = self._settings, KeyNames(shop=self._shop.id)
         await agree_on_partitions(connection, names)
-        return Panier(
-            self._snapshot,
-            CartStore(connection, names, cart_limits(settings)),
-            CustomerStore(connection, names),
-            request_limits(settings),
-        )
+        carts = CartStore(connection, names, cart_limits(settings))
+        viewers = ViewerStore(connection, names)
+        customers = CustomerStore(connection, names)
+        engine = Panier(self._snapshot, carts, customers, request_limits(settings), viewers)
+        return engine, LiveCarts(engine, carts, WakeUps(connection))
 
     @contextlib.contextmanager
     def _reloading(self, engine: Panier) -> Iterator[None]:
@@ -209,14 +212,14 @@ class _Service:
             for task in tasks:
                 task.cancel()
 
-    def _app(self, engine: Panier, connection: Connection) -> ASGIApp:
+    def _app(self, engine: Panier, live: LiveCarts, connection: Connection) -> ASGIApp:
         config = http_config(
             self._settings,
             ping=lambda: connection.command("PING"),
             graphiql_token=self._demo_tokens.get(CallerKind.CUSTOMER, ""),
             graphiql_query=demo_query(self._shop),
         )
-        return build_app(engine, self._tokens, config)
+        return build_app(engine, self._tokens, config, live=live)
 
     def _config(self, app: ASGIApp) -> uvicorn.Config:
         return uvicorn.Config(
@@ -224,6 +227,7 @@ class _Service:
             http="h11" if sys.platform == "win32" else "httptools",
             ws="websockets-sansio",
             ws_per_message_deflate=False,
+            ws_max_size=self._settings.body_bytes_max,
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=_DRAIN_S,
@@ -273,11 +277,23 @@ async def _served(
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, that says when it is ready and ends without passing the signal on: it has been obeyed."""
+    """Uvicorn, that says when it is ready and ends without passing the signal on: it has been obeyed.
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    `ending` is awaited before it waits for requests under way to end, of which some have no end of their own.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], ending: Callable[[], Awaitable[None]]
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()  # whoever is let go comes back at once, and must not find this service
+        await self._ending()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -40,7 +40,7 @@ def token(
 
     It is signed with PANIER_JWT_SECRET, or with --dev with the secret that `panier serve --dev` made.
     """
-    from engine.service import Caller, CallerKind, Scope
+    from engine.callers import Caller, CallerKind, Scope
     from schema.auth import KeysError
 
     _one_of("--kind", kind, list(CallerKind))

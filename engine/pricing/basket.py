@@ -266,7 +266,9 @@ class _Joiner:
         if not rules.may_set_price(staff.role):
             price_minor, unit_minor = line.unit_list_minor, line.unit_minor
         elif product.measured:
-            unit_minor = max(_line_minor(product, price_minor, line.quantity, 1), line.list_minor - most_minor)
+            # Of the whole line, for an option or a label makes it cost something else than its measure does.
+            least_minor = max(min(line.floor_minor, line.list_minor), line.list_minor - most_minor)
+            unit_minor = max(line.list_minor + wanted_minor, least_minor)
         else:
             price_minor = unit_minor = max(price_minor, line.unit_minor - most_minor // line.units)
         list_minor = line.units * unit_minor

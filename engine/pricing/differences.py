@@ -1,4 +1,4 @@
-"""One cart priced in two places, compared."""
+"""One cart priced twice, in two places or at two instants, compared."""
 
 from dataclasses import dataclass
 
@@ -29,3 +29,26 @@ def total_difference_minor(here: Evaluation, there: Evaluation) -> int | None:
     if here.currency != there.currency:
         return None
     return there.totals.total_minor - here.totals.total_minor
+
+
+def same_price(before: Evaluation, after: Evaluation) -> bool:
+    """Say whether a shopper would notice no difference: the same amounts, and the same verdict on each promotion."""
+    return _shown(before) == _shown(after)
+
+
+def _shown(evaluation: Evaluation) -> tuple[object, ...]:
+    """Return what is shown of a price, without what it was computed from and when something opens next."""
+    return (
+        evaluation.currency,
+        evaluation.lines,
+        evaluation.totals,
+        evaluation.discounts,
+        evaluation.deliveries,
+        evaluation.fees,
+        evaluation.taxes,
+        evaluation.adjustments,
+        evaluation.points,
+        evaluation.codes_to_issue,
+        [(code.canonical, code.state) for code in evaluation.codes],
+        {promotion: outcome.code for promotion, outcome in evaluation.outcomes.items()},
+    )

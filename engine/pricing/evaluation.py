@@ -22,7 +22,7 @@ class OutcomeCode(StrEnum):
     """Applied, but a cap or a floor cut what was wanted."""
     CONDITION_FAILED = "condition_failed"
     NO_TARGET = "no_target"
-    """The conditions hold, but nothing in the cart can take the discount."""
+    """The conditions hold, but nothing in the cart can take the discount; with measures: not enough of it is there."""
     OUTSIDE_WINDOW = "outside_window"
     WRONG_CHANNEL = "wrong_channel"
     WRONG_STORE = "wrong_store"
@@ -38,7 +38,7 @@ class OutcomeCode(StrEnum):
 
 
 class Measure(StrEnum):
-    """What the numbers of a failed condition count."""
+    """What the numbers of an outcome count."""
 
     MONEY = "money"
     UNITS = "units"
@@ -48,13 +48,29 @@ class Measure(StrEnum):
 
 
 @record
+class Shortfall:
+    """What a condition, or the first set or step of a benefit, asks for and the cart does not have.
+
+    ``word`` is that of the condition or benefit. What is missing is ``distance`` (0: more of it cannot help);
+    ``measure`` is None where nothing can be measured. ``detail`` is the unit of thousandths, or the goods in words.
+    """
+
+    word: str
+    measure: Measure | None = None
+    wanted: int = 0
+    measured: int = 0
+    distance: int = 0
+    detail: str = ""
+
+
+@record
 class Outcome:
     """The verdict on one promotion, with what was measured.
 
-    For a failed condition: ``condition`` is its word (``spend``), ``wanted`` and ``measured`` are counted as
-    ``measure`` says, ``distance`` is what is missing (0 where more of something cannot help). ``opens_ms`` is the next
-    opening of a closed window, None when it never opens again. ``detail`` names the rival, channel, store, code or
-    unit at issue.
+    For a failed condition, and for a benefit that lacks goods or spend for its first set or step: ``condition`` is its
+    word (``spend``, ``n_for_m``), ``wanted`` and ``measured`` are counted as ``measure`` says, ``distance`` is what is
+    missing (0 where more of something cannot help). ``opens_ms`` is the next opening of a closed window, None when it
+    never opens again. ``detail`` names the rival, channel, store, code, unit or goods at issue.
     """
 
     promotion: PromotionId
@@ -100,6 +116,27 @@ class Alternative:
     """How many units of the original one of these holds."""
 
 
+class UnitRole(StrEnum):
+    """What a unit was to the promotions that built sets of units."""
+
+    NONE = "none"
+    TRIGGER = "trigger"
+    """It was bought for a reward."""
+    REWARD = "reward"
+    """It was rewarded; so is every unit of a bundle."""
+    BOTH = "both"
+    """One to one promotion, one to another."""
+
+
+@record
+class EvaluatedUnits:
+    """Some units of a line that came out alike; ``unit_minor`` is what is left to pay for one of them."""
+
+    units: int
+    unit_minor: int
+    role: UnitRole
+
+
 @record
 class EvaluatedLine:
     """One line, priced.
@@ -129,6 +166,8 @@ class EvaluatedLine:
     alternatives: tuple[Alternative, ...] = ()
     adjustment_minor: int = 0
     price_change_minor: int = 0
+    units: tuple[EvaluatedUnits, ...] = ()
+    """How its units came out, where promotions made sets of some of them: dearest first, they sum to the total."""
     gift_of: PromotionId | None = None
     """For a gift the promotion that gives it: the line is derived, it is not in the cart that is kept."""
 

@@ -84,6 +84,7 @@ def _line(line: EvaluatedLine, units: dict[LineId, str]) -> dict[str, Any]:
         "tax_included": line.tax_included,
         "price_list": line.price_list,
         "allocations": _allocations(line.allocations),
+        "units": [{"units": each.units, "unit_minor": each.unit_minor, "role": each.role} for each in line.units],
         "gift_of": line.gift_of,
         "alternatives": [{"sku": other.sku, "kind": other.kind, "units": other.units} for other in line.alternatives],
     }

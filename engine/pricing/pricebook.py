@@ -28,6 +28,12 @@ class PriceList:
     until_ms: InstantMs | None = None
     priority: int = 0
 
+    def holds_at(self, as_of_ms: InstantMs) -> bool:
+        """Say whether its dates include an instant."""
+        return (self.from_ms is None or self.from_ms <= as_of_ms) and (
+            self.until_ms is None or as_of_ms < self.until_ms
+        )
+
     def rank(self) -> tuple[int, int, tuple[bool, ...], str]:
         """Order lists, best first: priority, number of restrictions, their kinds, id.
 
@@ -99,8 +105,7 @@ class PriceBook:
 def _holds(price_list: PriceList, buyer: Buyer) -> bool:
     return (
         price_list.currency == buyer.currency
-        and (price_list.from_ms is None or price_list.from_ms <= buyer.as_of_ms)
-        and (price_list.until_ms is None or buyer.as_of_ms < price_list.until_ms)
+        and price_list.holds_at(buyer.as_of_ms)
         and (not price_list.channels or buyer.channel in price_list.channels)
         and (not price_list.stores or buyer.store in price_list.stores)
         and (not price_list.store_groups or not price_list.store_groups.isdisjoint(buyer.store_groups))

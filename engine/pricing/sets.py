@@ -9,6 +9,7 @@ groups are filled, how many units one may take without starving another.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from engine.pricing.tally import Selects, Tally
 from engine.pricing.units import Use
@@ -83,17 +84,21 @@ def fill(fit: Sequence[tuple[Unit, int]], groups: Sequence[Group], sets: int) ->
     `sets` must not exceed `sets_that_fit`.
     """
     left = [unit.count for unit, _ in fit]
-    needs = [group.quantity * sets for group in groups]
+    by_unit = {(unit.place, unit.run): number for number, (unit, _) in enumerate(fit)}
+    spare = _spare(fit, groups, sets)
     filled = []
     for bit, group in enumerate(groups):
-        by_order = {(unit.place, unit.run): number for number, (unit, _) in enumerate(fit)}
-        taken = []
+        taken, need = [], group.quantity * sets
         for unit in ordered((unit for unit, mask in fit if mask >> bit & 1), group.order):
-            number = by_order[unit.place, unit.run]
-            count = min(left[number], needs[bit], _spare(fit, left, needs, bit, fit[number][1]))
+            number = by_unit[unit.place, unit.run]
+            mask = fit[number][1]
+            starved = (units for choice, units in spare.items() if mask & choice and not choice >> bit & 1)
+            count = min(left[number], need, *starved)
             if count:
                 left[number] -= count
-                needs[bit] -= count
+                need -= count
+                for choice in spare:
+                    spare[choice] += count * ((choice >> bit & 1) - bool(mask & choice))
                 taken.append(Unit(unit.place, unit.run, count, unit.start_minor, unit.now_minor))
         filled.append(taken)
     return filled
@@ -107,12 +112,31 @@ def make_sets(tally: Tally, groups: Sequence[Group], most: int | None) -> tuple[
     return sets, fill(fit, groups, sets)
 
 
-def _spare(fit: Sequence[tuple[Unit, int]], left: Sequence[int], needs: Sequence[int], taker: int, mask: int) -> int:
-    """Return how many units with this mask the taker may have without starving the groups after it."""
-    spare = sum(left)
-    for choice in range(1, 1 << len(needs)):
-        if not choice >> taker & 1 and mask & choice:
-            needed = sum(need for bit, need in enumerate(needs) if choice >> bit & 1)
-            there_are = sum(count for count, (_, fits) in zip(left, fit, strict=True) if fits & choice)
-            spare = min(spare, there_are - needed)
+def first_set_lacks(tally: Tally, groups: Sequence[Group]) -> list[int]:
+    """Return how many units of each group the cart lacks for one set, groups being filled in the order given.
+
+    By Hall's theorem again, the first groups lack the most that any choice of them needs beyond what there is for it.
+    Where a set has used up some of these goods nobody can say so, since it may take the next ones as well: then it is
+    an empty list.
+    """
+    fit = candidates(tally, groups)
+    chosen = [(place, group.use) for group in groups for place in tally.selected(group.selection)]
+    if any((run.may & use) != use for place, use in chosen for run in tally.lines[place].runs()):
+        return []
+    lacks = [0]
+    for number in range(1, len(groups) + 1):
+        beyond = lacks[-1]
+        for choice in range(1 << (number - 1), 1 << number):
+            needed = sum(group.quantity for bit, group in enumerate(groups) if choice >> bit & 1)
+            beyond = max(beyond, needed - sum(unit.count for unit, mask in fit if mask & choice))
+        lacks.append(beyond)
+    return [after - before for before, after in pairwise(lacks)]
+
+
+def _spare(fit: Sequence[tuple[Unit, int]], groups: Sequence[Group], sets: int) -> dict[int, int]:
+    """Return for each choice of groups how many units are fit for one of them beyond what they need."""
+    spare = {}
+    for choice in range(1, 1 << len(groups)):
+        needed = sum(group.quantity for bit, group in enumerate(groups) if choice >> bit & 1)
+        spare[choice] = sum(unit.count for unit, mask in fit if mask & choice) - needed * sets
     return spare

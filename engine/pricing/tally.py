@@ -11,7 +11,7 @@ from typing import Protocol
 
 from engine.money import allocate
 from engine.pricing.basket import Basket, BasketLine
-from engine.pricing.evaluation import EvaluatedAdjustment, LaneSearch, OutcomeCode, Target
+from engine.pricing.evaluation import EvaluatedAdjustment, LaneSearch, OutcomeCode, Shortfall, Target
 from engine.pricing.extras import Extra
 from engine.pricing.units import LineUnits, Pick, Run, Taking, Use
 from engine.types import Currency, PromotionId, record
@@ -43,6 +43,8 @@ class Selects(Protocol):
     """Whether every product with one of the keys is chosen, unless it is regulated."""
     regulated: bool
     """Whether regulated goods may be chosen."""
+    words: str
+    """How people name it; empty for all goods."""
     asks_discounted: bool
     """Whether it depends on what earlier lanes took, and must be worked out anew for each lane."""
 
@@ -52,6 +54,9 @@ class Selects(Protocol):
 
 Shares = Sequence[tuple[int, int]]
 """Pairs of a place of a line, delivery or fee in the basket, and minor units there."""
+
+Missing = Callable[[], Shortfall | None]
+"""Says what more of something would bring, None where nothing would. Asked before the tally changes, or never."""
 
 
 @dataclass(slots=True)
@@ -76,6 +81,8 @@ class Proposal:
     """The verdict where nothing can be granted."""
     detail: str = ""
     """For the outcome: the gift, or why there is none."""
+    missing: Missing | None = None
+    """Where it asks for nothing, for lack of goods or spend."""
 
 
 @record
@@ -116,8 +123,12 @@ class Held:
         return sum(minor for _, minor in self.shares)
 
     def units_used(self) -> dict[tuple[int, int], int]:
-        """Return the units that it is about, by line and run."""
-        return {(place, pick.run): pick.units for place, picks in self.proposal.picks.items() for pick in picks}
+        """Return the units that it is about, by line and run: of one run some may be rewarded and others paid for."""
+        used: dict[tuple[int, int], int] = {}
+        for place, picks in self.proposal.picks.items():
+            for pick in picks:
+                used[place, pick.run] = used.get((place, pick.run), 0) + pick.units
+        return used
 
 
 class Tally:
@@ -178,6 +189,10 @@ class Tally:
                     self._units[place].take(minor)
         self._happened.clear()
         return self._units
+
+    def units_in_sets(self, place: int) -> LineUnits | None:
+        """Return the units of a line if some of them have been in sets."""
+        return self.lines[place] if self._units and self._units[place].in_sets else None
 
     def begin_lane(self) -> list[int]:
         """Let picks go by what units cost from here on; return what each line costs to thresholds.

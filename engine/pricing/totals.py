@@ -14,19 +14,29 @@ from engine.pricing.evaluation import (
     EvaluatedDelivery,
     EvaluatedFee,
     EvaluatedLine,
+    EvaluatedUnits,
     Evaluation,
     IssuedCode,
     Outcome,
     Target,
     Totals,
+    UnitRole,
 )
 from engine.pricing.extras import CodeToIssue, GiftLine
 from engine.pricing.tally import Grant, Tally
 from engine.pricing.tax import Taxable, summary, taxes_of
+from engine.pricing.units import LineUnits, Use
 from engine.types import LineId, PromotionId
 
 Owner = tuple[str, int | str]
 """What an amount to tax belongs to: a kind, and which of that kind."""
+
+_ROLES = {
+    Use.NONE: UnitRole.NONE,
+    Use.TRIGGER: UnitRole.TRIGGER,
+    Use.REWARD: UnitRole.REWARD,
+    Use.BOTH: UnitRole.BOTH,
+}
 
 
 def total_up(
@@ -189,7 +199,17 @@ def _line(
         allocations=(*items.shares[place], *order.shares[place]),
         adjustment_minor=change_minor - tally.staff_minor[place],
         price_change_minor=change_minor,
+        units=_units(units) if (units := tally.units_in_sets(place)) else (),
     )
+
+
+def _units(line: LineUnits) -> tuple[EvaluatedUnits, ...]:
+    """Return the runs of a line by what one unit costs and what it was to sets."""
+    counts: dict[tuple[int, Use], int] = {}
+    for run in line.runs():
+        counts[run.now_minor, run.was] = counts.get((run.now_minor, run.was), 0) + run.units
+    ordered = sorted(counts, key=lambda alike: (-alike[0], alike[1]))
+    return tuple(EvaluatedUnits(counts[minor, was], minor, _ROLES[was]) for minor, was in ordered)
 
 
 def _gift(tally: Tally, grant: Grant, taxes_by_owner: Mapping[Owner, int]) -> EvaluatedLine:
@@ -321,7 +341,8 @@ def _line_is_sound(line: EvaluatedLine) -> bool:
     """Say whether its discounts fit into what promotions began with, and its sums are right."""
     discounts_minor = line.discount_minor + line.order_discount_minor
     return (
-        0 <= discounts_minor <= line.list_minor + line.price_change_minor
+        (not line.units or sum(each.units * each.unit_minor for each in line.units) == line.total_minor)
+        and 0 <= discounts_minor <= line.list_minor + line.price_change_minor
         and line.total_minor == line.list_minor - discounts_minor + line.adjustment_minor >= 0
     )
 

@@ -79,6 +79,11 @@ class LineUnits:
         self._pending.clear()
         return self._runs
 
+    @property
+    def in_sets(self) -> bool:
+        """Whether promotions that build sets used some of the units."""
+        return any(run.was for run in self._runs)
+
     def begin_lane(self) -> None:
         """Let picks go by what units cost from here on."""
         self._pending.append(_LANE_BEGINS)

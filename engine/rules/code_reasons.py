@@ -39,7 +39,7 @@ def code_reason(verdict: CodeVerdict, basket: Basket, ruleset: Ruleset, *, staff
         return _NOTHING
     nearest = min(told, key=lambda outcome: (_rank(outcome), ruleset.by_id[outcome.promotion].place))
     promotion = ruleset.by_id[nearest.promotion]
-    said = sentence(nearest, promotion, meant)
+    said = sentence(nearest, ruleset, meant, staff=staff)
     return said.removeprefix(f"{label_of(promotion, basket.locale)}: ").removesuffix(".")
 
 

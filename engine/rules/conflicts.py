@@ -16,7 +16,7 @@ from engine.types import PromotionId
 ALTERNATIVES_MAX: Final = 8
 """How many conflict-free alternatives are compared."""
 NODES_MAX: Final = 64
-"""How often a cart is priced at most once a first alternative is found."""
+"""How many ways to drop rivals are priced at most once a first alternative is found."""
 
 _APPLIED: Final = {OutcomeCode.APPLIED, OutcomeCode.CAPPED}
 Losers = Mapping[PromotionId, PromotionId]
@@ -43,6 +43,7 @@ def settle(price: Callable[[Losers], Evaluation], ruleset: Ruleset) -> Evaluatio
         rivalry = _first_rivalry(evaluation, ruleset)
         if rivalry is None:
             found += 1
+            evaluation = _with_the_idle(price, losers, evaluation, ruleset)
             if best is None or evaluation.totals.total_minor < best.totals.total_minor:
                 best = evaluation
         else:
@@ -52,6 +53,25 @@ def settle(price: Callable[[Losers], Evaluation], ruleset: Ruleset) -> Evaluatio
     if best is None:
         raise AssertionError("dropping every rival always ends without a conflict")
     return best
+
+
+def _with_the_idle(
+    price: Callable[[Losers], Evaluation], losers: Losers, evaluation: Evaluation, ruleset: Ruleset
+) -> Evaluation:
+    """Let those back in that gave way to a promotion which then gave way itself; tell the others who keeps them out."""
+    applied, renamed = set(_applied(evaluation)), False
+    idle = [loser for loser, winner in losers.items() if winner not in applied]
+    for loser in sorted(idle, key=lambda each: _rank(ruleset.by_id[each])):
+        written = ruleset.by_id[loser].written
+        rivals = [each for each in _applied(evaluation) if conflict(written, ruleset.by_id[each].written)]
+        if rivals:
+            losers, renamed = {**losers, loser: rivals[0]}, True
+            continue
+        fewer = {each: winner for each, winner in losers.items() if each != loser}
+        with_it = price(fewer)
+        if _first_rivalry(with_it, ruleset) is None:
+            losers, evaluation = fewer, with_it
+    return price(losers) if renamed else evaluation
 
 
 def conflict(one: Promotion, other: Promotion) -> bool:
@@ -70,10 +90,7 @@ def _objects(one: Promotion, other: Promotion) -> bool:
 
 def _first_rivalry(evaluation: Evaluation, ruleset: Ruleset) -> tuple[PromotionId, Sequence[PromotionId]] | None:
     """Return the applied promotion that goes first among those with a conflict, and its rivals."""
-    given = [outcome for outcome in evaluation.outcomes.values() if outcome.code in _APPLIED]
-    applied = [ruleset.by_id[outcome.promotion] for outcome in given]
-    # By priority first, because that is what a merchandiser sets to say which one matters; then by the total order.
-    applied.sort(key=lambda promotion: (-promotion.written.priority, promotion.place))
+    applied = sorted((ruleset.by_id[each] for each in _applied(evaluation)), key=_rank)
     for place, favourite in enumerate(applied):
         rivals = [other.id for other in applied[place + 1 :] if _conflict(favourite, other)]
         if rivals:
@@ -83,3 +100,12 @@ def _first_rivalry(evaluation: Evaluation, ruleset: Ruleset) -> tuple[PromotionI
 
 def _conflict(one: CompiledPromotion, other: CompiledPromotion) -> bool:
     return one is not other and conflict(one.written, other.written)
+
+
+def _applied(evaluation: Evaluation) -> list[PromotionId]:
+    return [outcome.promotion for outcome in evaluation.outcomes.values() if outcome.code in _APPLIED]
+
+
+def _rank(promotion: CompiledPromotion) -> tuple[int, int]:
+    """Put first by priority, because that is what a merchandiser sets to say which matters; then the total order."""
+    return -promotion.written.priority, promotion.place

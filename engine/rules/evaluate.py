@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from engine.pricing.adjusting import adjust, adjusted_after
 from engine.pricing.basket import Basket
-from engine.pricing.evaluation import CodeState, CodeVerdict, Evaluation, Outcome, OutcomeCode
+from engine.pricing.evaluation import CodeState, CodeVerdict, Evaluation, Outcome, OutcomeCode, Shortfall
 from engine.pricing.points import points_of
 from engine.pricing.tally import Held, Proposal, Tally, postings_of
 from engine.pricing.totals import total_up
@@ -116,17 +116,19 @@ def _customer_refusal(promotion: CompiledPromotion, basket: Basket) -> Outcome |
 
 def _condition_refusal(promotion: CompiledPromotion, start: LaneStart) -> Outcome | None:
     shortfall = promotion.test(start) if promotion.test else None
-    if shortfall is None:
-        return None
+    return _short(promotion, OutcomeCode.CONDITION_FAILED, shortfall) if shortfall else None
+
+
+def _short(promotion: CompiledPromotion, code: OutcomeCode, shortfall: Shortfall) -> Outcome:
     return Outcome(
         promotion.id,
-        OutcomeCode.CONDITION_FAILED,
+        code,
         condition=shortfall.word,
         measure=shortfall.measure,
         wanted=shortfall.wanted,
         measured=shortfall.measured,
         distance=shortfall.distance,
-        detail=shortfall.unit,
+        detail=shortfall.detail,
     )
 
 
@@ -173,7 +175,7 @@ def _hand_out(lane: Lane, entrants: Sequence[CompiledPromotion], tally: Tally, o
                 promotion.id, OutcomeCode.LOST_TO, wanted_minor=proposal.wanted_minor, detail=winner
             )
         else:
-            outcomes[promotion.id] = Outcome(promotion.id, proposal.why_nothing, detail=proposal.detail)
+            outcomes[promotion.id] = _nothing(promotion, proposal)
     tally.grant_held(lane.name, [(promotion.id, held) for promotion, held in zip(entrants, helds, strict=True)])
 
 
@@ -197,8 +199,15 @@ _COMPETE: dict[LaneMode, Callable[[Lane, Sequence[CompiledPromotion], Tally, Out
 def _grant(lane: Lane, promotion: CompiledPromotion, proposal: Proposal, tally: Tally) -> Outcome:
     grant = tally.grant(promotion.id, lane.name, proposal, promotion.cap_minor(tally))
     if not grant.gave:
-        return Outcome(promotion.id, proposal.why_nothing, detail=proposal.detail)
+        return _nothing(promotion, proposal)
     return _given(promotion, proposal, grant.granted_minor)
+
+
+def _nothing(promotion: CompiledPromotion, proposal: Proposal) -> Outcome:
+    shortfall = proposal.missing() if proposal.missing else None
+    if shortfall is None:
+        return Outcome(promotion.id, proposal.why_nothing, detail=proposal.detail)
+    return _short(promotion, proposal.why_nothing, shortfall)
 
 
 def _given(promotion: CompiledPromotion, proposal: Proposal, granted_minor: int) -> Outcome:
@@ -216,7 +225,7 @@ def _lost(promotion: CompiledPromotion, winner: PromotionId, tally: Tally) -> Ou
     """Tell a promotion that lost from one that had nothing to give anyway."""
     proposal = promotion.propose(tally)
     if not tally.would_give(proposal, promotion.cap_minor(tally)):
-        return Outcome(promotion.id, proposal.why_nothing, detail=proposal.detail)
+        return _nothing(promotion, proposal)
     return Outcome(promotion.id, OutcomeCode.LOST_TO, wanted_minor=proposal.wanted_minor, detail=winner)
 
 

@@ -76,7 +76,7 @@ def _run(example: Example, alone: Ruleset, shop: Shop, file: ParsedFile, path: t
         )
         return ExampleRun(promotion.id, span, str(refused), faults)
     outcome = evaluate(basket, alone, every_outcome=True).outcomes[promotion.id]
-    text = sentence(outcome, promotion, basket)
+    text = sentence(outcome, alone, basket, staff=True)
     mismatches = _mismatches(example, outcome, basket)
     faults = tuple(file.fault("example_failed", message, (*path, "expect", key), text) for key, message in mismatches)
     return ExampleRun(promotion.id, span, text, faults)

@@ -6,20 +6,22 @@ The sentences are English; front ends that speak other languages build theirs fr
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import cast
 
 from engine.fields import label_in
 from engine.money import format_minor
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import Evaluation, Measure, Outcome, OutcomeCode
-from engine.rules.benefits.gift import Gift
+from engine.pricing.shop import Store
+from engine.rules.benefits.gift import Gift, candidates
 from engine.rules.benefits.issue_code import IssueCode
 from engine.rules.benefits.points import Points
 from engine.rules.evaluate import APPLIED, evaluate
+from engine.rules.model import LaneMode
 from engine.rules.ruleset import CompiledPromotion, Ruleset
-from engine.rules.vocabulary import Condition
 from engine.rules.when import CONDITIONS
 from engine.rules.window import iso
-from engine.types import PromotionId
+from engine.types import PromotionId, Sku
 
 NEAR_MISSES_MAX = 20
 
@@ -68,23 +70,36 @@ def explain_all(
         outcomes = evaluate(basket, ruleset, every_outcome=True).outcomes
     wanted = outcomes.values() if only is None else [outcomes[only]] if only in outcomes else []
     return [
-        Explanation(told, label_of(promotion, basket.locale), sentence(told, promotion, basket))
+        Explanation(
+            _without_secrets(outcome, ruleset, basket, staff=staff),
+            label_of(promotion, basket.locale),
+            sentence(outcome, ruleset, basket, staff=staff),
+        )
         for outcome in _in_order(wanted, ruleset)
         if may_see(promotion := ruleset.by_id[outcome.promotion], basket, staff=staff)
-        for told in (_without_secrets(outcome, ruleset, basket, staff=staff),)
     ]
 
 
 def _without_secrets(outcome: Outcome, ruleset: Ruleset, basket: Basket, *, staff: bool) -> Outcome:
     """Return the verdict without the name of a rival that the viewer may not be told of."""
-    rival = ruleset.by_id.get(PromotionId(outcome.detail)) if outcome.code is OutcomeCode.LOST_TO else None
-    hidden = rival is not None and not may_see(rival, basket, staff=staff)
-    return replace(outcome, detail="") if hidden else outcome
+    if outcome.code is not OutcomeCode.LOST_TO or _rival(outcome, ruleset, basket, staff=staff):
+        return outcome
+    return replace(outcome, detail="")
+
+
+def _rival(outcome: Outcome, ruleset: Ruleset, basket: Basket, *, staff: bool) -> CompiledPromotion | None:
+    """Return who a promotion lost to, None where the viewer may not be told."""
+    rival = ruleset.by_id[PromotionId(outcome.detail)]
+    return rival if may_see(rival, basket, staff=staff) else None
 
 
 def near_misses(basket: Basket, ruleset: Ruleset, evaluation: Evaluation, *, staff: bool) -> list[NearMiss]:
-    """Return the promotions that more money or more goods would unlock, those in money first, then nearest first."""
+    """Return the promotions that more money or more goods would unlock, those in money first, then nearest first.
+
+    Where a lane gives only to the first, those behind it are left out: nothing that is put into the cart helps them.
+    """
     basket = ruleset.with_codes_meant(basket)
+    taken = _lanes_taken(ruleset, evaluation)
     found = [
         NearMiss(
             outcome.promotion,
@@ -92,17 +107,24 @@ def near_misses(basket: Basket, ruleset: Ruleset, evaluation: Evaluation, *, sta
             outcome.condition,
             outcome.measure,
             outcome.distance,
-            sentence(outcome, promotion, basket),
+            sentence(outcome, ruleset, basket, staff=staff),
         )
         for outcome in evaluation.outcomes.values()
-        if outcome.code is OutcomeCode.CONDITION_FAILED
-        and outcome.measure is not None
+        if outcome.measure is not None
         and outcome.distance > 0
         and may_see(promotion := ruleset.by_id[outcome.promotion], basket, staff=staff)
+        and promotion.place < taken.get(promotion.lane, promotion.place + 1)
     ]
     ranks = list(Measure)
     found.sort(key=lambda miss: (ranks.index(miss.measure), miss.distance, miss.promotion))
     return found[:NEAR_MISSES_MAX]
+
+
+def _lanes_taken(ruleset: Ruleset, evaluation: Evaluation) -> dict[str, int]:
+    """Return the place of the promotion that applies in each lane in which only the first one does."""
+    first = {lane.name for lane in ruleset.lanes if lane.mode is LaneMode.FIRST}
+    applied = (ruleset.by_id[each.promotion] for each in evaluation.outcomes.values() if each.code in APPLIED)
+    return {promotion.lane: promotion.place for promotion in applied if promotion.lane in first}
 
 
 def label_of(promotion: CompiledPromotion, locale: str) -> str:
@@ -110,8 +132,11 @@ def label_of(promotion: CompiledPromotion, locale: str) -> str:
     return label_in(promotion.written.label, locale) or promotion.id
 
 
-def sentence(outcome: Outcome, promotion: CompiledPromotion, basket: Basket) -> str:  # noqa: PLR0911 - one a verdict
-    """Say one outcome as a sentence."""
+def sentence(  # noqa: PLR0911 - one a verdict
+    outcome: Outcome, ruleset: Ruleset, basket: Basket, *, staff: bool
+) -> str:
+    """Say one outcome as a sentence, without what its reader may not be told."""
+    promotion = ruleset.by_id[outcome.promotion]
     name = label_of(promotion, basket.locale)
     match outcome.code:
         case OutcomeCode.APPLIED:
@@ -120,23 +145,23 @@ def sentence(outcome: Outcome, promotion: CompiledPromotion, basket: Basket) -> 
             wanted = _money(outcome.wanted_minor, basket)
             return f"{name}: applied, {_money(outcome.granted_minor, basket)} off, cut from {wanted}."
         case OutcomeCode.CHOICE_OPEN:
-            return f"{name}: choose a gift out of {outcome.detail}."
-        case OutcomeCode.NO_TARGET:
+            return f"{name}: choose a gift, {_gifts(outcome, promotion, basket)}."
+        case OutcomeCode.NO_TARGET if outcome.measure is None:
             return f"{name}: {_no_target(outcome, promotion)}."
-        case OutcomeCode.CONDITION_FAILED:
+        case OutcomeCode.NO_TARGET | OutcomeCode.CONDITION_FAILED:
             return f"{name}: {_failure(outcome, basket)}."
         case OutcomeCode.OUTSIDE_WINDOW if outcome.opens_ms is None:
             return f"{name}: it {_ended(promotion, basket)}."
         case OutcomeCode.OUTSIDE_WINDOW if outcome.opens_ms is not None:
             return f"{name}: not active now, opens {iso(outcome.opens_ms, basket.store.timezone)}."
         case OutcomeCode.LOST_TO:
-            rival = f" ({outcome.detail})" if outcome.detail else ""
-            return f"{name}: another offer is better or goes first{rival}."
+            rival = _rival(outcome, ruleset, basket, staff=staff)
+            which = f" ({label_of(rival, basket.locale)})" if rival else ""
+            return f"{name}: another offer is better or goes first{which}."
         case OutcomeCode.WRONG_CHANNEL:
             return f"{name}: not offered in the channel {outcome.detail}, only in {_list(promotion.channels)}."
         case OutcomeCode.WRONG_STORE:
-            where = promotion.stores or promotion.store_groups or promotion.countries
-            return f"{name}: not offered in the store {outcome.detail}, only in {_list(where)}."
+            return f"{name}: not offered in the store {outcome.detail}, only in {_where(promotion, basket.store)}."
         case OutcomeCode.CURRENCY:
             return f"{name}: it states no amount in {outcome.detail}."
         case _:
@@ -165,7 +190,7 @@ def _given(outcome: Outcome, promotion: CompiledPromotion, basket: Basket) -> st
     """Say what an applied promotion gives."""
     match promotion.written.benefit():
         case Gift():
-            return f"{outcome.detail} is a gift"
+            return f"{_gifts(outcome, promotion, basket)} is a gift"
         case Points():
             return f"{outcome.points} points"
         case IssueCode():
@@ -176,15 +201,19 @@ def _given(outcome: Outcome, promotion: CompiledPromotion, basket: Basket) -> st
 
 def _failure(outcome: Outcome, basket: Basket) -> str:
     """Say what is missing, as it is measured; where more of something cannot help, what the condition says."""
+    if outcome.condition == "not":
+        excluding = (CONDITIONS[word] for word in outcome.detail.split(", "))
+        return " or ".join(dict.fromkeys(each.excludes or each.unmet for each in excluding))
     if outcome.distance == 0:
-        return CONDITIONS.get(outcome.condition, Condition).unmet
+        return CONDITIONS[outcome.condition].unmet
     missing, wanted, has = (_amount(n, outcome, basket) for n in (outcome.distance, outcome.wanted, outcome.measured))
+    goods = f": {outcome.detail}" if outcome.detail and outcome.measure is not Measure.THOUSANDTHS else ""
     if outcome.measure is Measure.MONEY or outcome.measure is Measure.THOUSANDTHS:
-        return f"{missing} more is needed ({has} of {wanted})"
+        return f"{missing} more is needed ({has} of {wanted}){goods}"
     what = "more" if outcome.measure is Measure.UNITS else "more different product"
     plural = "s" if outcome.measure is Measure.PRODUCTS and outcome.distance > 1 else ""
     verb = "is" if outcome.distance == 1 else "are"
-    return f"{missing} {what}{plural} {verb} needed ({has} of {wanted})"
+    return f"{missing} {what}{plural} {verb} needed ({has} of {wanted}){goods}"
 
 
 def _amount(measured: int, outcome: Outcome, basket: Basket) -> str:
@@ -203,6 +232,23 @@ def _ended(promotion: CompiledPromotion, basket: Basket) -> str:
 
 def _money(amount_minor: int, basket: Basket) -> str:
     return f"{format_minor(amount_minor, basket.currency)} {basket.currency}"
+
+
+def _gifts(outcome: Outcome, promotion: CompiledPromotion, basket: Basket) -> str:
+    """Name the product that is given, or those out of which the shopper has to choose."""
+    benefit = cast("Gift", promotion.written.benefit())
+    skus = benefit.skus() if outcome.code is OutcomeCode.CHOICE_OPEN else [Sku(outcome.detail)]
+    lines, _ = candidates(skus, benefit.quantity, promotion.id, basket)
+    return " or ".join(line.product.name or line.product.sku for line in lines)
+
+
+def _where(promotion: CompiledPromotion, store: Store) -> str:
+    """Say where a promotion is offered: by the first key that a store does not fit."""
+    if promotion.stores is not None and store.id not in promotion.stores:
+        return _list(promotion.stores)
+    if promotion.store_groups is not None and promotion.store_groups.isdisjoint(store.groups):
+        return f"stores of {_list(promotion.store_groups)}"
+    return f"stores in {_list(promotion.countries)}"
 
 
 def _list(words: frozenset[str] | None) -> str:

@@ -68,15 +68,17 @@ def admit_gift_choice(promotion: str, sku: str | None, ruleset: Ruleset) -> Choo
     """Check a choice against the running rules; None takes it back. Raises `RefusedError`.
 
     Whether the promotion applies to the cart is not asked: it may tomorrow, and the choice is an intent like any other.
+    Who guesses at one that is not open to everybody is told neither that it is there nor what it gives.
     """
     if sku is None:
         return ChooseGift(PromotionId(promotion), None)
     known = ruleset.by_id.get(PromotionId(promotion))
     benefit = known.written.benefit() if known else None
-    if not isinstance(benefit, Gift) or benefit.choice_of is None:
+    gifts = benefit.skus() if isinstance(benefit, Gift) and benefit.choice_of is not None else ()
+    if sku in gifts:
+        return ChooseGift(PromotionId(promotion), Sku(sku))
+    if known is None or not gifts or not known.for_everybody:
         message = f"`{promotion[:40]}` is not a promotion that lets shoppers choose a gift"
         raise RefusedError.because(UserErrorCode.UNKNOWN_GIFT, message, "promotionId")
-    if sku not in benefit.skus():
-        message = f"`{sku[:40]}` is not one of its gifts: expected {one_of(list(benefit.skus()))}"
-        raise RefusedError.because(UserErrorCode.UNKNOWN_GIFT, message, "sku")
-    return ChooseGift(PromotionId(promotion), Sku(sku))
+    message = f"`{sku[:40]}` is not one of its gifts: expected {one_of(list(gifts))}"
+    raise RefusedError.because(UserErrorCode.UNKNOWN_GIFT, message, "sku")

@@ -31,6 +31,9 @@ _RESOLVER = yaml.resolver.Resolver()
 _TEXT_TAG: Final = "tag:yaml.org,2002:str"
 _LIKE_A_NUMBER = re.compile(r"[-+]?\.?[0-9][0-9A-Za-z_.:+-]*")
 
+_ESCAPED: Final = {ord(char): f"\\u{ord(char):04x}" for char in "\u2028\u2029\ufeff"}
+"""What YAML takes for the end of a line, or for no character at all, where it is not escaped."""
+
 Models = tuple[type[BaseModel], ...]
 
 
@@ -46,9 +49,15 @@ def formatted(source: Source, *, show_defaults: bool = False) -> str:
     node, faults = parse_yaml(source)
     if node is None or faults:
         raise LayoutError(f"`{source.name}` is not readable as YAML")
-    document = read_commented(source.text)
+    try:
+        document = read_commented(source.text)
+    except yaml.MarkedYAMLError as fault:  # a tab inside a text without quotes, which only the parser in C allows
+        line = fault.problem_mark.line + 1 if fault.problem_mark else 1
+        raise LayoutError(f"`{source.name}:{line}` cannot be laid out: {fault.problem}") from None
     if document.root is None:
         return source.text
+    if document.root.scalar is not None:
+        raise LayoutError(f"`{source.name}` is a text and not a rule file")
     _arrange(document.root, (RuleFile,), show_defaults=show_defaults)
     lines = [*document.head, *_block(document.root, 0), *document.tail]
     text = "\n".join(lines).strip("\n") + "\n"
@@ -138,7 +147,8 @@ def _item(item: Value, indent: int) -> list[str]:
         return [*lines, " " * indent + f"- {flat}" + _beside(item)]
     inner = _block(item, indent + INDENT)
     first = next(place for place, line in enumerate(inner) if not line.lstrip().startswith("#"))
-    # Comments above the first key go above the dash: behind it there is no room for them.
+    # Its own comment and those above its first key go above the dash: behind it there is no room for them.
+    lines += [" " * indent + comment for comment in item.beside[:1]]
     lines += [line[INDENT:] for line in inner[:first]]
     return [*lines, " " * indent + "- " + inner[first].lstrip(), *inner[first + 1 :]]
 
@@ -154,7 +164,7 @@ def _entry(key: Value, child: Value, indent: int) -> list[str]:
             beside = [f"{pad}{comment}" for comment in key.beside]
             return [*lines, *beside, *_filled(f"{pad}{name} [", child.items)]
     for item in child.items or ():
-        item.is_block = item.is_block or (key.scalar == "promotions" and not indent)
+        item.is_block = item.is_block or (key.scalar == "promotions" and not indent and bool(item.entries))
     child.spaced = key.scalar == "promotions" and not indent
     return [*lines, f"{pad}{name}{_beside(key)}", *_block(child, indent + INDENT)]
 
@@ -205,10 +215,14 @@ def _text(value: Value) -> str:
     text = value.scalar or ""
     analysis = yaml.emitter.Emitter(io.StringIO(), allow_unicode=True).analyze_scalar(text)
     if not analysis.allow_flow_plain or analysis.multiline:
-        return json.dumps(text, ensure_ascii=False)
+        return _in_quotes(text)
     if value.quoted:
         tag = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # no stub
         is_text = tag == _TEXT_TAG
         if not is_text or _LIKE_A_NUMBER.fullmatch(text):
-            return json.dumps(text, ensure_ascii=False)
+            return _in_quotes(text)
     return text
+
+
+def _in_quotes(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).translate(_ESCAPED)

@@ -77,7 +77,7 @@ class _Loader(yaml.SafeLoader):
     def scan_to_next_token(self) -> None:
         """Pass over spaces, comments and line ends, as the scanner does, and note the comments."""
         while True:
-            while self.peek() == " ":
+            while self.peek() in " \t":  # the parser in C passes over tabs, too
                 self.forward()
             if self.peek() == "#":
                 self._note()
@@ -146,18 +146,20 @@ def _at(mark: Any) -> tuple[int, int]:
 def _attach(comments: list[_Comment], document: Document, lines: list[str]) -> None:
     """Give each comment to the value that it speaks of.
 
-    One on a line of its own speaks of what follows it, one at the end of a line of what ended just before it (all of
-    it, the outermost), or else of what began last.
+    One on a line of its own, or behind a bare dash, speaks of what follows it. One at the end of a line speaks of what
+    ended just before it: the outermost that the line holds, or the innermost of several that began on earlier lines.
+    Where nothing ended, it speaks of what began last.
     """
     anchors = list(document.root.anchors()) if document.root else []
     for comment in comments:
         line, column = comment.start
-        if lines[line][:column].strip():
+        if lines[line][:column].strip("- "):
             ends = [(end, value) for value, end in anchors if end[0] == line and end <= comment.start]
             last = max((end for end, _ in ends), default=None)
-            ended = (value for end, value in ends if end == last)
+            ended = [value for end, value in ends if end == last]
+            on_line = (value for value in ended if value.start[0] == line)
             begun = (value for value, _ in reversed(anchors) if value.start < comment.start)
-            found = next(ended, None) or next(begun, None)
+            found = next(on_line, None) or (ended[-1] if ended else next(begun, None))
             (found.beside if found else document.tail).append(comment.text)
         else:
             following = next((value for value, _ in anchors if value.start > comment.start), None)

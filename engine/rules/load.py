@@ -20,7 +20,7 @@ from engine.rules.check import (
 from engine.rules.codelists import ReadList, with_code_lists
 from engine.rules.examples import failed_examples
 from engine.rules.ruleset import Ruleset, compile_ruleset
-from engine.source import Source, read_source
+from engine.source import Source, files_below, read_source
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
@@ -121,7 +121,7 @@ def rule_paths(folder: Path) -> list[Path]:
     if not folder.is_dir():
         span = Span(str(folder), 1, 1)
         raise FilesRefusedError("the rule folder", (Diagnostic("missing_folder", f"`{folder}` is not a folder", span),))
-    return sorted(filter(_is_rule_file, folder.rglob("*")))
+    return sorted(filter(_is_rule_file, files_below(folder)))
 
 
 def _read(folder: Path) -> tuple[list[Source], list[Diagnostic]]:

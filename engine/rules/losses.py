@@ -53,12 +53,20 @@ def losses(basket: Basket, ruleset: Ruleset, evaluation: Evaluation) -> list[Los
         promotion
         for outcome in evaluation.outcomes.values()
         for promotion in (ruleset.by_id[outcome.promotion],)
-        if any(_comes_before(giver, promotion) for giver in givers)
+        if givers
+        and _comes_before(givers[0], promotion)
         and _is_threatened(promotion, outcome, basket.currency, list_minor)
     ]
-    suspects = [giver for giver in givers if any(_comes_before(giver, other) for other in threatened)]
+    last = _last(threatened)
+    suspects = [giver for giver in givers if any(_comes_before(giver, other) for other in last)]
     found = [_loss(suspect, threatened, basket, ruleset, evaluation) for suspect in suspects[:ALTERNATIVES_MAX]]
     return [loss for loss in found if loss is not None]
+
+
+def _last(threatened: list[CompiledPromotion]) -> list[CompiledPromotion]:
+    """Return those that whatever comes before any of them comes before: the last, and the last with tiers."""
+    tiers = [promotion for promotion in threatened if isinstance(promotion.written.benefit(), Tiers)]
+    return [max(some, key=lambda promotion: promotion.place) for some in (threatened, tiers) if some]
 
 
 def _loss(

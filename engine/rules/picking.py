@@ -9,11 +9,12 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from engine.errors import did_you_mean
 from engine.fields import Amounts, PercentBp, PositiveAmounts, Written, one_text
 from engine.money import PERCENT_BP, Rounding, ratio_of
-from engine.pricing.evaluation import Target
-from engine.pricing.sets import Group, Order, Unit, make_sets, ordered
-from engine.pricing.tally import Proposal, Selects, Tally
+from engine.pricing.evaluation import Measure, Shortfall, Target
+from engine.pricing.sets import Group, Order, Unit, first_set_lacks, make_sets, ordered
+from engine.pricing.tally import Missing, Proposal, Selects, Tally
 from engine.pricing.units import Pick, Use
-from engine.rules.best.bids import Bids, EachUnit, Either, Limits, Sets, Stock, ranks_of, wants_of
+from engine.rules.best.bids import Bids, EachUnit, FromPlace, Limits, Sets, Stock, ranks_of, wants_of
+from engine.rules.selectors import missing_in_words
 from engine.rules.vocabulary import MakeBids, Propose
 from engine.types import Currency
 
@@ -84,9 +85,30 @@ def units_fit_for(tally: Tally, selection: Selects, use: Use) -> list[Unit]:
     ]
 
 
-def nothing() -> Proposal:
-    """Return the proposal that asks for nothing."""
-    return Proposal(Target.ITEM, [], 0)
+def nothing(missing: Missing | None = None) -> Proposal:
+    """Return the proposal that asks for nothing, perhaps for lack of something."""
+    return Proposal(Target.ITEM, [], 0, missing=missing)
+
+
+def lacking(word: str, tally: Tally, groups: Sequence[Group]) -> Missing:
+    """Return what says how many units a benefit lacks for its first set."""
+
+    def missing() -> Shortfall | None:
+        lacks = first_set_lacks(tally, groups)
+        distance = sum(lacks)
+        if not distance:
+            return None
+        wanted = sum(group.quantity for group in groups)
+        goods = missing_in_words(zip(lacks, (group.selection.words for group in groups), strict=True))
+        return Shortfall(word, Measure.UNITS, wanted, wanted - distance, distance, goods)
+
+    return missing
+
+
+def lacking_spend(word: str, wanted_minor: int, spent_minor: int, selection: Selects) -> Missing:
+    """Return what says how much more must be spent on goods for the first step of a benefit."""
+    distance = wanted_minor - spent_minor
+    return lambda: Shortfall(word, Measure.MONEY, wanted_minor, spent_minor, distance, selection.words)
 
 
 def takes_all(pick: UnitPick, max_units: int | None) -> bool:
@@ -132,19 +154,35 @@ def use_units(proposal: Proposal, units: Sequence[Unit], use: Use) -> None:
         proposal.picks.setdefault(unit.place, []).append(Pick(unit.run, unit.count, 0, use))
 
 
-def reward_sets(rewarded: Group, paid: Group, want: UnitWant, most: int | None, reuse: UnitReuse) -> Propose:
-    """Return the benefit that makes sets and asks something of their rewarded units."""
+def reward_sets(word: str, groups: tuple[Group, Group], want: UnitWant, most: int | None, reuse: UnitReuse) -> Propose:
+    """Return the benefit that makes sets of rewarded and paid units and asks something of the rewarded ones."""
+    rewarded, paid = groups
 
     def propose(tally: Tally) -> Proposal:
-        sets, filled = make_sets(tally, (rewarded, paid), most)
+        sets, filled = make_sets(tally, groups, most)
         if not sets:
-            return nothing()
+            return nothing(lacking(word, tally, groups))
         proposal = ask_units(filled[0], want, tally.basket.currency, rewarded.use)
         use_units(proposal, filled[1], paid.use)
         proposal.may = reuse.use
         return proposal
 
     return propose
+
+
+def from_place(word: str, propose: Propose, selection: Selects, pick: UnitPick) -> Propose:
+    """Return a benefit that says how far the row of its units is from the place where they begin to take part."""
+    if not isinstance(pick, Nth):
+        return propose
+    row = (Group(pick.nth, selection, pick.from_, Use.NONE),)
+
+    def propose_from_place(tally: Tally) -> Proposal:
+        proposal = propose(tally)
+        if not proposal.picks:
+            proposal.missing = lacking(word, tally, row)
+        return proposal
+
+    return propose_from_place
 
 
 def capped_per_line(propose: Propose, caps: Mapping[Currency, int] | None) -> Propose:
@@ -171,7 +209,7 @@ def unit_bids(
     """Return how a benefit bids that takes something off chosen units one by one.
 
     Which end of their row they are picked from does not matter, since it may leave units to others. From a place in
-    the row on, it needs those before it as a set needs the units that are paid for.
+    the row on, it needs those before it.
     """
     wants = wants_of(chosen, stocks, want)
     if not isinstance(pick, Nth):
@@ -180,9 +218,7 @@ def unit_bids(
     if not before:
         return EachUnit(wants, limits._replace(most_units=most))
     fit = [stock.place in chosen for stock in stocks]
-    backwards = [-rank for rank in ranks_of(stocks, pick.from_)]
-    most = min(most, sum(stock.units for stock in stocks))
-    return Either([Sets(backwards, wants, fit, fit, count, before, 1) for count in range(1, most + 1)])
+    return FromPlace(ranks_of(stocks, pick.from_), wants, fit, before, most)
 
 
 def set_bids(rewarded: Group, paid: Group, want: UnitWant, most: int | None) -> MakeBids:

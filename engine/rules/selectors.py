@@ -1,6 +1,6 @@
 """Which lines a rule speaks of: the closed vocabulary of selectors, and their compiled form."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any
 from weakref import WeakValueDictionary
 
@@ -54,6 +54,15 @@ class PriceRange(Written):
                 raise ValueError(f"empty_price_range: no price is at least {low} and below {high}; help: {repair}")
         return self
 
+    def in_words(self) -> str:
+        """Say it as people do: `price from 5.00 EUR below 10.00 EUR`."""
+        bounds = [
+            f"{word} {' / '.join(f'{format_minor(amounts[each], each)} {each}' for each in sorted(amounts))}"
+            for word, amounts in (("from", self.at_least), ("below", self.below))
+            if amounts is not None
+        ]
+        return f"price {' '.join(bounds)}"
+
     def compile(self) -> Matcher:
         """Return the test of one line."""
         at_least, below = self.at_least, self.below
@@ -99,6 +108,25 @@ class Selector(Written):
             yield from (bound for bound in (self.price.at_least, self.price.below) if bound is not None)
         for part in (*(self.all_of or ()), *(self.any_of or ()), *([self.none_of] if self.none_of else [])):
             yield from part.amounts()
+
+    def in_words(self) -> str:
+        """Name the goods as people do: `category shoes and brand Farm or Mill`."""
+        words = [
+            f"{name} {' or '.join(values)}"
+            for name, values in (("sku", self.sku), ("category", self.category), ("tag", self.tag))
+            if values
+        ]
+        words += [f"{name} {' or '.join(values)}" for name, values in (self.attribute or {}).items()]
+        if self.price is not None:
+            words.append(self.price.in_words())
+        if self.discounted is not None:
+            words.append("discounted" if self.discounted else "not discounted")
+        words += [_bracketed(selector) for selector in self.all_of or ()]
+        if self.any_of is not None:
+            words.append(" or ".join(_bracketed(selector) for selector in self.any_of))
+        if self.none_of is not None:
+            words.append(f"not {_bracketed(self.none_of)}")
+        return " and ".join(words)
 
     def asks_discounted(self) -> bool:
         """Say whether it depends on what earlier lanes took off a line, however deep."""
@@ -155,6 +183,12 @@ class Selector(Written):
         return sum(name is not None for name in names) == 1 and all(other is None for other in others)
 
 
+def _bracketed(selector: Selector) -> str:
+    """Name what stands inside another selector so that it cannot be read as two parts of that."""
+    words = selector.in_words()
+    return f"({words})" if " and " in words or " or " in words else words
+
+
 def keys_cost(keys: tuple[Key, ...]) -> tuple[int, int]:
     """Rank lists of keys by how much they let through: the kind that selects least first, then the shorter list."""
     kinds = {"code": 0, "sku": 1, "segment": 2, "attribute": 3, "tag": 3, "category": 4, "tier": 5, "channel": 6}
@@ -195,7 +229,17 @@ class Selection:
     Two rules that write the same choice share one selection, so that an evaluation works it out once.
     """
 
-    __slots__ = ("__weakref__", "_except", "_on", "asks_discounted", "key", "keys", "keys_suffice", "regulated")
+    __slots__ = (
+        "__weakref__",
+        "_except",
+        "_on",
+        "asks_discounted",
+        "key",
+        "keys",
+        "keys_suffice",
+        "regulated",
+        "words",
+    )
 
     def __init__(self, key: str, on: Selector | None, except_: Selector | None, *, regulated: bool) -> None:
         self.key = key
@@ -203,6 +247,7 @@ class Selection:
         self.keys = frozenset(keys) if keys is not None else None
         self.keys_suffice = (on is None or on.names_only()) and except_ is None
         self.regulated = regulated
+        self.words = _in_words(on, except_)
         self.asks_discounted = any(selector.asks_discounted() for selector in (on, except_) if selector)
         self._on = on.compile() if on else None
         self._except = except_.compile() if except_ else None
@@ -214,6 +259,23 @@ class Selection:
             and (self._on is None or self._on(line, currency, discounted))
             and (self._except is None or not self._except(line, currency, discounted))
         )
+
+
+def _in_words(on: Selector | None, except_: Selector | None) -> str:
+    if except_ is None:
+        return on.in_words() if on else ""
+    return f"{on.in_words() if on else 'all goods'}, but not {except_.in_words()}"
+
+
+def missing_in_words(missing: Iterable[tuple[int, str]]) -> str:
+    """Name goods of which units are missing: without the numbers where all are of one kind. No name means any goods."""
+    units_by_words: dict[str, int] = {}
+    for units, words in missing:
+        if units:
+            units_by_words[words] = units_by_words.get(words, 0) + units
+    if len(units_by_words) == 1:
+        return next(iter(units_by_words))
+    return ", ".join(f"{units} of {words or 'any goods'}" for words, units in units_by_words.items())
 
 
 class Selections:

@@ -17,26 +17,11 @@ from pydantic.fields import FieldInfo
 
 from engine.fields import PositiveAmounts, Written
 from engine.money import Rounding
-from engine.pricing.evaluation import Measure
+from engine.pricing.evaluation import Shortfall
 from engine.pricing.tally import Proposal, Tally
 from engine.rules.best.bids import Bids, Stock
 from engine.rules.selectors import Key, Selections, Selector, keys_cost
 from engine.types import Currency, PromotionId, record
-
-
-@record
-class Shortfall:
-    """How a condition failed: what was wanted, what the cart has, and what is missing (0: more of it cannot help).
-
-    ``measure`` is None where nothing can be measured. ``unit`` is that of thousandths.
-    """
-
-    word: str
-    measure: Measure | None = None
-    wanted: int = 0
-    measured: int = 0
-    distance: int = 0
-    unit: str = ""
 
 
 @record
@@ -117,6 +102,8 @@ class Condition(Word):
 
     unmet: ClassVar[str] = "the cart holds something that excludes it"
     """What a shopper is told where it fails and no more of something can help."""
+    excludes: ClassVar[str | None] = None
+    """What they are told where it holds and must not; the same unless it says so."""
 
     @abstractmethod
     def compile(self, env: CompileEnv) -> Test:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, create_model, model_validator
 
 from engine.fields import Written
+from engine.pricing.evaluation import Shortfall
 from engine.rules import conditions
 from engine.rules.selectors import Key
-from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test, best_keys, words_in
+from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test, best_keys, words_in
 
 CONDITIONS = words_in(conditions, Condition)  # type: ignore[type-abstract]  # only subclasses are made
 
@@ -63,7 +64,7 @@ class _When(Written):
         if self.any_of:
             tests.append(_one_of([branch.compile(env) for branch in self.any_of]))
         if self.none_of:
-            tests.append(_not(self.none_of.compile(env)))
+            tests.append(_not(self.none_of, env))
         if len(tests) == 1:
             return tests[0]
         return lambda start: next((failed for test in tests if (failed := test(start))), None)
@@ -91,8 +92,11 @@ def _far(failed: Shortfall) -> tuple[bool, Fraction]:
     return False, Fraction(failed.distance, failed.wanted)
 
 
-def _not(test: Test) -> Test:
-    return lambda start: Shortfall("not") if test(start) is None else None
+def _not(branch: "When", env: CompileEnv) -> Test:
+    """Return the test of a branch that must not hold; the failure names the words in it."""
+    test = branch.compile(env)
+    failed = Shortfall("not", detail=", ".join(dict.fromkeys(each.word for each in branch.every_word())))
+    return lambda start: failed if test(start) is None else None
 
 
 def _complete() -> type[_When]:

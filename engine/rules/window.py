@@ -150,9 +150,10 @@ class Window:
         return next((start for start in self._starts(earliest) if start >= earliest and self.is_open(start)), None)
 
     def _starts(self, after_ms: InstantMs) -> Iterator[InstantMs]:
-        """Yield the beginnings of days and of recurring hours around and after an instant, in order.
+        """Yield the beginnings of days and of recurring hours, and changes of the clocks, around and after an instant.
 
-        Sixteen days hold each weekly hour twice: once is not enough, because the clocks may skip it. Each excluded day
+        They come in order. A change opens what it skips the beginning of, and what it lets come a second time. Sixteen
+        days hold each weekly hour twice: once is not enough, because the clocks may skip it. Each excluded day
         may take one of them away.
         """
         first = datetime.fromtimestamp(after_ms / 1000, self.zone).date() - timedelta(days=1)
@@ -162,30 +163,32 @@ class Window:
                 for hours in self.weekly or ()
                 if DAYS[day.weekday()] in hours.days and hours.from_ < DAY_MINUTES
             }
-            yield from sorted(start for minute in minutes for start in _instants_of(self.zone, day, minute))
+            yield from _starts_on(day, frozenset(minutes), self.zone)
 
 
 @lru_cache(maxsize=2**14)  # the hours of one promotion are those of others, and tomorrow's are asked for all day
-def _instants_of(zone: ZoneInfo, day: date, minute: int) -> frozenset[InstantMs]:
-    """Return when the clocks of a zone show a time of day, or first show a later one on a day that skips it.
+def _starts_on(day: date, minutes: frozenset[int], zone: ZoneInfo) -> tuple[InstantMs, ...]:
+    """Return when clocks on the wall show these times of a day, and when they are changed on it, in order."""
+    walls = [datetime.combine(day, time(minute // 60, minute % 60), zone) for minute in minutes]
+    # A time that the clocks repeat has two instants.
+    starts = {instant_ms(wall.replace(fold=fold)) for wall in walls for fold in (0, 1)}
+    return tuple(sorted(starts | _clock_changes(day, zone)))
 
-    A time that the clocks repeat has two instants. Where they skip it, that of the jump is between the two that the
-    offsets before and after it would give.
-    """
-    wall = datetime.combine(day, time(minute // 60, minute % 60), zone)
-    shown = frozenset((instant_ms(wall), instant_ms(wall.replace(fold=1))))
-    if len(shown) == 1:
-        return shown
-    before, after = min(shown), max(shown)
-    start, end = (datetime.fromtimestamp(ms / 1000, zone).replace(tzinfo=None) for ms in (before, after))
-    if start == end == wall.replace(tzinfo=None):
-        return shown
-    offset = datetime.fromtimestamp(before / 1000, zone).utcoffset()
+
+def _clock_changes(day: date, zone: ZoneInfo) -> set[InstantMs]:
+    """Return when the clocks of a zone are changed on a day, if they are."""
+
+    def offset(ms: InstantMs) -> timedelta | None:
+        return datetime.fromtimestamp(ms / 1000, zone).utcoffset()
+
+    before = instant_ms(datetime.combine(day, time(), zone))
+    after = instant_ms(datetime.combine(day + timedelta(days=1), time(), zone).replace(fold=1))
+    if offset(before) == offset(after):
+        return set()
     while before + 1 < after:
         middle = InstantMs((before + after) // 2)
-        same = datetime.fromtimestamp(middle / 1000, zone).utcoffset() == offset
-        before, after = (middle, after) if same else (before, middle)
-    return frozenset((after,))
+        before, after = (middle, after) if offset(middle) == offset(before) else (before, middle)
+    return {after}
 
 
 def window_in(active: Active, store_zone: str) -> Window:

@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Any, Final, TypeVar
 
 from redis import exceptions as redis_errors
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
+from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.maint_notifications import MaintNotificationsConfig
@@ -106,6 +107,11 @@ class Connection:
         """Return one of the server's settings, None where it has none of that name. Raises like `run`."""
         answer = await self._finished(self._redis.config_get(name))
         return next((_text(value) for key, value in answer.items() if _text(key) == name), None)
+
+    def pubsub(self) -> PubSub:
+        """Return a listener with a connection of its own, beside the pool; nothing is sent yet."""
+        pool = self._redis.connection_pool
+        return PubSub(ConnectionPool(pool.connection_class, max_connections=1, **pool.connection_kwargs))
 
     async def close(self) -> None:
         """Let the commands under way finish and close all connections."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from engine.errors import PanierError
 from engine.storage.connection import Connection
-from engine.types import CartId, CustomerId
+from engine.types import CartId, CustomerId, MemberId
 
 PARTITIONS: Final = 256
 """How many partitions a new store gets."""
@@ -57,6 +57,14 @@ class KeyNames:
     def wake_up(self, cart: CartId) -> str:
         """Return the sharded channel on which a cart's new versions are announced."""
         return f"{self.partition(cart)}:n:{cart}"
+
+    def viewers(self, cart: CartId) -> str:
+        """Return the key of those who have a cart open."""
+        return f"{self.partition(cart)}:w:{cart}"
+
+    def seen(self, cart: CartId, member: MemberId) -> str:
+        """Return the key of what a member saw of a cart."""
+        return f"{self.partition(cart)}:s:{cart}:{member}"
 
     def commit(self, cart: CartId) -> tuple[str, str, str, str]:
         """Return cart, log, applied operations and channel, hashing the id once."""

@@ -27,5 +27,17 @@ CUSTOMER_READ: Final = _load("customer_read")
 CUSTOMER_OPEN: Final = _load("customer_open")
 CUSTOMER_RELEASE: Final = _load("customer_release")
 CUSTOMER_UPSERT: Final = _load("customer_upsert")
+READ_SEEN: Final = _load("read_seen")
+VIEWERS: Final = _load("viewers")
 
-ALL: Final = (COMMIT, READ, READ_LOG, CUSTOMER_READ, CUSTOMER_OPEN, CUSTOMER_RELEASE, CUSTOMER_UPSERT)
+ALL: Final = (
+    COMMIT,
+    READ,
+    READ_LOG,
+    CUSTOMER_READ,
+    CUSTOMER_OPEN,
+    CUSTOMER_RELEASE,
+    CUSTOMER_UPSERT,
+    READ_SEEN,
+    VIEWERS,
+)

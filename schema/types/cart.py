@@ -1,15 +1,19 @@
 """The cart as clients see it."""
 
 from functools import cached_property
+from typing import Final
 
 import strawberry
 from strawberry import ID
 
+from engine.callers import Caller, Scope
 from engine.cart.model import LogEntry, Member, Role
+from engine.cart.viewing import Viewer
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
-from engine.service import Caller, PricedCart, Scope
+from engine.service import PricedCart
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
+from engine.viewing import since_last_seen
 from schema.context import Info
 from schema.ids import encode_id, key_of
 from schema.scalars import Long
@@ -25,14 +29,24 @@ from schema.types.amounts import (
     TotalsView,
 )
 from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView, LaneSearchView
-from schema.types.line import DeliveryChoiceView, LineItemConnectionView, PricedLine, priced_lines
+from schema.types.line import DeliveryChoiceView, LineItemConnectionView, LineItemView, priced_lines
 from schema.types.money import MoneyView
 from schema.types.node import Node
 from schema.types.offers import ExplanationView, NearMissView
 from schema.types.paging import Page, PageInfoView, page_of
+from schema.types.viewing import SinceSeenView, ViewerView
 from schema.views import field, object_type
 
 strawberry.enum(Role, name="MemberRole", description="What a member may do.")
+
+
+_BY_HAND: Final = frozenset({"adjust", "unadjust"})
+"""What the log calls changes of a price by hand."""
+
+
+def sees_staff(viewer: Caller) -> bool:
+    """Say whether a viewer is told which member of staff did something: staff are, by scope, and shoppers are not."""
+    return viewer.may(Scope.CART_READ) or viewer.may(Scope.CART_ADJUST)
 
 
 @object_type("Member")
@@ -236,13 +250,15 @@ class CartElsewhereView(_Priced):
 class CartView(_Priced):
     """What shoppers want, priced where the cart is, with its owner's offers, for every viewer alike."""
 
-    def __init__(self, priced: PricedCart, viewer: Caller) -> None:
+    def __init__(self, priced: PricedCart, viewer: Caller, present: tuple[Viewer, ...] | None = None) -> None:
+        """Show a cart to a viewer; in a feed also to others like them, with those who are `present`."""
         self._priced = priced
+        self._present = present
         self._staff = viewer.may(Scope.OFFERS_READ)
-        self._sees_staff = viewer.may(Scope.CART_READ) or viewer.may(Scope.CART_ADJUST)
+        self._sees_staff = sees_staff(viewer)
 
     @cached_property
-    def _lines(self) -> list[PricedLine]:
+    def _lines(self) -> list[LineItemView]:
         return priced_lines(self._priced)
 
     @property
@@ -354,6 +370,25 @@ class CartView(_Priced):
         currency = self._priced.evaluation.currency
         return [NearMissView(miss, currency) for miss in self._priced.near_misses(staff=self._staff)]
 
+    @field("Who has the cart open now, in a subscription.")
+    async def presence(self, info: Info) -> list[ViewerView]:
+        """One round trip to the store; none in a feed, which knows."""
+        present = self._present
+        if present is None:
+            present = await info.context.engine.viewers.present(self._priced.cart.id)
+        return [ViewerView(viewer) for viewer in present]
+
+    @field(
+        "What is new since the viewer marked the cart as seen (`cartSeen`); null where they never did or too long "
+        "ago, and in a subscription, which tells every change."
+    )
+    async def since_last_seen(self, info: Info) -> SinceSeenView | None:
+        """One round trip to the store; none in a feed, which many share."""
+        if self._present is not None:
+            return None
+        news = await since_last_seen(info.context.engine, info.context.known_caller(), self._priced)
+        return SinceSeenView(news, self._priced) if news else None
+
     @field("The same cart as another channel or store would price it, without moving it.")
     def price_on(self, info: Info, channel: str, store: str | None = None) -> CartElsewhereView:
         """Price the cart in another place; its own store does not come along to another channel."""
@@ -386,10 +421,11 @@ class LogChangeView:
 class LogEntryView:
     """One operation: the version it made, who sent it, from where and when, and what it did."""
 
-    __slots__ = ("_entry",)
+    __slots__ = ("_entry", "_staff")
 
-    def __init__(self, entry: LogEntry) -> None:
+    def __init__(self, entry: LogEntry, *, staff: bool) -> None:
         self._entry = entry
+        self._staff = staff
 
     @property
     def version(self) -> int:
@@ -408,8 +444,9 @@ class LogEntryView:
 
     @property
     def member(self) -> ID:
-        """Who: the kind of caller and their id."""
-        return ID(self._entry.member)
+        """Who: the kind of caller and their id; of a change of a price by hand, shoppers are told the kind alone."""
+        secret = not self._staff and any(change[0] in _BY_HAND for change in self._entry.changes)
+        return ID(self._entry.member.partition(":")[0] if secret else self._entry.member)
 
     @property
     def channel(self) -> str:
@@ -436,15 +473,16 @@ class LogEntryView:
 class LogEntryConnectionView:
     """What happened to a cart, oldest first."""
 
-    __slots__ = ("_page",)
+    __slots__ = ("_page", "_staff")
 
-    def __init__(self, page: Page[LogEntry]) -> None:
+    def __init__(self, page: Page[LogEntry], viewer: Caller) -> None:
         self._page = page
+        self._staff = sees_staff(viewer)
 
     @property
     def nodes(self) -> list[LogEntryView]:
         """The operations."""
-        return [LogEntryView(entry) for entry in self._page.items]
+        return [LogEntryView(entry, staff=self._staff) for entry in self._page.items]
 
     @property
     def page_info(self) -> PageInfoView:

@@ -24,7 +24,7 @@ from schema.types.paging import Page, PageInfoView, page_of
 from schema.views import field, object_type
 
 strawberry.enum(OutcomeCode, name="OutcomeCode", description="The verdict on one promotion for one cart.")
-strawberry.enum(Measure, name="Measure", description="What the numbers of a failed condition count.")
+strawberry.enum(Measure, name="Measure", description="What the numbers of an outcome count.")
 
 _MONEY: Final = Measure.MONEY
 
@@ -348,7 +348,7 @@ class OutcomeView:
 
     @property
     def condition(self) -> str | None:
-        """The word of the condition that failed, such as "spend"."""
+        """The word of the condition that failed, or of the benefit that lacks goods or spend: "spend", "n_for_m"."""
         return self._outcome.condition or None
 
     @property
@@ -358,7 +358,7 @@ class OutcomeView:
 
     @property
     def needed(self) -> Long | None:
-        """What the condition asks for."""
+        """What the condition asks for, or the first set or step of the benefit."""
         return Long(self._outcome.wanted) if self._outcome.measure else None
 
     @property
@@ -378,7 +378,7 @@ class OutcomeView:
 
     @property
     def detail(self) -> str | None:
-        """The rival, channel, store or code at issue."""
+        """The rival, channel, store, code, unit or goods at issue."""
         return self._outcome.detail or None
 
 
@@ -435,7 +435,7 @@ class NearMissView:
 
     @property
     def condition(self) -> str:
-        """The word of the condition that is not met yet, such as "spend"."""
+        """The word of the condition or benefit that asks for more, such as "spend" or "n_for_m"."""
         return self._miss.condition
 
     @property
@@ -449,9 +449,9 @@ class NearMissView:
         return MoneyView(self._miss.distance, self._currency) if self._miss.measure is _MONEY else None
 
     @property
-    def missing_units(self) -> int | None:
+    def missing_units(self) -> Long | None:
         """How many of them are missing, null where it is money."""
-        return self._miss.distance if self._miss.measure is not _MONEY else None
+        return Long(self._miss.distance) if self._miss.measure is not _MONEY else None
 
     @property
     def text(self) -> str:

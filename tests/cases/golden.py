@@ -2,7 +2,7 @@
 
 A case names its promotions (beside them `lanes` and `rounding` where it matters), a cart document and what is expected,
 in minor units and by the names of `tests.oracle.compare`; ``*`` stands for any value, a bare number of a line for its total,
-a bare word of an outcome for its code; adjustments stand in their order, each as its state and its amount. A product that
+a bare word of an outcome for its code, `units` of a line are written as ``2 at 500 trigger``; adjustments stand in their order, each as its state and its amount. A product that
 the cart brings along is standard goods unless it says so. Its shop is `tests/cases/shop/`, with the files changed that it
 has under `shop`.
 """

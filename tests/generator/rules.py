@@ -265,6 +265,8 @@ BENEFITS: Final[dict[str, Callable[[Random], Written]]] = {
     "issue_code": _issue_code,
 }
 ON_UNITS: Final = ["tiers", "buy_get", "n_for_m", "every_nth", "bundle"]
+ON_ITEMS: Final = [*ON_UNITS, *ON_UNITS, "percent_off", "amount_off", "fixed_price"]
+"""What lowers chosen goods, sets of units rather often."""
 ON_THE_CART: Final = [word for word in BENEFITS if word.startswith(("delivery", "fee", "order"))]
 BESIDES: Final = ["gift", "points", "issue_code"]
 _OFTEN: Final = [*BENEFITS, "percent_off", "percent_off", "amount_off", "gift", "points"]

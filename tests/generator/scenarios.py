@@ -8,9 +8,10 @@ from tests.cases.running import Scenario
 from tests.generator.rules import (
     BESIDES,
     IDS,
+    ON_ITEMS,
     ON_THE_CART,
-    ON_UNITS,
     ROUNDINGS,
+    benefit,
     guarded_rules,
     plain_rules,
     rule_files,
@@ -61,7 +62,7 @@ def anything(chance: Random) -> Scenario:
 
 def sets(chance: Random) -> Scenario:
     """Return a few goods with few prices, under rules that pick single units and build sets, so that these meet often."""
-    rules = plain_rules(chance, [*ON_UNITS, *ON_UNITS, "percent_off", "amount_off", "fixed_price"])
+    rules = plain_rules(chance, ON_ITEMS)
     goods = []
     for sku in some(chance, PRODUCTS, 4):
         line = {"product": _explicit_product(chance, sku), "price": decimal(chance.choice([5, 10, 10, 33]), 2)}
@@ -83,6 +84,30 @@ def guarded(chance: Random) -> Scenario:
     document = cart(chance)
     document["customer"] = _known_customer(chance)
     return Scenario(shop_files(chance.randint(0, 60)), (guarded_rules(chance),), document)
+
+
+def few_units(chance: Random, lane: Written) -> Scenario:
+    """Return at most seven units under at most four promotions in one lane, such as ``{name: one, mode: best}``.
+
+    Now and then a lane before it has made units of one line unlike.
+    """
+    written = [{"id": id_, "lane": lane["name"], "give": benefit(chance, ON_ITEMS)} for id_ in some(chance, IDS, 4)]
+    for promotion in written:
+        # Lanes that hand out lines or units round nothing once over the order.
+        promotion["give"].get("percent_off", {}).pop("rounding", None)
+    if one_in(chance, 3):
+        written.append({"id": "z", "lane": "before", "give": {"percent_off": {"percent": "50%", "max_units": "1"}}})
+    goods: list[Written] = []
+    left = chance.randint(1, 7)
+    while left:
+        number = chance.randint(1, left)
+        left -= number
+        product = {"sku": f"{chance.choice(PRODUCTS)}-{len(goods)}", "tax_category": "basic"}
+        product["category"] = chance.choice(CATEGORIES)
+        price_minor = chance.choice([5, 10, 33, price(chance)])
+        goods.append({"product": product, "price": decimal(price_minor, 2), "quantity": number})
+    rules = text_of({"lanes": [{"name": "before"}, lane], "promotions": written})
+    return Scenario(shop_files(0), (rules,), {"at": INSTANTS[-1], "lines": goods})
 
 
 def by_staff(chance: Random) -> Scenario:

@@ -1,6 +1,7 @@
 """A real service on a real port, over a small shop and a real store."""
 
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -14,19 +15,26 @@ import uvicorn
 from redis import Redis
 from starlette.applications import Starlette
 
+from engine.callers import Caller, CallerKind
+from engine.live import LiveCarts
 from engine.pricing.requests import Limits
 from engine.rules.load import load_rules
-from engine.service import Caller, CallerKind, Panier, Snapshot
+from engine.service import Panier, Snapshot
+from engine.settings import variable
 from engine.storage.carts import CartLimits, CartStore
 from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
 from engine.storage.keys import KeyNames
+from engine.storage.viewers import ViewerStore
+from engine.storage.wake_ups import WakeUps
 from engine.types import ChannelId, StoreId
 from schema.app import HttpConfig, build_app
 from schema.auth import TokenAuthority
 from schema.documents import DocumentLimits
 from tests.shops import small_shop
 
+COMPILED = os.environ.get(variable("compiled_answers"), "true") == "true"
+"""These tests run in both ways; `.ci/run` says how."""
 SECRET = "a secret of the tests, long enough for HS256"  # of the tests only
 RULES = """\
 promotions:
@@ -89,9 +97,13 @@ class Service:
         self._connection = Connection(store_url, timeout_s=2)
         names = KeyNames()
         carts = CartStore(self._connection, names, CART_LIMITS)
-        self.engine = engine = Panier(shop, carts, CustomerStore(self._connection, names), LIMITS)
-        asked = replace(config or HttpConfig(), ping=lambda: self._connection.command("PING"))
-        self.app = build_app(engine, self.tokens, asked, self._lifespan)
+        self.viewers = ViewerStore(self._connection, names, presence_ms=3_000)
+        self.engine = engine = Panier(shop, carts, CustomerStore(self._connection, names), LIMITS, self.viewers)
+        self.live = LiveCarts(engine, carts, WakeUps(self._connection))
+        asked = replace(
+            config or HttpConfig(), ping=lambda: self._connection.command("PING"), compiled_answers=COMPILED
+        )
+        self.app = build_app(engine, self.tokens, asked, self._lifespan, self.live)
         self.url = ""
         self._clients: list[Client] = []
 
@@ -99,6 +111,7 @@ class Service:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         await self._connection.load()
         yield
+        await self.live.close()
         await self._connection.close()
 
     @contextlib.contextmanager
@@ -109,7 +122,13 @@ class Service:
             self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             server = uvicorn.Server(
                 uvicorn.Config(
-                    self.app, log_level="warning", access_log=False, loop="uvloop", http="httptools", ws="none"
+                    self.app,
+                    log_level="warning",
+                    access_log=False,
+                    loop="uvloop",
+                    http="httptools",
+                    ws="websockets-sansio",
+                    ws_per_message_deflate=False,
                 )
             )
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.service import CallerKind
+from engine.callers import CallerKind
 from tests.http.service import CART, Client, Service
 
 CHANGES = """
@@ -82,6 +82,14 @@ def test_shoppers_see_the_reason_and_not_who_gave_it(shopper: Client, clerk: Cli
     assert (change["member"], change["role"], change["note"]) == (None, None, None)
 
 
+def test_the_log_says_who_changed_a_price_to_staff_only(shopper: Client, clerk: Client, manager: Client) -> None:
+    cart = shopper.create(lines=[{"sku": "oat"}])
+    adjust(clerk, cart, reason="damaged", amount="0.20", currency="EUR")
+    log = "query($id: ID!) { cartLog(cartId: $id) { nodes { member } } }"
+    told = [[entry["member"] for entry in each.run(log, id=cart)["cartLog"]["nodes"]] for each in (shopper, manager)]
+    assert told == [["guest:visitor", "staff"], ["guest:visitor", "staff:maria"]]
+
+
 def test_a_manager_sets_a_price_and_promotions_go_on_from_there(shopper: Client, manager: Client) -> None:
     cart = shopper.create(lines=[{"sku": "oat", "quantity": 2}])
     line = line_of(shopper, cart)
@@ -91,6 +99,13 @@ def test_a_manager_sets_a_price_and_promotions_go_on_from_there(shopper: Client,
     assert shown["unitPrice"]["amount"] == "1.80"
     assert shown["adjustmentAmount"]["amount"] == "-0.80"
     assert changed["cart"]["totals"]["total"]["amount"] == "3.60"
+
+
+def test_an_empty_line_id_is_no_line_and_not_the_whole_cart(shopper: Client, clerk: Client) -> None:
+    cart = shopper.create(lines=[{"sku": "oat"}])
+    refused = adjust(clerk, cart, reason="damaged", lineId="", percent="10")
+    assert codes(refused) == [("LINE_NOT_FOUND", ["adjustment", "lineId"])]
+    assert shopper.run(READ, id=cart)["cart"]["adjustments"] == []
 
 
 def test_what_was_cut_is_told(shopper: Client, manager: Client) -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from engine.callers import CallerKind
 from engine.cart.model import Facts
-from engine.service import CallerKind, Snapshot
+from engine.service import Snapshot
 from engine.types import CustomerId
 from tests.http.service import Client, Service
 from tests.http.test_mutations import only

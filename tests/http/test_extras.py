@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from engine.callers import CallerKind
 from engine.rules.load import load_rule_sources
-from engine.service import CallerKind, Snapshot
+from engine.service import Snapshot
 from engine.source import Source
 from tests.http.service import Client, Service
 
@@ -15,6 +16,10 @@ promotions:
   - {id: pick, label: Pick one, when: {spend: {at_least: 4 EUR}}, give: {gift: {choice_of: [milk, oat], price: 0.10 EUR}}}
   - {id: euros, label: A point a euro, give: {points: {per: 1 EUR, add: 1}}}
   - {id: later, label: Next time, give: {issue_code: {series: next-visit, valid_days: 30}}}
+  - {id: for-testers, hidden: true, when: {spend: {at_least: 900 EUR}}, give: {gift: {choice_of: [milk, oat]}}}
+  - {id: tons, when: {weight: {at_least: 3000000, unit: kg}}, give: {order_percent_off: {percent: 5%}}}
+  - {id: trio, label: Three for two, give: {n_for_m: {take: 3, pay: 2, on: {sku: milk-6}}}}
+  - {id: quiet-trio, hidden: true, priority: -1, give: {n_for_m: {take: 3, pay: 2, on: {sku: milk-6}}}}
   - {id: wrap, give: {fee_amount_off: {amount: 1 EUR, fees: [gift-wrap]}}}
 """
 CART = """
@@ -103,6 +108,32 @@ def test_a_wrong_choice_is_refused(shopper: Client) -> None:
     assert refusal["userErrors"] == [{"code": "UNKNOWN_GIFT", "field": ["promotionId"]}]
 
 
+def test_a_choice_that_was_never_made_cannot_be_taken_back(shopper: Client) -> None:
+    cart = shopper.create(lines=[{"sku": "oat", "quantity": 2}])
+    for promotion in ("pick", "x" * 3000):
+        refusal = shopper.run(CHOOSE, id=cart, promotion=promotion)["cartGiftChoose"]
+        assert refusal["userErrors"] == [{"code": "UNKNOWN_GIFT", "field": ["promotionId"]}]
+    assert seen(shopper, cart)["version"] == 1
+
+
+def test_guessing_at_a_promotion_tells_nothing_of_it(shopper: Client) -> None:
+    """Nobody learns from a refusal that a hidden promotion is there, or what it would give."""
+    cart = shopper.create(lines=[{"sku": "oat", "quantity": 2}])
+    messages = 'mutation($id: ID!, $promotion: ID!) { cartGiftChoose(cartId: $id, promotionId: $promotion, sku: "ham") { userErrors { code field message } } }'
+    [hidden, unknown] = [
+        shopper.run(messages, id=cart, promotion=promotion)["cartGiftChoose"]["userErrors"]
+        for promotion in ("for-testers", "for-nobody")
+    ]
+    assert hidden[0] | {"message": ""} == unknown[0] | {"message": ""}
+    assert "milk" not in hidden[0]["message"]
+
+
+def test_a_large_distance_is_a_number_too(shopper: Client) -> None:
+    cart = shopper.create(lines=[{"sku": "ham", "quantity": "1.5"}])
+    misses = "query($id: ID!) { cart(id: $id) { nearMisses { promotionId missingUnits } } }"
+    assert {"promotionId": "tons", "missingUnits": 2_999_998_500} in shopper.run(misses, id=cart)["cart"]["nearMisses"]
+
+
 def test_another_place_prices_the_same_lines_without_the_gift(shopper: Client) -> None:
     cart = shopper.create(lines=[{"sku": "oat", "quantity": 2}])
     shopper.run(CHOOSE, id=cart, promotion="pick", sku="milk")
@@ -146,3 +177,29 @@ def test_a_fee_shows_what_promotions_take_off_it(shopper: Client) -> None:
         "feesDiscounts": {"amount": "2.00"},
         "total": {"amount": "4.20"},
     }
+
+
+def test_one_unit_more_is_a_near_miss_and_units_in_sets_have_roles(shopper: Client) -> None:
+    cart = shopper.create(lines=[{"sku": "milk-6", "quantity": 2}])
+    seen_by_shopper = """query($id: ID!) { cart(id: $id) {
+      nearMisses { promotionId label condition measure missingAmount { amount } missingUnits text }
+      lines { nodes { units { quantity price { amount } role } } } } }"""
+    before = shopper.run(seen_by_shopper, id=cart)["cart"]
+    assert {
+        "promotionId": "trio",
+        "label": "Three for two",
+        "condition": "n_for_m",
+        "measure": "UNITS",
+        "missingAmount": None,
+        "missingUnits": 1,
+        "text": "Three for two: 1 more is needed (2 of 3): sku milk-6.",
+    } in before["nearMisses"]
+    assert "quiet-trio" not in {miss["promotionId"] for miss in before["nearMisses"]}
+    assert before["lines"]["nodes"][0]["units"] == []
+    shopper.add(cart, sku="milk-6", quantity=2)
+    after = shopper.run(seen_by_shopper, id=cart)["cart"]
+    assert after["lines"]["nodes"][0]["units"] == [
+        {"quantity": 1, "price": {"amount": "6.00"}, "role": "NONE"},
+        {"quantity": 2, "price": {"amount": "6.00"}, "role": "TRIGGER"},
+        {"quantity": 1, "price": {"amount": "0.00"}, "role": "REWARD"},
+    ]

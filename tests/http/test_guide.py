@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.service import CallerKind
-from tests.http.service import Service
+from engine.callers import CallerKind
+from tests.http.following import event_stream
+from tests.http.service import COMPILED, Service
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "graphql.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```graphql\n(.*?)```\n(?:```json\n(.*?)```\n)?", GUIDE, re.DOTALL)
@@ -35,7 +36,14 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
         said = said.replace(word, value)
     callers = {"guestToken": service.token(CallerKind.CUSTOMER, "guide"), "cartAdjustmentAdd": _staff(service)}
     token = next((token for word, token in callers.items() if word in document), guest_token)
+    if document.startswith("subscription"):
+        with event_stream(service.url, token, document, **json.loads(said)) as stream:
+            assert stream.event()["reason"] == "RESUMED"
+        return
     caller = service.client(token)
+    counts = service.app.state.answers
+    before = (counts.compiled, counts.ordinary)
     data = caller.run(document, **json.loads(said))
+    assert (counts.compiled - before[0], counts.ordinary - before[1]) == ((1, 0) if COMPILED else (0, 1))
     for answer in data.values():
         assert not (isinstance(answer, dict) and answer.get("userErrors"))

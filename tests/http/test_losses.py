@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from engine.callers import CallerKind
 from engine.rules.load import load_rule_sources
-from engine.service import CallerKind, Snapshot
+from engine.service import Snapshot
 from engine.source import Source
 from tests.http.service import Client, Service
 

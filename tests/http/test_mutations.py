@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine.service import CallerKind
+from engine.callers import CallerKind
 from tests.http.service import ADD, CART, CREATE, READ, Client, Service
 
 PAYLOAD = "{ ...payload } }" + CART

@@ -141,7 +141,7 @@ def send(
         (b'{"query": "query a {channels{id}} query b {channels{id}}"}', 400, "UNKNOWN_OPERATION", "there are several"),
         (b'{"query": "{channels{id}}", "operationName": "x"}', 400, "UNKNOWN_OPERATION", "there is no `x`"),
         (b'{"query": "query($s: [String!]!) {products(skus: $s) {available}}"}', 400, "INVALID_VARIABLES", "$s"),
-        (b'{"query": "subscription {cart}"}', 400, "GRAPHQL_VALIDATION_FAILED", "subscription"),
+        (b'{"query": "subscription {cart}"}', 400, "GRAPHQL_VALIDATION_FAILED", "on type 'Subscription'."),
         (b'{"query": "{activeCart {id}}"}', 401, "TOKEN_MISSING", "Authorization: Bearer"),
     ],
 )

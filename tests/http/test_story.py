@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from engine.service import CallerKind
+from engine.callers import CallerKind
 from tests.http.service import READ, Client, Service
 
 UPDATE = """

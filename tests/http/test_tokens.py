@@ -11,7 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from engine.service import Caller, CallerKind, Snapshot
+from engine.callers import Caller, CallerKind
+from engine.service import Snapshot
 from schema.auth import KeysError, TokenAuthority, TokenError, TokenFault
 from tests.http.service import SECRET, Service
 

@@ -74,7 +74,9 @@ def _set_price(adjustment: Adjustment, line: Line, cart: Cart, floor_minor: int)
         price = min(floor_minor, line.tag_minor)
     if adjustment.role.get("may_set_price") in ("yes", "true"):
         if line.product.measured:
-            amount = max(_whole_line(line, price), before - most)
+            # The floor is that of the line: an option may lift it above its floor where its goods alone are below.
+            asked = _whole_line(line, whole(adjustment.value))
+            amount = max(asked, min(line.floor_minor, before), before - most)
         else:
             # Every piece costs the same, so what may be taken off is cut to what divides evenly.
             amount = price = max(price, line.units[0].list_minor - most // len(line.units))

@@ -24,7 +24,7 @@ from tests.oracle.arith import rounded, share_out
 from tests.oracle.cart import Cart, Delivery, DeliveryKey, Line
 from tests.oracle.extras import asked_of_fees
 from tests.oracle.rules import DeliveryBenefit, MoneyBenefit, chosen
-from tests.oracle.sets import Group, Piece, fill, in_order, number_of_sets, pieces_of
+from tests.oracle.sets import Group, Piece, fill, in_order, missing_for_one, number_of_sets, pieces_of
 
 
 @dataclass
@@ -46,8 +46,14 @@ class Proposal:
     gift: Line | None = None
     gives_other: bool = False
     """Whether it gives something that is no money: points, a code for a later cart."""
+    rewarded: list[Piece] = field(default_factory=list)
+    """Of those in sets, the ones that are rewarded; the others trigger that."""
+    earned_on: list[Line] = field(default_factory=list)
+    """On which goods it gives points."""
     refused: str = "no_target"
     """The verdict where it gives nothing."""
+    missing: tuple[int, int, int] | None = None
+    """Wanted, measured and distance where units or spend lack for the first set or step."""
 
     @property
     def amount_minor(self) -> int:
@@ -133,12 +139,24 @@ def _picked(benefit: PercentOff | AmountOff | FixedPrice, cart: Cart) -> list[Pi
     return [piece for place, piece in enumerate(in_order(pieces, pick.from_), 1) if pick.nth <= place <= last]
 
 
+def _too_few_for_place(benefit: PercentOff | AmountOff | FixedPrice, cart: Cart) -> Proposal:
+    """Ask for nothing; where units are counted from a place in their row on, say how many lack."""
+    there = len(pieces_of(chosen(cart, benefit.on, benefit.except_)))
+    return Proposal("item", 0) if isinstance(benefit.pick, str) else _too_little(benefit.pick.nth, there)
+
+
+def _too_little(wanted: int, there: int) -> Proposal:
+    return Proposal("item", 0, missing=(wanted, there, wanted - there))
+
+
 def _percent_off(benefit: PercentOff, cart: Cart, rounding: str) -> Proposal:
     def base(pieces: list[Piece]) -> int:
         of_list = benefit.amount_of == "list"
         return sum(piece.unit.list_minor if of_list else piece.unit.current_minor for piece in pieces)
 
     picked = _picked(benefit, cart)
+    if not picked:
+        return _too_few_for_place(benefit, cart)
     if benefit.rounding == "unit":
         asked = [_percent(base([piece]), benefit.percent, rounding) for piece in picked]
         cut = [min(amount, piece.unit.current_minor) for amount, piece in zip(asked, picked, strict=True)]
@@ -158,6 +176,8 @@ def _percent_off(benefit: PercentOff, cart: Cart, rounding: str) -> Proposal:
 def _amount_of_each_unit(benefit: AmountOff, cart: Cart) -> Proposal:
     amount = _in_cart_currency(benefit.amount, cart)
     picked = _picked(benefit, cart)
+    if not picked:
+        return _too_few_for_place(benefit, cart)
     cut = [min(amount, piece.unit.current_minor) for piece in picked]
     return _unit_by_unit(amount * len(picked), picked, cut, cart)
 
@@ -169,6 +189,8 @@ def _down_to_fixed_price(benefit: FixedPrice, cart: Cart, rounding: str) -> Prop
         return rounded(Fraction(price_minor * line.quantity, 1000), rounding) if line.product.measured else price_minor
 
     picked = _picked(benefit, cart)
+    if not picked:
+        return _too_few_for_place(benefit, cart)
     asked = [max(0, piece.unit.current_minor - goal(piece.line)) for piece in picked]
     return _unit_by_unit(sum(asked), picked, asked, cart)
 
@@ -177,6 +199,9 @@ def _tiers(benefit: Tiers, cart: Cart, rounding: str) -> Proposal:
     lines = chosen(cart, benefit.on, benefit.except_)
     if benefit.by_quantity is not None:
         row = in_order(pieces_of(lines), "dearest")
+        first = min(step.quantity for step in benefit.by_quantity)
+        if len(row) < first:
+            return _too_little(first, len(row))
         asked = []
         for place, piece in enumerate(row, 1):
             reached = place if benefit.mode == "slab" else len(row)
@@ -189,7 +214,7 @@ def _tiers(benefit: Tiers, cart: Cart, rounding: str) -> Proposal:
     bounds = [(_in_cart_currency(step.spend, cart), step) for step in benefit.by_spend]
     reached_steps = [(bound, step) for bound, step in bounds if bound <= spent]
     if not reached_steps:
-        return Proposal("item", 0)
+        return _too_little(min(bound for bound, _ in bounds), spent)
     if benefit.mode == "slab":
         return _from_all(lines, _of_slabs(reached_steps, spent, rounding), "item")
     _, highest = max(reached_steps, key=lambda each: each[0])
@@ -212,42 +237,60 @@ def _of_slabs(reached: list[tuple[int, SpendStep]], spent: int, rounding: str) -
 # Off units in sets
 
 
-def _units(cart: Cart, on: Any, except_: Any, *, trigger: bool = False, reward: bool = False) -> list[Piece]:
-    """Return the units of the chosen lines that may still be what is asked."""
-    return [
+def _group(each_set: int, lines: list[Line], pick: str, *, trigger: bool = False, reward: bool = False) -> Group:
+    """Return the units of some lines that may still be what is asked, in order."""
+    pieces = pieces_of(lines)
+    fit = [
         piece
-        for piece in pieces_of(chosen(cart, on, except_))
+        for piece in pieces
         if (not trigger or piece.unit.may_trigger) and (not reward or piece.unit.may_be_rewarded)
     ]
+    return Group(each_set, in_order(fit, pick), some_used_up=len(fit) < len(pieces))
+
+
+def _no_set(groups: list[Group]) -> Proposal:
+    """Ask for nothing, and say how many units lack; not where earlier sets might take further ones as well."""
+    if any(group.some_used_up for group in groups):
+        return Proposal("item", 0)
+    wanted = sum(group.each_set for group in groups)
+    return _too_little(wanted, wanted - missing_for_one(groups))
 
 
 def _buy_get(benefit: BuyGet, cart: Cart, rounding: str) -> Proposal:
     buy, get = benefit.buy, benefit.get
-    rewards = _units(cart, get.on, get.except_, reward=True)
+    bought_lines, rewarded_lines = chosen(cart, buy.on, buy.except_), chosen(cart, get.on, get.except_)
     if get.on is None:
-        # Of the goods that are bought.
-        lines = chosen(cart, buy.on, buy.except_)
-        rewards = [piece for piece in rewards if any(piece.line is line for line in lines)]
-    rewards = in_order(rewards, benefit.pick)
-    triggers = in_order(_units(cart, buy.on, buy.except_, trigger=True), "dearest")
-    groups = [Group(get.quantity, rewards), Group(buy.quantity, triggers)]
+        rewarded_lines = [line for line in rewarded_lines if any(line is bought for bought in bought_lines)]
+    groups = [
+        _group(get.quantity, rewarded_lines, benefit.pick, reward=True),
+        _group(buy.quantity, bought_lines, "dearest", trigger=True),
+    ]
+    if not number_of_sets(groups, 1):
+        return _no_set(groups)
     rewarded, bought = fill(groups, number_of_sets(groups, benefit.max_sets))
     asked = [_reward(get, piece.unit.current_minor, cart, rounding) for piece in rewarded]
     return _from_sets(benefit, rewarded, asked, rewarded + bought, cart)
 
 
 def _n_for_m(benefit: NForM, cart: Cart) -> Proposal:
-    rewards = in_order(_units(cart, benefit.on, benefit.except_, reward=True), benefit.pick)
-    triggers = in_order(_units(cart, benefit.on, benefit.except_, trigger=True), "dearest")
-    groups = [Group(benefit.take - benefit.pay, rewards), Group(benefit.pay, triggers)]
+    lines = chosen(cart, benefit.on, benefit.except_)
+    groups = [
+        _group(benefit.take - benefit.pay, lines, benefit.pick, reward=True),
+        _group(benefit.pay, lines, "dearest", trigger=True),
+    ]
+    if not number_of_sets(groups, 1):
+        return _no_set(groups)
     free, paid = fill(groups, number_of_sets(groups, benefit.max_sets))
     return _from_sets(benefit, free, [piece.unit.current_minor for piece in free], free + paid, cart)
 
 
 def _every_nth(benefit: EveryNth, cart: Cart, rounding: str) -> Proposal:
-    row = in_order(_units(cart, benefit.on, benefit.except_, trigger=True, reward=True), "dearest")
-    sets = number_of_sets([Group(benefit.nth, row)], benefit.max_sets)
-    in_sets = row[: sets * benefit.nth]
+    lines = chosen(cart, benefit.on, benefit.except_)
+    units = _group(benefit.nth, lines, "dearest", trigger=True, reward=True)
+    sets = number_of_sets([units], benefit.max_sets)
+    if not sets:
+        return _no_set([units])
+    in_sets = units.row[: sets * benefit.nth]
     rewarded = [piece for place, piece in enumerate(in_sets, 1) if place % benefit.nth == 0]
     asked = [_reward(benefit, piece.unit.current_minor, cart, rounding) for piece in rewarded]
     return _from_sets(benefit, rewarded, asked, in_sets, cart)
@@ -257,16 +300,18 @@ def _from_sets(
     benefit: BuyGet | NForM | EveryNth, rewarded: list[Piece], asked: list[int], in_sets: list[Piece], cart: Cart
 ) -> Proposal:
     proposal = _unit_by_unit(sum(asked), rewarded, asked, cart)
-    proposal.in_sets, proposal.unit_reuse = in_sets, benefit.unit_reuse.value
+    proposal.in_sets, proposal.rewarded, proposal.unit_reuse = in_sets, rewarded, benefit.unit_reuse.value
     return proposal
 
 
 def _bundle(benefit: Bundle, cart: Cart, rounding: str) -> Proposal:
     groups = [
-        Group(group.quantity, in_order(_units(cart, group.on, group.except_, reward=True), benefit.pick))
+        _group(group.quantity, chosen(cart, group.on, group.except_), benefit.pick, reward=True)
         for group in benefit.groups
     ]
     bundles = number_of_sets(groups, benefit.max_sets)
+    if not bundles:
+        return _no_set(groups)
     taken = fill(groups, bundles)
     used = [piece for mine in taken for piece in mine]
     wanted = 0
@@ -281,7 +326,7 @@ def _bundle(benefit: Bundle, cart: Cart, rounding: str) -> Proposal:
         for line, share in _spread(asked, cost).items():
             of_lines[line] += share
     weights = _weights(used, [piece.unit.current_minor for piece in used])
-    return Proposal("item", wanted, of_lines, weights, in_sets=used, unit_reuse=benefit.unit_reuse.value)
+    return Proposal("item", wanted, of_lines, weights, in_sets=used, rewarded=used, unit_reuse=benefit.unit_reuse.value)
 
 
 def _reward(reward: Get | QuantityStep | EveryNth | Bundle, cost_minor: int, cart: Cart, rounding: str) -> int:

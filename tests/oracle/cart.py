@@ -29,6 +29,25 @@ class Unit:
     may_trigger: bool = True
     may_be_rewarded: bool = True
     """What sets it was in before leave it fit for."""
+    triggered: bool = False
+    rewarded: bool = False
+    """What it has been in sets."""
+
+    @property
+    def role(self) -> str:
+        if self.triggered and self.rewarded:
+            return "both"
+        return "trigger" if self.triggered else "reward" if self.rewarded else "none"
+
+    @property
+    def rank(self) -> tuple[int | bool, ...]:
+        """Who goes first among equal shares.
+
+        The dearer unit, then the one that was dearer as the lane began, then the one that may not be a trigger, then the
+        one that may not be rewarded, then the one that was in no set, was a trigger, was rewarded.
+        """
+        fit = self.may_trigger, self.may_be_rewarded
+        return -self.current_minor, -self.lane_start_minor, *fit, self.rewarded, self.triggered
 
 
 @dataclass
@@ -64,7 +83,7 @@ class Line:
     def take_by_staff(self, amount: int) -> None:
         """Take an amount off, spread over the units in proportion to what they cost."""
         self.staff_minor += amount
-        order = sorted(self.units, key=lambda unit: -unit.current_minor)
+        order = sorted(self.units, key=lambda unit: unit.rank)
         for unit, share in zip(order, share_out(amount, [unit.current_minor for unit in order]), strict=True):
             unit.current_minor -= share
 
@@ -124,6 +143,8 @@ class Cart:
     """What some pieces of a product would be as a line here, by SKU, number and line key; None where it cannot be had."""
     gifts: list[Line] = field(default_factory=list)
     """What promotions added."""
+    earned_on: dict[str, list[Line]] = field(default_factory=dict)
+    """The goods on which promotions earn points."""
 
     @property
     def goods(self) -> list[Line]:

@@ -6,6 +6,7 @@ Of the engine it sees what `panier price` writes and nothing else.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tests.oracle.cart import Line
 from tests.oracle.price import Outcome, Priced
 
 Plain = dict[str, Any]
@@ -42,6 +43,7 @@ def plain_of_oracle(priced: Priced) -> Plain:
                         "tax_included": line.tax_included,
                         "price_list": line.price_list,
                         "allocations": sorted(line.given),
+                        "units": _units_of(line),
                     }
                 ),
             }
@@ -101,6 +103,14 @@ def plain_of_oracle(priced: Priced) -> Plain:
         "totals": priced.totals,
         "outcomes": {promotion: _plain_outcome(outcome) for promotion, outcome in priced.outcomes.items()},
     }
+
+
+def _units_of(line: Line) -> list[str]:
+    """Return how the units of a line came out, where one of them was in a set."""
+    if all(unit.role == "none" for unit in line.units):
+        return []
+    units = [f"{unit.current_minor} {unit.role}" for unit in line.units]
+    return sorted(f"{units.count(each)} at {each}" for each in set(units))
 
 
 def _plain_outcome(outcome: Outcome) -> Plain:
@@ -211,6 +221,7 @@ def _engine_line(line: Plain) -> Plain:
         "tax_included": line["tax_included"],
         "price_list": line["price_list"],
         "allocations": _shares(line),
+        "units": sorted(f"{each['units']} at {each['unit_minor']} {each['role']}" for each in line["units"]),
     }
 
 
@@ -220,10 +231,10 @@ def _shares(owner: Plain) -> list[tuple[str, int]]:
 
 def _engine_outcome(outcome: Plain) -> Plain:
     code = outcome["code"]
-    failed = code == "condition_failed"
+    failed = code in ("condition_failed", "no_target")
     plain: Plain = {
         "code": code,
-        "condition": outcome["condition"] if failed else "",
+        "condition": outcome.get("condition", "") if failed else "",
         "granted": outcome.get("granted_minor", 0),
     }
     if failed and "measure" in outcome:

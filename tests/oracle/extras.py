@@ -44,30 +44,48 @@ def gift_of(benefit: Gift, promotion: str, cart: Cart) -> Line | str:
     return gift
 
 
-def gives_points(benefit: Points, cart: Cart) -> bool:
+def earned_on(benefit: Points, cart: Cart) -> list[Line]:
+    """Return the goods that points are earned on, as the lane of the promotion finds them."""
+    return chosen(cart, benefit.on, benefit.except_, regulated=benefit.counting == "regulated")
+
+
+def gives_points(benefit: Points, goods: list[Line], cart: Cart) -> bool:
     """Say whether there is anything that the points could be earned on."""
-    return (benefit.per is None and benefit.multiply is None) or bool(_goods(benefit, cart))
+    if benefit.per is not None:
+        return _points_on(goods, benefit, cart) > 0
+    return benefit.multiply is None or bool(goods)
 
 
-def points_of(benefit: Points, others: list[Points], cart: Cart) -> int:
-    """Return what a promotion earns when all is priced; `others` are all that earn points in this cart."""
+def lacks_for_points(benefit: Points, goods: list[Line], cart: Cart) -> tuple[int, int, int] | None:
+    """Return what must be spent for the first points, what is, and the difference; None where they are not for spend."""
+    if benefit.per is None:
+        return None
+    step = {str(currency): amount for currency, amount in benefit.per.items()}[cart.store.currency]
+    spent = sum(line.current_minor for line in goods)
+    return step, spent, step - spent
+
+
+def points_of(promotion: str, earning: dict[str, Points], cart: Cart) -> int:
+    """Return what a promotion earns when all is priced; `earning` are all that earn points in this cart."""
+    benefit = earning[promotion]
     if benefit.multiply is not None:
-        base = sum(_per_amount(other, benefit, cart) for other in others if other.per is not None)
+        base = sum(_per_amount(other, promotion, earning, cart) for other in earning if earning[other].per is not None)
         return int(base * (Fraction(benefit.multiply, 100) - 1))
     if benefit.per is not None:
-        return _per_amount(benefit, benefit, cart)
+        return _per_amount(promotion, promotion, earning, cart)
     assert benefit.add is not None
     return benefit.add
 
 
-def _per_amount(benefit: Points, also: Points, cart: Cart) -> int:
-    """Return the points for what goods cost that two promotions choose."""
+def _per_amount(promotion: str, also: str, earning: dict[str, Points], cart: Cart) -> int:
+    """Return the points of a promotion for the goods that it and another one have chosen."""
+    goods = [line for line in cart.earned_on[promotion] if line in cart.earned_on[also]]
+    return _points_on(goods, earning[promotion], cart)
+
+
+def _points_on(goods: list[Line], benefit: Points, cart: Cart) -> int:
+    """Return the points per amount for what goods cost now."""
     assert benefit.per is not None
     assert benefit.add is not None
-    spent = sum(line.current_minor for line in _goods(benefit, cart) if line in _goods(also, cart))
     step = {str(currency): amount for currency, amount in benefit.per.items()}[cart.store.currency]
-    return spent // step * benefit.add
-
-
-def _goods(benefit: Points, cart: Cart) -> list[Line]:
-    return chosen(cart, benefit.on, benefit.except_, regulated=benefit.counting == "regulated")
+    return sum(line.current_minor for line in goods) // step * benefit.add

@@ -14,7 +14,7 @@ from tests.oracle.arith import share_out
 from tests.oracle.benefits import Proposal, propose
 from tests.oracle.best import best_way, lots_of, part_of, proposal_for, without
 from tests.oracle.cart import Cart, Line, Unit
-from tests.oracle.extras import gift_of, gives_points, points_of
+from tests.oracle.extras import earned_on, gift_of, gives_points, lacks_for_points, points_of
 from tests.oracle.rivals import Losers, cheapest
 from tests.oracle.rules import Rules, Verdict, benefit_of, closed_gate, code_meant, failed_condition
 from tests.oracle.tax import Taxes, tax_of
@@ -97,7 +97,7 @@ def _points_and_codes(
     """Return the points and the codes that promotions give; who turns out to give no points had no target."""
     applied = {each.id: benefit_of(each) for each in rules.promotions if outcomes[each.id].code == "applied"}
     earning = {id_: benefit for id_, benefit in applied.items() if isinstance(benefit, Points)}
-    points = {id_: points_of(benefit, list(earning.values()), cart) for id_, benefit in earning.items()}
+    points = {id_: points_of(id_, earning, cart) for id_ in earning}
     for id_, earned in points.items():
         if not earned:
             outcomes[id_] = Outcome("no_target")
@@ -225,7 +225,10 @@ def _proposal(promotion: Promotion, cart: Cart, rounding: str) -> Proposal:
                 return Proposal("gift", 0, refused=gift)
             return Proposal("gift", gift.list_minor - gift.current_minor, gift=gift)
         case Points() as benefit:
-            return Proposal("points", 0, gives_other=gives_points(benefit, cart))
+            goods = earned_on(benefit, cart)
+            gives = gives_points(benefit, goods, cart)
+            lack = None if gives else lacks_for_points(benefit, goods, cart)
+            return Proposal("points", 0, gives_other=gives, earned_on=goods, missing=lack)
         case IssueCode():
             return Proposal("code", 0, gives_other=True)
         case benefit:
@@ -303,16 +306,22 @@ def _run_best_of_goods(running: list[Promotion], cart: Cart, rounding: str, per:
 
 
 def _lost(promotion: Promotion, proposal: Proposal, winner: str) -> tuple[Promotion, None, Outcome]:
-    return promotion, None, Outcome("lost_to", rival=winner) if proposal.gives else Outcome(proposal.refused)
+    return promotion, None, Outcome("lost_to", rival=winner) if proposal.gives else _nothing(promotion, proposal)
+
+
+def _nothing(promotion: Promotion, proposal: Proposal) -> Outcome:
+    word = benefit_of(promotion).word if proposal.missing else ""
+    return Outcome(proposal.refused, condition=word, numbers=proposal.missing)
 
 
 def _grant(promotion: Promotion, proposal: Proposal, cart: Cart) -> tuple[Promotion, Proposal | None, Outcome]:
     """Take what is proposed from the units and delivery fees."""
     granted, wanted = proposal.amount_minor, proposal.wanted_minor
     if not proposal.gives:
-        return promotion, None, Outcome(proposal.refused, 0, wanted)
+        return promotion, None, _nothing(promotion, proposal)
     if proposal.gift is not None:
         _add_gift(promotion.id, proposal.gift, granted, cart)
+    cart.earned_on[promotion.id] = proposal.earned_on
     for line in cart.goods:
         amount = proposal.of_lines.get(line.id, 0)
         if amount:
@@ -333,6 +342,9 @@ def _grant(promotion: Promotion, proposal: Proposal, cart: Cart) -> tuple[Promot
             fee.current_minor -= amount
             fee.given.append((promotion.id, amount))
     for piece in proposal.in_sets:
+        rewarded = any(piece is each for each in proposal.rewarded)
+        piece.unit.rewarded |= rewarded
+        piece.unit.triggered |= not rewarded
         piece.unit.may_trigger &= proposal.unit_reuse in ("trigger", "both")
         piece.unit.may_be_rewarded &= proposal.unit_reuse in ("reward", "both")
     return promotion, proposal, Outcome("applied" if granted >= wanted else "capped", granted, wanted)
@@ -349,16 +361,10 @@ def _add_gift(promotion: str, gift: Line, granted: int, cart: Cart) -> None:
 def _take_from_units(units: list[Unit], amount: int, of_units: list[int] | None) -> None:
     """Allocate a line's share to its units: as asked of each, else in proportion to what each costs.
 
-    Among equal shares the dearer unit goes first, then the one that was dearer as the lane began, then the one that may
-    not be a trigger, then the one that may not be rewarded.
+    Among equal shares their rank decides.
     """
     weights = [unit.current_minor for unit in units] if of_units is None else of_units
-
-    def rank(place: int) -> tuple[int, int, bool, bool]:
-        unit = units[place]
-        return -unit.current_minor, -unit.lane_start_minor, unit.may_trigger, unit.may_be_rewarded
-
-    order = sorted(range(len(units)), key=rank)
+    order = sorted(range(len(units)), key=lambda place: units[place].rank)
     for place, share in zip(order, share_out(amount, [weights[place] for place in order]), strict=True):
         units[place].current_minor -= share
         assert units[place].current_minor >= 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 from tests.oracle.cart import Line, Unit
 
@@ -24,7 +24,8 @@ def in_order(pieces: list[Piece], pick: str) -> list[Piece]:
     """Put units in a row: by what one cost as the lane began, then by line, then the one that now costs more.
 
     Of those that differ only in what they may be in later sets, those come first that may not be a trigger, then those
-    that may not be rewarded. How many there are decides nothing.
+    that may not be rewarded; then those that were in no set, were triggers, were rewarded. How many there are decides
+    nothing.
     """
     sign = {"cheapest": 1, "dearest": -1}[pick]
     return sorted(
@@ -35,6 +36,7 @@ def in_order(pieces: list[Piece], pick: str) -> list[Piece]:
             -piece.unit.current_minor,
             piece.unit.may_trigger,
             piece.unit.may_be_rewarded,
+            (piece.unit.rewarded, piece.unit.triggered),
         ),
     )
 
@@ -45,6 +47,8 @@ class Group:
 
     each_set: int
     row: list[Piece]
+    some_used_up: bool = False
+    """Whether earlier sets took units that would else be candidates."""
 
 
 def can_be_filled(needs: Sequence[int], rows: Sequence[list[Piece]]) -> bool:
@@ -68,6 +72,13 @@ def number_of_sets(groups: list[Group], max_sets: int | None) -> int:
     ):
         number += 1
     return number
+
+
+def missing_for_one(groups: list[Group]) -> int:
+    """Return how many units of one set are not there: the fullest part of a set that can be had decides."""
+    parts = product(*(range(group.each_set + 1) for group in groups))
+    rows = [group.row for group in groups]
+    return sum(group.each_set for group in groups) - max(sum(part) for part in parts if can_be_filled(part, rows))
 
 
 def fill(groups: list[Group], sets: int) -> list[list[Piece]]:

@@ -156,6 +156,21 @@ def test_a_code_that_gives_nothing_says_exactly_why(load: Load, shop: Shop, type
     assert code_reasons(basket, rules, evaluate(basket, rules)) == {typed: reason}
 
 
+def test_a_code_that_lost_to_a_secret_promotion_does_not_name_it(load: Load, shop: Shop) -> None:
+    rules = load(
+        """
+lanes: [{name: item, mode: best}]
+promotions:
+  - {id: small, codes: [SMALL], give: {percent_off: {percent: 10%}}}
+  - {id: for-testers, hidden: true, give: {percent_off: {percent: 20%}}}
+"""
+    ).ruleset
+    basket = basket_of(shop, lines=[{"sku": "milk"}], codes=["SMALL"])
+    told = {staff: code_reasons(basket, rules, evaluate(basket, rules), staff=staff) for staff in (False, True)}
+    assert told[False] == {"SMALL": "another offer is better or goes first"}
+    assert told[True] == {"SMALL": "another offer is better or goes first (for-testers)"}
+
+
 def test_where_a_list_is_wrong_its_examples_say_nothing(load_folder: LoadFolder) -> None:
     example = "examples: [{cart: [{sku: milk}], expect: {discount: 1 EUR}}]"
     faults = refused(load_folder, f"codes_from: list.txt\n    {example}", list="AB\n!!\n")

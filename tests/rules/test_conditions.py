@@ -119,7 +119,7 @@ def test_every_condition_says_what_is_missing(load: Load, shop: Shop) -> None:
         "groups": "groups: not offered in the channel app, only in web.",
     }
     assert told(load, shop, staff=True, store="south")["groups"] == (
-        "groups: not offered in the store south, only in city."
+        "groups: not offered in the store south, only in stores of city."
     )
 
 

@@ -77,6 +77,27 @@ def test_a_rival_that_does_not_apply_anyway_keeps_nobody_away(load: Load, shop: 
     assert verdicts(load, shop, rules) == (4500, {"alone": "condition_failed", "ten": "applied"})
 
 
+def test_who_gave_way_to_one_that_gave_way_itself_is_back(load: Load, shop: Shop) -> None:
+    """Without `alone`, nothing keeps `milk` away, which goes before `fees`: these never apply together with neither."""
+    rules = """
+  - {id: alone, lane: item, exclusive: true, give: {percent_off: {percent: 2%}}}
+  - {id: fees, lane: bundle, priority: -2, give: {fee_amount_off: {amount: 2.50 EUR}}}
+  - {id: milk, lane: bundle, give: {gift: {sku: milk}}}
+lanes: [{name: item}, {name: bundle, mode: first}]
+"""
+    told = verdicts(load, shop, rules, fees=[{"fee": "gift-wrap"}])
+    assert told == (5150, {"alone": "applied", "fees": "lost_to alone", "milk": "lost_to alone"})
+
+
+def test_a_verdict_names_a_rival_that_applies(load: Load, shop: Shop) -> None:
+    rules = """
+  - {id: first, exclusive: true, give: {percent_off: {percent: 10%}}}
+  - {id: second, exclusive: true, give: {percent_off: {percent: 20%}}}
+  - {id: third, exclusive: true, give: {percent_off: {percent: 30%}}}
+"""
+    assert verdicts(load, shop, rules)[1] == {"first": "lost_to third", "second": "lost_to third", "third": "applied"}
+
+
 @pytest.mark.parametrize("count", [3, 30])
 def test_many_exclusive_promotions_end_quickly_with_one(load: Load, shop: Shop, count: int) -> None:
     rules = "\n".join(

@@ -37,15 +37,15 @@ def priced(load: Load, shop: Shop, **document: object) -> tuple[Basket, Ruleset,
 
 def test_every_verdict_on_an_extra_has_a_sentence(load: Load, shop: Shop) -> None:
     basket, rules, evaluation = priced(load, shop, fees=[{"fee": "gift-wrap"}])
-    said = {id_: sentence(outcome, rules.by_id[id_], basket) for id_, outcome in evaluation.outcomes.items()}
+    said = {id_: sentence(outcome, rules, basket, staff=True) for id_, outcome in evaluation.outcomes.items()}
     assert said == {
-        "fixed": "Milk for you: applied, milk is a gift.",
+        "fixed": "Milk for you: applied, Milk 1 l is a gift.",
         "far": "far: there is no gift to be had here (cake: not_sold_here).",
-        "open": "Pick one: choose a gift out of milk, oat.",
-        "quiet": "quiet: choose a gift out of milk, oat.",
+        "open": "Pick one: choose a gift, Milk 1 l or Oat drink.",
+        "quiet": "quiet: choose a gift, Milk 1 l or Oat drink.",
         "once": "once: applied, 50 points.",
         "euros": "euros: applied, 4 points.",
-        "dear": "dear: nothing in the cart earns its points.",
+        "dear": "dear: 95.20 EUR more is needed (4.80 EUR of 100.00 EUR).",
         "later": "later: applied, a code for a later cart.",
         "wrap": "wrap: applied, 2.50 EUR off.",
     }

@@ -110,6 +110,11 @@ def test_quotes_stand_only_where_a_text_needs_them(written: str, kept: str) -> N
     assert laid_out(text) == text
 
 
+def test_what_ends_a_line_in_yaml_stays_escaped() -> None:
+    text = 'promotions:\n  - id: a\n    label: {"\\u2028": "one\\u2028two"}\n'
+    assert laid_out(text) == text
+
+
 def test_defaults_are_printed_where_asked_for() -> None:
     text = laid_out(
         "promotions:\n  - id: a\n    when: {spend: {at_least: 5 EUR}}\n    give: {percent_off: {percent: 5%}}\n",
@@ -130,6 +135,77 @@ def test_the_default_of_a_place_in_the_row_is_printed_beside_it() -> None:
 def test_what_cannot_be_read_is_refused() -> None:
     with pytest.raises(LayoutError, match="is not readable as YAML"):
         laid_out("promotions: [\n")
+
+
+@pytest.mark.parametrize("text", ["hello\n", "promotions:\n  - id: a\n    label: tab\there\n"])
+def test_what_cannot_be_laid_out_says_so(text: str) -> None:
+    with pytest.raises(LayoutError, match=r"rules\.yaml"):
+        laid_out(text)
+
+
+@pytest.mark.parametrize("listed", ["[abc, {}, [], [1]]", "\n  - !!str a\n  - {}  # nothing yet\n"])
+def test_entries_that_are_no_promotions_are_laid_out_too(listed: str) -> None:
+    tidy = laid_out(f"promotions: {listed}\n")
+    assert parse_yaml(Source("x", tidy))[0] is not None
+    assert laid_out(tidy) == tidy
+
+
+COMMENTS_AT_ENDS = """\
+promotions: [  # offers
+  {id: one, # first
+   give: {order_percent_off: {percent: 5%}}},  # that was one
+  # the second
+]  # that was all
+lanes:
+  - mode: best  # only one
+    name: order\t# of goods
+  -  # what comes last
+    name: shipping
+"""
+
+WHERE_THEY_GO = """\
+# that was all
+promotions:  # offers
+  # that was one
+  - id: one  # first
+    give: {order_percent_off: {percent: 5%}}
+
+# the second
+lanes:
+  - name: order  # of goods
+    mode: best  # only one
+  # what comes last
+  - {name: shipping}
+"""
+
+
+def test_a_comment_at_the_end_of_a_line_stays_with_what_stands_on_it() -> None:
+    assert laid_out(COMMENTS_AT_ENDS) == WHERE_THEY_GO
+    assert laid_out(WHERE_THEY_GO) == WHERE_THEY_GO
+
+
+NESTED = """\
+promotions:
+  - id: a
+    when:
+      or:  # either
+        - and:  # both
+            - {spend: {at_least: 1 EUR}}  # some money
+            - {not: {quantity: {at_least: 2}}}  # one thing
+        # or many
+        - {quantity: {at_least: 3}}
+    examples:
+      - cart: [{product: {sku: x}, price: 3}]
+        expect: {discount: 1 EUR}  # a third
+    give: {order_amount_off: {amount: 1 EUR}}  # that is all
+"""
+
+
+def test_a_comment_at_the_last_line_of_a_block_does_not_wander_to_its_beginning() -> None:
+    tidy = laid_out(NESTED)
+    for line in NESTED.splitlines()[4:]:
+        assert line in tidy.splitlines()
+    assert laid_out(tidy) == tidy
 
 
 def test_an_empty_file_stays_as_it_is() -> None:

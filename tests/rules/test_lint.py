@@ -44,6 +44,16 @@ def warnings(load: Load, shop: Shop, text: str, stacks_above_bp: int | None = No
             "`a` is never open: none of its hours lie between `from` and `until`",
         ),
         (
+            f"promotions:\n  - id: a\n    active: {{from: 2026-12-25, until: 2026-12-25, except_days: «[2026-12-25]»}}\n    {GIVE}\n",
+            "never_open",
+            "`a` is never open: none of its hours lie between `from` and `until`",
+        ),
+        (
+            f"promotions:\n  - id: a\n    tags: [deal]\n    excludes: [«deals»]\n    {GIVE}\n",
+            "unknown_tag",
+            "no promotion has the tag `deals`",
+        ),
+        (
             "promotions:\n  - id: a\n    give: {percent_off: {percent: 5%, on: «{sku: ham, tag: vegan}»}}\n",
             "selects_nothing",
             "this selects no product of the shop",
@@ -145,6 +155,22 @@ def test_a_warning_is_named_where_it_is(load: Load, shop: Shop, written: str, co
         "promotions:\n  - id: a\n    channels: [app]\n    give: {percent_off: {percent: 5%, on: {sku: milk-6}}}\n",
         f"promotions:\n  - id: a\n    customers: {{tiers: [gold], segments: [vegan]}}\n    {GIVE}\n",
         f"promotions:\n  - id: a\n    when: {{contains: {{any: [{{sku: milk}}, {{sku: oat}}], none: [{{sku: milk}}]}}}}\n    {GIVE}\n",
+        # Some of it is forbidden and not one, or where something else does not hold.
+        "promotions:\n  - id: a\n    when: {contains: {none: [{of: {sku: milk}, at_least: 3}]}}\n"
+        "    give: {percent_off: {percent: 5%, on: {sku: milk}}}\n",
+        "promotions:\n  - id: a\n    when: {or: [{contains: {none: [{sku: milk}]}}, {spend: {at_least: 9 EUR}}]}\n"
+        "    give: {percent_off: {percent: 5%, on: {sku: milk}}}\n",
+        # Not both: one of them may hold.
+        "promotions:\n  - id: a\n    when: {spend: {at_least: 5 EUR}, not: {spend: {at_least: 5 EUR}, quantity: {at_least: 3}}}\n"
+        f"    {GIVE}\n",
+        # It is closed on a day on which the other one is open.
+        ITEM_FIRST
+        + "promotions:\n  - {id: all, priority: 1, active: {except_days: [2026-12-25]}, give: {percent_off: {percent: 9%}}}\n"
+        "  - {id: oats, give: {percent_off: {percent: 5%, on: {sku: oat}}}}\n",
+        # Its cap cuts it in carts as large as offices have them.
+        ITEM_BEST
+        + "promotions:\n  - {id: all, give: {percent_off: {percent: 10%, on: {sku: milk}, at_most: 20 EUR}}}\n"
+        "  - {id: milk, give: {percent_off: {percent: 8%, on: {sku: milk}}}}\n",
         # It is first only at the till.
         ITEM_FIRST + "promotions:\n  - {id: all, priority: 1, channels: [pos], give: {percent_off: {percent: 5%}}}\n"
         "  - {id: oats, give: {percent_off: {percent: 50%, on: {sku: oat}}}}\n",

@@ -416,6 +416,22 @@ promotions:
     assert given(priced(shop, rules, item("mug", "40.00"), delivery=home)) == {"alone": 1200}
 
 
+def test_2_12_what_best_deal_really_optimises_searches_over_lines_and_units(shop: Shop) -> None:
+    """Where a lane decides by line or unit, no way to hand out the goods gives more, and it is said that none does."""
+    rules = """
+lanes: [{{name: item, mode: best, per: {per}}}]
+promotions:
+  - {{id: three, lane: item, give: {{n_for_m: {{take: 3, pay: 2}}}}}}
+  - {{id: fifth, give: {{percent_off: {{percent: 20%}}}}}}
+"""
+    socks = [item("wool", "10.00", 4), item("cotton", "1.00", 2)]
+    expected = {"cart": {"fifth": 840}, "line": {"three": 1000, "fifth": 40}, "unit": {"three": 1000, "fifth": 240}}
+    for per, best in expected.items():
+        evaluation = priced(shop, rules.format(per=per), *socks)
+        assert given(evaluation) == best
+        assert [search.gap_minor for search in evaluation.searches] == ([] if per == "cart" else [0])
+
+
 def test_every_question_is_asked() -> None:
     asked = {int(found[1]) for name in globals() if (found := re.match(r"test_2_(\d+)_", name))}
     assert asked == set(range(1, 13))

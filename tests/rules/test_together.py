@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import Diagnostic, FilesRefusedError
 from engine.pricing.shop import Shop
-from engine.rules.load import LoadedRules, load_rule_sources, load_rules
+from engine.rules.load import LoadedRules, load_rule_sources, load_rules, rule_paths
 from engine.source import Source
 from tests.rules.conftest import Load
 from tests.shops import FILES, small_shop
@@ -158,6 +158,22 @@ def test_a_file_that_cannot_be_read_is_an_error(shop: Shop, tmp_path: Path) -> N
         ("LOUD.YAML", "missing_field"),
         ("gone.yaml", "unreadable_file"),
     ]
+
+
+def test_the_folders_of_tools_are_passed_over_and_links_are_followed_once(shop: Shop, tmp_path: Path) -> None:
+    """A mounted configuration links to files in a hidden folder, an editor locks a file by a link to nowhere."""
+    rules, elsewhere = tmp_path / "rules", tmp_path / "elsewhere"
+    (rules / "..2026_01").mkdir(parents=True)
+    elsewhere.mkdir()
+    (rules / "..2026_01" / "vip.yaml").write_text(f"promotions:\n- id: vip\n  {GIVE}\n")
+    (rules / "vip.yaml").symlink_to(rules / "..2026_01" / "vip.yaml")
+    (rules / ".#vip.yaml").symlink_to("somebody@somewhere.1")
+    (elsewhere / "more.yaml").write_text(f"promotions:\n- id: more\n  {GIVE}\n")
+    (elsewhere / "back").symlink_to(rules)
+    (rules / "shared").symlink_to(elsewhere)
+    (rules / "shared-too").symlink_to(elsewhere)
+    assert [str(path.relative_to(rules)) for path in rule_paths(rules)] == ["shared/more.yaml", "vip.yaml"]
+    assert len(load_rules(rules, shop).ruleset.promotions) == 2
 
 
 # --- Rules that are right, and do nothing ----------------------------------------------------------------------------

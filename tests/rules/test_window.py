@@ -101,6 +101,11 @@ def test_an_hour_that_the_clocks_repeat_is_open_twice() -> None:
     assert offer.opens_ms(at("2026-10-25T02:45")) == at("2026-10-25T02:30", fold=1)
 
 
+def test_hours_that_end_in_what_the_clocks_repeat_open_again_when_they_are_put_back() -> None:
+    offer = window(weekly=[{"from": "00:00", "until": "02:30"}])
+    assert offer.opens_ms(at("2026-10-25T02:30")) == at("2026-10-25T02:00", fold=1), "not at the next midnight"
+
+
 def test_after_excluded_days_it_opens_at_midnight() -> None:
     offer = window(except_days=["2026-12-25", "2026-12-26"])
     assert offer.opens_ms(at("2026-12-24T23:59")) == at("2026-12-24T23:59")

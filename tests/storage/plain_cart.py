@@ -107,7 +107,8 @@ class PlainCart:
             raise Refusal("UNKNOWN_FEE")
 
     def _choose(self, promotion, sku, **_):  # type: ignore[no-untyped-def]
-        self.gifts.pop(promotion, None)
+        if self.gifts.pop(promotion, None) is None and not sku:
+            raise Refusal("UNKNOWN_GIFT")
         if sku:
             self.gifts[promotion] = sku
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.check import At, StacksAbove, Strict, conclude, report_check
-from engine.cli.console import counted, out, show
+from engine.cli.console import counted, fail, out, show
 from engine.errors import FilesRefusedError, in_order
 from engine.rules.load import read_rules
 
@@ -27,6 +27,8 @@ def check_rules(
     With a shop its names are checked, the examples are run, and what cannot be meant is told: promotions that never
     apply or are always beaten, goods below cost, codes used twice.
     """
+    if shop is None and (at or stacks_above):
+        fail(f"{'--at' if at else '--stacks-above'} looks at what the shop sells: name it with --shop")
     if shop is not None:
         report_check(shop, folder, strict=strict, at=at, stacks_above=stacks_above)
         return

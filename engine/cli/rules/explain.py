@@ -13,7 +13,7 @@ from engine.cli.loading import load
 from engine.errors import did_you_mean
 from engine.money import format_minor
 from engine.pricing.basket import Basket
-from engine.pricing.evaluation import Measure, Outcome
+from engine.pricing.evaluation import Measure, Outcome, OutcomeCode
 from engine.rules.evaluate import evaluate
 from engine.rules.explain import sentence
 from engine.rules.load import LoadedRules
@@ -54,10 +54,9 @@ def explain(
 
 def _show(cart: CartLine, id_: PromotionId, rules: LoadedRules) -> None:
     basket = rules.ruleset.with_codes_meant(cart.basket)
-    promotion = rules.ruleset.by_id[id_]
     evaluation = evaluate(basket, rules.ruleset, every_outcome=True)
     outcome = evaluation.outcomes[id_]
-    out.print(Text(sentence(outcome, promotion, basket), "bold"))
+    out.print(Text(sentence(outcome, rules.ruleset, basket, staff=True), "bold"))
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="cyan")
     for name, value in _numbers(outcome, basket):
@@ -66,7 +65,7 @@ def _show(cart: CartLine, id_: PromotionId, rules: LoadedRules) -> None:
         if id_ in (loss.promotion, *loss.lost):
             table.add_row("warning", Text(loss_sentence(loss, basket, rules.ruleset)))
     alone = _alone(id_, basket, rules.ruleset)
-    table.add_row("alone", Text(sentence(alone, promotion, basket).partition(": ")[2]))
+    table.add_row("alone", Text(sentence(alone, rules.ruleset, basket, staff=True).partition(": ")[2]))
     table.add_row("cart", Text(f"{cart.id}, {basket.channel}, {basket.store.id}, {_time(basket)}"))
     table.add_row("rule", Text(_place(id_, rules)))
     show_table(table)
@@ -85,7 +84,7 @@ def _numbers(outcome: Outcome, basket: Basket) -> list[tuple[str, str]]:
     if outcome.granted_minor or outcome.wanted_minor:
         rows += [("given", money(outcome.granted_minor)), ("wanted", money(outcome.wanted_minor))]
     if outcome.condition:
-        rows.append(("condition", outcome.condition))
+        rows.append(("condition" if outcome.code is OutcomeCode.CONDITION_FAILED else "benefit", outcome.condition))
     if outcome.measure is not None:
         rows += [
             ("needed", measured(outcome.wanted)),
@@ -95,7 +94,7 @@ def _numbers(outcome: Outcome, basket: Basket) -> list[tuple[str, str]]:
     if outcome.opens_ms is not None:
         rows.append(("opens", iso(outcome.opens_ms, basket.store.timezone)))
     if outcome.detail:
-        rows.append(("because of", outcome.detail))
+        rows.append(("of" if outcome.measure else "because of", outcome.detail))
     return rows
 
 

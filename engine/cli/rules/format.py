@@ -1,5 +1,6 @@
 """`panier rules format`: one layout for all rule files."""
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -42,10 +43,22 @@ def format_rules(
             out.print(Text(f"# {name}\n{text}"))
         elif text != source.text:
             changed += 1
-            out.print(Text(f"{'would change' if check else 'changed'} {name}"))
             if not check:
-                path.write_text(text, encoding="utf-8", newline="")
+                _rewrite(path, name, text)
+            out.print(Text(f"{'would change' if check else 'changed'} {name}"))
     if not show_defaults:
         out.print(f"{counted(len(paths), 'file')}, {changed:,} {'to change' if check else 'changed'}")
     if check and changed:
         raise typer.Exit(FILES_WRONG)
+
+
+def _rewrite(path: Path, name: str, text: str) -> None:
+    """Replace a file whole, so that a full disk or a service that looks just now never meets half of it."""
+    target = path.resolve()
+    draft = target.with_name(f".{target.name}.new")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="")
+        shutil.copymode(target, draft)
+        draft.replace(target)
+    except OSError as fault:
+        fail(f"cannot write `{name}`: {fault.strerror}")

@@ -10,7 +10,17 @@ from engine.pricing.evaluation import Target
 from engine.pricing.sets import Order
 from engine.pricing.tally import Proposal, Tally
 from engine.rules.best.bids import Bids, Limits, Stock
-from engine.rules.picking import Count, Nth, UnitPick, ask_units, capped_per_line, lowest, picked_units, unit_bids
+from engine.rules.picking import (
+    Count,
+    Nth,
+    UnitPick,
+    ask_units,
+    capped_per_line,
+    from_place,
+    lowest,
+    picked_units,
+    unit_bids,
+)
 from engine.rules.selectors import Key, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
@@ -84,7 +94,8 @@ class AmountOff(Benefit):
             return Proposal(Target.ITEM, shares, amount_minor if shares else 0)
 
         variants: dict[str, Propose] = {"unit": per_unit, "line": per_line, "selection": once}
-        return capped_per_line(variants[self.per], self.at_most_per_line)
+        propose_from = from_place(self.word, variants[self.per], selection, self.pick)
+        return capped_per_line(propose_from, self.at_most_per_line)
 
     def bids(self, env: CompileEnv) -> MakeBids:
         """Bid for each unit by itself; an amount off a line or off all is a cap on what its units get."""

@@ -13,7 +13,7 @@ from engine.pricing.sets import GROUPS_MAX, Group, Order, Unit, make_sets
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Pick, Use
 from engine.rules.best.bids import Groups, Stock
-from engine.rules.picking import Count, Reward, UnitReuse, fit_for, nothing
+from engine.rules.picking import Count, Reward, UnitReuse, fit_for, lacking, nothing
 from engine.rules.selectors import Key, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, best_keys, keys_of
 
@@ -80,7 +80,7 @@ class Bundle(Reward, Benefit):
         def propose(tally: Tally) -> Proposal:
             sets, filled = make_sets(tally, groups, most)
             if not sets:
-                return nothing()
+                return nothing(lacking(self.word, tally, groups))
             bundles = _bundles(filled, [group.quantity for group in groups], sets)
             return _proposal(bundles, lambda cost: asked(cost, tally), may)
 

@@ -76,7 +76,7 @@ class BuyGet(Benefit):
 
     def compile(self, env: CompileEnv) -> Propose:
         """Make as many sets as fit and ask of the rewarded units."""
-        return reward_sets(*self._groups(env), self.get.want(env.rounding), self.max_sets, self.unit_reuse)
+        return reward_sets(self.word, self._groups(env), self.get.want(env.rounding), self.max_sets, self.unit_reuse)
 
     def bids(self, env: CompileEnv) -> MakeBids:
         """Bid for sets."""

@@ -5,11 +5,21 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from engine.pricing.sets import Order, Unit, ordered
+from engine.pricing.sets import Group, Order, Unit, ordered
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Use
 from engine.rules.best.bids import Row, Stock
-from engine.rules.picking import Count, Reward, UnitReuse, ask_units, fit_for, nothing, units_fit_for, use_units
+from engine.rules.picking import (
+    Count,
+    Reward,
+    UnitReuse,
+    ask_units,
+    fit_for,
+    lacking,
+    nothing,
+    units_fit_for,
+    use_units,
+)
 from engine.rules.selectors import Key, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
@@ -49,13 +59,14 @@ class EveryNth(Reward, Benefit):
         """Count along the row."""
         selection = env.selections.get(self.on, self.except_)
         want, nth, most, may = self.want(env.rounding), self.nth, self.max_sets, self.unit_reuse.use
+        one_set = (Group(nth, selection, Order.DEAREST, Use.BOTH),)
 
         def propose(tally: Tally) -> Proposal:
             row = ordered(units_fit_for(tally, selection, Use.BOTH), Order.DEAREST)
             sets = sum(unit.count for unit in row) // nth
             sets = sets if most is None else min(sets, most)
             if not sets:
-                return nothing()
+                return nothing(lacking(self.word, tally, one_set))
             rewarded, others = _along(row, nth, sets)
             proposal = ask_units(rewarded, want, tally.basket.currency, Use.REWARD)
             use_units(proposal, others, Use.TRIGGER)

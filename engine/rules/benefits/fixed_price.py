@@ -12,7 +12,7 @@ from engine.pricing.basket import BasketLine
 from engine.pricing.sets import Order
 from engine.pricing.tally import Proposal, Tally
 from engine.rules.best.bids import Bids, Limits, Stock
-from engine.rules.picking import Count, UnitPick, ask_each, capped_per_line, lowest, picked_units, unit_bids
+from engine.rules.picking import Count, UnitPick, ask_each, capped_per_line, from_place, lowest, picked_units, unit_bids
 from engine.rules.selectors import Key, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
@@ -58,7 +58,8 @@ class FixedPrice(Benefit):
             goals = {place: _goal(price_minor, lines[place], mode) for place in {unit.place for unit in units}}
             return ask_each([(unit, max(0, unit.now_minor - goals[unit.place])) for unit in units])
 
-        return capped_per_line(propose, self.at_most_per_line)
+        propose_from = from_place(self.word, propose, selection, self.pick)
+        return capped_per_line(propose_from, self.at_most_per_line)
 
     def bids(self, env: CompileEnv) -> MakeBids:
         """Bid for each unit by itself."""

@@ -58,7 +58,7 @@ class NForM(Benefit):
 
     def compile(self, env: CompileEnv) -> Propose:
         """Make as many sets as fit; some of their units are free."""
-        return reward_sets(*self._groups(env), _all_of_it, self.max_sets, self.unit_reuse)
+        return reward_sets(self.word, self._groups(env), _all_of_it, self.max_sets, self.unit_reuse)
 
     def bids(self, env: CompileEnv) -> MakeBids:
         """Bid for sets."""

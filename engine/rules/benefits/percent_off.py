@@ -12,7 +12,17 @@ from engine.pricing.sets import Order, Unit
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Pick
 from engine.rules.best.bids import Bids, Limits, Stock
-from engine.rules.picking import Count, UnitPick, ask_units, capped_per_line, lowest, picked_units, takes_all, unit_bids
+from engine.rules.picking import (
+    Count,
+    UnitPick,
+    ask_units,
+    capped_per_line,
+    from_place,
+    lowest,
+    picked_units,
+    takes_all,
+    unit_bids,
+)
 from engine.rules.selectors import Key, Selection, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 
@@ -63,7 +73,8 @@ class PercentOff(Benefit):
             propose = self._off_whole_lines(selection, env.rounding)
         else:
             propose = self._off_sums(selection, env.rounding)
-        return capped_per_line(propose, self.at_most_per_line)
+        propose_from = from_place(self.word, propose, selection, self.pick)
+        return capped_per_line(propose_from, self.at_most_per_line)
 
     def bids(self, env: CompileEnv) -> MakeBids:
         """Bid for each unit by itself."""
@@ -73,8 +84,11 @@ class PercentOff(Benefit):
 
         def make(tally: Tally, stocks: Sequence[Stock]) -> Bids:
             def want(stock: Stock) -> int:
-                each = tally.basket.lines[stock.place].unit_minor if self.amount_of == "list" else stock.unit_minor
+                line, by_list = tally.basket.lines[stock.place], self.amount_of == "list"
+                each = line.unit_minor if by_list else stock.unit_minor
                 share = -(-each * percent_bp // PERCENT_BP) if up else ratio_of(each, percent_bp, PERCENT_BP, mode)
+                if up and by_list and len(tally.lines[stock.place].runs()) > 1:
+                    share *= line.units  # what is too much for the cheaper units of a line falls on the dearer ones
                 return min(share, stock.unit_minor)
 
             currency, chosen = tally.basket.currency, tally.selected(selection)

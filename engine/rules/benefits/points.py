@@ -9,6 +9,7 @@ from engine.fields import InWords, PositiveAmounts
 from engine.pricing.evaluation import Target
 from engine.pricing.extras import FixedPoints, MultipliedPoints, PointsPerAmount
 from engine.pricing.tally import Proposal, Tally
+from engine.rules.picking import lacking_spend
 from engine.rules.selectors import Key, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, Propose, keys_of
 
@@ -94,11 +95,13 @@ class Points(Benefit):
             if steps is None and multiplier is None:
                 return Proposal(Target.ORDER, [], 0, extra=FixedPoints(add))
             places = frozenset(tally.selected(selection))
-            if not places:
-                return Proposal(Target.ORDER, [], 0)
             if multiplier is not None:
-                return Proposal(Target.ORDER, [], 0, extra=MultipliedPoints(multiplier, places))
+                return Proposal(Target.ORDER, [], 0, extra=MultipliedPoints(multiplier, places) if places else None)
             step_minor = steps[tally.basket.currency] if steps else 0
+            spent_minor = sum(tally.current_minor[place] for place in places)
+            if spent_minor < step_minor:  # nothing gets dearer later: it would only keep others away
+                lack = lacking_spend(self.word, step_minor, spent_minor, selection)
+                return Proposal(Target.ORDER, [], 0, missing=lack)
             return Proposal(Target.ORDER, [], 0, extra=PointsPerAmount(add, step_minor, places))
 
         return propose

@@ -9,10 +9,11 @@ from pydantic import Field, model_validator
 from engine.fields import PercentBp, PositiveAmounts, Written
 from engine.money import PERCENT_BP, Rounding, ratio_of
 from engine.pricing.evaluation import Target
-from engine.pricing.sets import Order, Unit, ordered
+from engine.pricing.sets import Group, Order, Unit, ordered
 from engine.pricing.tally import Proposal, Tally
+from engine.pricing.units import Use
 from engine.rules.best.bids import Step, Steps, Stock, wants_of
-from engine.rules.picking import Count, Reward, ask_each, ask_units, nothing, units_of
+from engine.rules.picking import Count, Reward, ask_each, ask_units, lacking, lacking_spend, nothing, units_of
 from engine.rules.selectors import Key, Selection, Selector
 from engine.rules.vocabulary import Benefit, CompileEnv, MakeBids, Propose, keys_of
 from engine.types import Currency
@@ -158,13 +159,14 @@ def _spend_steps(steps: Sequence[SpendStep], costs: Sequence[int], currency: Cur
 def _by_quantity(steps: tuple[QuantityStep, ...], selection: Selection, mode: Rounding, *, slab: bool) -> Propose:
     wants = [step.want(mode) for step in steps]
     bounds = [step.quantity for step in steps]
+    first = (Group(bounds[0], selection, Order.DEAREST, Use.NONE),)
 
     def propose(tally: Tally) -> Proposal:
         row = ordered(units_of(tally, tally.selected(selection)), Order.DEAREST)
         total = sum(unit.count for unit in row)
         reached = sum(1 for bound in bounds if bound <= total)
         if not reached:
-            return nothing()
+            return nothing(lacking(Tiers.word, tally, first))
         if not slab:
             return ask_units(row, wants[reached - 1], tally.basket.currency)
         return _ask_slabs(row, tally)
@@ -191,7 +193,7 @@ def _spend(steps: tuple[SpendStep, ...], selection: Selection, mode: Rounding) -
         spent_minor = sum(tally.current_minor[place] for place in places)
         step = next((step for step in reversed(steps) if step.spend[currency] <= spent_minor), None)
         if step is None:
-            return nothing()
+            return nothing(lacking_spend(Tiers.word, steps[0].spend[currency], spent_minor, selection))
         if step.amount is not None:
             wanted = step.amount[currency]
         else:
@@ -206,6 +208,8 @@ def _spend_slabs(steps: tuple[SpendStep, ...], selection: Selection, mode: Round
         currency, places = tally.basket.currency, tally.selected(selection)
         spent_minor = sum(tally.current_minor[place] for place in places)
         bounds = [step.spend[currency] for step in steps]
+        if spent_minor < bounds[0]:
+            return nothing(lacking_spend(Tiers.word, bounds[0], spent_minor, selection))
         weighted = sum(
             (step.percent or 0) * max(0, min(spent_minor, high) - low)
             for step, low, high in zip(steps, bounds, [*bounds[1:], spent_minor], strict=True)

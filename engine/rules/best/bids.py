@@ -9,7 +9,8 @@ promotion itself.
 from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, islice
+from heapq import heappop, heappush
+from itertools import accumulate, chain
 from operator import add, itemgetter
 from typing import NamedTuple, Protocol
 
@@ -78,6 +79,9 @@ class Bids(Protocol):
     def bid(self, offered: Sequence[Offered]) -> Bid:
         """Return the most that these units bring."""
 
+    def work(self, units: int) -> int:
+        """Return about how many steps it takes to bid on so many units: the limits of the search go by it."""
+
 
 class _Part(NamedTuple):
     """Some units that a benefit has the same use for."""
@@ -112,14 +116,16 @@ class EachUnit:
         """Take what brings most; under a cap, what costs least for what it brings."""
         parts = [part for each in offered for part in self._parts(each) if part.want > part.cost]
         most_units, _, cap_minor = self.limits
-        if most_units is not None:
-            parts = _first(parts, most_units)
-        gain = sum((part.want - part.cost) * part.units for part in parts)
-        bid = Bid(gain, _summed(parts))
+        # Who brings most by itself may be poor under the cap, so each limit is a bound by itself.
+        first = parts if most_units is None else _first(parts, most_units)
+        bid = Bid(sum((part.want - part.cost) * part.units for part in first), _summed(first))
         if cap_minor is None or sum(part.want * part.units for part in parts) <= cap_minor:
             return bid
-        capped = _filled(parts, cap_minor)
-        return capped if capped.gain < gain else bid
+        return min(_filled(parts, cap_minor), bid, key=lambda each: each.gain)
+
+    def work(self, units: int) -> int:
+        """Each is looked at once."""
+        return units
 
     def _parts(self, offered: Offered) -> list[_Part]:
         """Return the units that get all of what is wanted, and the one that gets what is left of its line's cap."""
@@ -208,6 +214,10 @@ class Steps:
                 best = bid
         return best
 
+    def work(self, units: int) -> int:
+        """Each is looked at for every step."""
+        return units * len(self.steps)
+
     def _bid(self, step: Step, offered: Sequence[Offered]) -> Bid:
         gain, reached = step.bonus_bp / PERCENT_BP, 0
         taken: dict[int, int] = {}
@@ -280,6 +290,10 @@ class Sets:
         taken = chain(sorted(rewards)[: sets * self.rewarded], sorted(payments)[: sets * self.paid])
         return Bid(gain, _counted(stock for _, stock in taken))
 
+    def work(self, units: int) -> int:
+        """They are put in order anew for every place in it; that is done fast."""
+        return units * units // 32
+
     def _best(
         self,
         rewards: Sequence[tuple[float, int]],
@@ -289,6 +303,8 @@ class Sets:
         """Return how many sets bring most, what they bring, and how many of the units that may be both are rewarded."""
         rewarding = sorted(harm for harm, _ in rewards)
         paying = sorted(harm for harm, _ in payments)
+        fitting = (len(rewards) + len(payments)) // (self.rewarded + self.paid)
+        most = fitting if self.most_sets is None else min(fitting, self.most_sets)
         best = 0, 0.0, 0
         for number in range(len(either) + 1):
             if number:
@@ -297,34 +313,58 @@ class Sets:
                 del paying[bisect_left(paying, cost)]
             harms = map(
                 add,
-                list(accumulate(rewarding))[self.rewarded - 1 :: self.rewarded],
-                list(accumulate(paying))[self.paid - 1 :: self.paid],
+                list(accumulate(rewarding[: most * self.rewarded]))[self.rewarded - 1 :: self.rewarded],
+                list(accumulate(paying[: most * self.paid]))[self.paid - 1 :: self.paid],
             )
-            for sets, harm in enumerate(islice(harms, self.most_sets), 1):
+            for sets, harm in enumerate(harms, 1):
                 if -harm > best[1]:
                     best = sets, -harm, number
         return best
 
 
 @dataclass(frozen=True, slots=True)
-class Either:
-    """Whichever of several bids is the highest. They are about the same goods."""
+class FromPlace:
+    """Something off at most so many units from a place in their row on; those before it are only passed.
 
-    bids: Sequence[Bids]
+    ``ranks`` is the place of each stock in that row.
+    """
 
-    @property
-    def wants(self) -> Sequence[int]:
-        """What any of them wants."""
-        return [max(wants) for wants in zip(*(each.wants for each in self.bids), strict=True)]
-
-    @property
-    def useful(self) -> Sequence[bool]:
-        """What is of use to any of them."""
-        return [any(useful) for useful in zip(*(each.useful for each in self.bids), strict=True)]
+    ranks: Sequence[int]
+    wants: Sequence[int]
+    useful: Sequence[bool]
+    passed: int
+    most_units: int
 
     def bid(self, offered: Sequence[Offered]) -> Bid:
-        """Ask each."""
-        return max((each.bid(offered) for each in self.bids), key=lambda bid: bid.gain)
+        """Cut the row at every place: before it the cheapest are passed, behind it those that bring most are chosen."""
+        row = sorted((self.ranks[stock], cost, stock, units) for stock, units, cost in offered if self.useful[stock])
+        units = [(cost, stock) for _, cost, stock, count in row for _ in range(count)]
+        harms = [(cost - self.wants[stock], stock) for cost, stock in units]
+        paid = _running_sums(units, self.passed)
+        brought = _running_sums([min((0.0, -1), harm) for harm in reversed(harms)], self.most_units)[::-1]
+        cuts = range(self.passed, len(units))
+        if not cuts:
+            return Bid(0.0, {})
+        cut = min(cuts, key=lambda place: paid[place] + brought[place])
+        gain = -(paid[cut] + brought[cut])
+        if gain <= 0:
+            return Bid(0.0, {})
+        chosen = [harm for harm in sorted(harms[cut:])[: self.most_units] if harm[0] < 0]
+        return Bid(gain, _counted(stock for _, stock in chain(sorted(units[:cut])[: self.passed], chosen)))
+
+    def work(self, units: int) -> int:
+        """Each is looked at once."""
+        return units
+
+
+def _running_sums(row: Iterable[tuple[float, int]], most: int) -> list[float]:
+    """Return what the lowest so many of the first none, one, two, … sum up to."""
+    lowest: list[float] = []
+    sums = [0.0]
+    for minor, _ in row:
+        heappush(lowest, -minor)
+        sums.append(sums[-1] + minor + (heappop(lowest) if len(lowest) > most else 0.0))
+    return sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,8 +382,10 @@ class Row:
         row = sorted(
             (-self.stocks[stock].unit_minor, stock, cost, units) for stock, units, cost in offered if self.useful[stock]
         )
-        # Without a bound on the sets they are all alike: what counts is how many units of the last one are taken.
-        places = self.nth if self.most_sets is None else self.nth * self.most_sets + 1
+        number = sum(units for *_, units in row)
+        if number < self.nth:
+            return Bid(0.0, {})
+        bounded, places = self._places(number)
         ways: list[_Way | None] = [(0.0, -1, None), *[None] * (places - 1)]
         for _, stock, cost, units in row:
             rewarded = self.wants[stock] - cost
@@ -351,7 +393,7 @@ class Row:
                 last = ways[-1]
                 for place in range(places - 1, -1, -1):
                     way = ways[place - 1] if place else last
-                    if way is None or (place == 0 and self.most_sets is not None):
+                    if way is None or (place == 0 and bounded):
                         continue
                     gain = way[0] + (rewarded if place % self.nth == 0 else -cost)
                     known = ways[place]
@@ -359,6 +401,19 @@ class Row:
                         ways[place] = (gain, stock, way)
         best = max((way for way in ways[:: self.nth] if way is not None), key=itemgetter(0))
         return Bid(best[0], _counted(_stocks(best)))
+
+    def _places(self, units: int) -> tuple[bool, int]:
+        """Return whether the sets of so many units are bounded, and how many places a way can have come to.
+
+        Without a bound the sets are all alike: what counts is how many units of the last one are taken.
+        """
+        if self.most_sets is not None and self.most_sets < units // self.nth:
+            return True, self.nth * self.most_sets + 1
+        return False, min(self.nth, units)
+
+    def work(self, units: int) -> int:
+        """Each is looked at for every place."""
+        return units * self._places(units)[1]
 
 
 _Way = tuple[float, int, "_Way | None"]
@@ -418,3 +473,7 @@ class Groups:
             gain += brings
             taken += bundle
         return Bid(gain, _counted(stock for _, stock in taken))
+
+    def work(self, units: int) -> int:
+        """Each is looked at for every group."""
+        return units * len(self.groups)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from engine.pricing.evaluation import LaneSearch
 from engine.pricing.tally import Held, Holding, Tally
 from engine.rules.best.bids import Bids, EachUnit, Offered, Stock
-from engine.rules.best.search import Found, Lot, Prices, Promise, Steps, search
+from engine.rules.best.search import Found, Lot, Prices, Promise, Steps, search, work_of
 from engine.rules.model import Lane, Per
 from engine.rules.ruleset import CompiledPromotion
 
@@ -20,6 +20,8 @@ NODES_MAX: Final = 60
 """So many nodes are searched at most; a number and never a time, so that a till and a server agree."""
 UNITS_MAX: Final = 300
 """The search takes apart carts of so many units at most; in larger ones each promotion takes what it can, in turn."""
+WORK_MAX: Final = 600_000
+"""About so many units are looked at: with many promotions that want many units there are fewer nodes, or no search."""
 
 
 def hand_out(lane: Lane, entrants: Sequence[CompiledPromotion], tally: Tally) -> tuple[list[Held], LaneSearch]:
@@ -100,9 +102,9 @@ class _Goods:
         """Return how many steps of each lot each bidder gets."""
         lots = [each.lot for each in self.owned]
         units = sum(stock.units for stock in self.stocks)
-        if self.bidders and units > UNITS_MAX:
+        if self.bidders and (units > UNITS_MAX or work_of(lots, self.bidders) > WORK_MAX):
             return self._in_turn(lots)
-        return search(lots, self.bidders, NODES_MAX)
+        return search(lots, self.bidders, NODES_MAX, WORK_MAX)
 
     def _in_turn(self, lots: Sequence[Lot]) -> Found:
         """Let each bidder take what it can use of what is left, whoever brings most with everything first."""
@@ -111,7 +113,8 @@ class _Goods:
         gain_minor = 0
         order = sorted(self.bidders, key=lambda bidder: -bidder.gain(bidder.most))
         for bidder in order:
-            wish = bidder.used(tuple(min(free, most) for free, most in zip(left, bidder.most, strict=True)))
+            can_have = tuple(min(free, most) for free, most in zip(left, bidder.most, strict=True))
+            wish = max(bidder.used(can_have), can_have, key=bidder.gain)  # of equals what it uses
             gain = bidder.gain(wish)
             if gain > 0:
                 gain_minor += gain
@@ -172,6 +175,8 @@ class _Bidder:
             for number, units in zip(owned.stocks, owned.units_a_step, strict=True)
             if useful[number]
         ]
+        units = sum(goods.stocks[number].units for _, number, _, _ in self._parts)
+        self.work = bids.work(units) + units
         self._gains: dict[Steps, int] = {}
 
     def promise(self, least: Steps, most: Steps, prices: Prices) -> Promise:
@@ -193,7 +198,8 @@ class _Bidder:
         taken = bid.taken
         for at, number, units, _ in self._parts:
             if number in taken:
-                steps[at] = max(steps[at], -(-taken[number] // units))
+                # A bid may count a unit more than once, for several groups of a bundle.
+                steps[at] = min(most[at], max(steps[at], -(-taken[number] // units)))
         return Promise(gain - paid, tuple(steps))
 
     def gain(self, steps: Steps) -> int:

@@ -44,6 +44,8 @@ class Bidder(Protocol):
 
     most: Steps
     """All that it has any use for."""
+    work: int
+    """About how many steps it takes to make it promise something and to see what that brings."""
 
     def promise(self, least: Steps, most: Steps, prices: Prices) -> Promise:
         """Return a bound on `gain` over all choices between `least` and `most` steps of each lot, at these prices."""
@@ -65,16 +67,27 @@ class Found:
     nodes: int
 
 
-def search(lots: Sequence[Lot], bidders: Sequence[Bidder], nodes_max: int) -> Found:
-    """Return the best way, exactly unless `nodes_max` nodes were not enough."""
+def work_of(lots: Sequence[Lot], bidders: Sequence[Bidder]) -> int:
+    """Return about how many steps it takes to ask every bidder once."""
+    return sum(bidder.work + len(lots) for bidder in bidders)
+
+
+def search(lots: Sequence[Lot], bidders: Sequence[Bidder], nodes_max: int, work_max: int) -> Found:
+    """Return the best way, exactly unless `nodes_max` nodes were not enough, or as many as `work_max` steps allow.
+
+    Bidders that share nothing are searched apart. Each such group gets one node at least, so that nobody goes without.
+    """
     nothing = (0,) * len(lots)
     worth = tuple(float(lot.worth_minor) for lot in lots)
     steps = [nothing] * len(bidders)
     gain_minor = gap_minor = nodes = 0
     # At higher prices nobody gains more: who gains nothing now never will.
     able = [i for i, bidder in enumerate(bidders) if bidder.promise(nothing, bidder.most, worth).gain > 0]
+    rounds_max = max(1, work_max // max(1, work_of(lots, [bidders[i] for i in able])))
+    nodes_max = min(nodes_max, 1 + max(0, rounds_max - ROUNDS_FIRST) // (ROUNDS + 1))
     for group in _independent(able, bidders):
-        found = _Search(lots, [bidders[i] for i in group]).run(nodes_max - nodes)
+        apart = _Search(lots, [bidders[i] for i in group])
+        found = apart.run(max(1, nodes_max - nodes), min(ROUNDS_FIRST, rounds_max))
         gain_minor, gap_minor, nodes = gain_minor + found.gain_minor, gap_minor + found.gap_minor, nodes + found.nodes
         for i, taken in zip(group, found.steps, strict=True):
             steps[i] = taken
@@ -127,13 +140,13 @@ class _Search:
         self._gain_minor = 0
         self._settled: set[tuple[Steps, ...]] = set()
 
-    def run(self, nodes_max: int) -> Found:
+    def run(self, nodes_max: int, rounds_first: int) -> Found:
         """Search, the most promising part first."""
         root = self._node(self._best, tuple(bidder.most for bidder in self._bidders), self._worth)
         pending = [(-root.bound, 0, root)]
         nodes = made = 0
         while pending and _whole(-pending[0][0]) > self._gain_minor and nodes < nodes_max:
-            node = self._tightened(heapq.heappop(pending)[2], ROUNDS if nodes else ROUNDS_FIRST)
+            node = self._tightened(heapq.heappop(pending)[2], ROUNDS if nodes else rounds_first)
             nodes += 1
             split = self._split(node) if _whole(node.bound) > self._gain_minor else None
             for child in self._parts(node, split) if split else ():
@@ -175,6 +188,7 @@ class _Search:
                 break
             node = self._at_prices(node, prices, changed)
             tightest = min(tightest, node, key=lambda each: each.bound)
+        self._settle(tightest)
         return tightest
 
     def _at_prices(self, node: _Node, prices: Prices, changed: Collection[int]) -> _Node:
@@ -205,11 +219,17 @@ class _Search:
         return tuple(prices)
 
     def _settle(self, node: _Node) -> None:
-        """Make a real way of what is promised: who promises most comes first, the others take what is left."""
+        """Make real ways of what is promised: who promises most comes first, the others take what is left.
+
+        Whoever was promised too much gets nothing in the first of them, and all that is left in the second.
+        """
         wished = tuple(promise.steps for promise in node.promises)
-        if wished in self._settled:
-            return
-        self._settled.add(wished)
+        if wished not in self._settled:
+            self._settled.add(wished)
+            self._try(node, all_that_is_left=False)
+            self._try(node, all_that_is_left=True)
+
+    def _try(self, node: _Node, *, all_that_is_left: bool) -> None:
         left = [lot.steps for lot in self._lots]
         for reserved in node.least:
             left = [steps - kept for steps, kept in zip(left, reserved, strict=True)]
@@ -220,6 +240,8 @@ class _Search:
             steps = node.promises[i].steps
             if any(step > limit for step, limit in zip(steps, can_have, strict=True)):
                 steps = self._promise(bidder, least, can_have, self._worth).steps
+            if all_that_is_left and bidder.gain(steps) <= bidder.gain(least):
+                steps = can_have
             if bidder.gain(steps) > bidder.gain(least):
                 left = [free - step + kept for free, step, kept in zip(left, steps, least, strict=True)]
                 settled[i] = steps

@@ -6,8 +6,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from engine.cart.codes import canonical_code
 from engine.fields import InWords
+from engine.pricing.evaluation import Shortfall
 from engine.rules.selectors import WORDS_SCHEMA, Key, listed
-from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test
+from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test
 
 
 def _canonical(entered: str) -> str:
@@ -42,6 +43,7 @@ class Codes(Condition):
         "{cart: [{sku: boots}], expect: {outcome: condition_failed}}",
     )
     unmet: ClassVar[str] = "it needs a code"
+    excludes: ClassVar[str | None] = "a code in the cart excludes it"
 
     any_of: CodeWords = Field(alias="any")
     """One of these suffices."""

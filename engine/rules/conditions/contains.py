@@ -6,9 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from engine.fields import Written
-from engine.pricing.evaluation import Measure
-from engine.rules.selectors import Key, Selection, Selector
-from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test, best_keys
+from engine.pricing.evaluation import Measure, Shortfall
+from engine.rules.selectors import Key, Selection, Selector, missing_in_words
+from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test, best_keys
 
 
 class Several(Written):
@@ -82,14 +82,17 @@ class Contains(Condition):
             unwanted = sum(1 for entry in nobody if not entry.missing(start))
             if unwanted:
                 return Shortfall("contains", Measure.UNITS, 0, unwanted, 0)
-            missing = sum(entry.missing(start) for entry in everyone)
+            each = [entry.missing(start) for entry in everyone]
+            missing = sum(each)
             if missing:
-                return Shortfall("contains", Measure.UNITS, wanted, wanted - missing, missing)
+                goods = missing_in_words(zip(each, (entry.selection.words for entry in everyone), strict=True))
+                return Shortfall("contains", Measure.UNITS, wanted, wanted - missing, missing, goods)
             if anyone:
                 nearest = min(anyone, key=lambda entry: entry.missing(start))
                 missing = nearest.missing(start)
                 if missing:
-                    return Shortfall("contains", Measure.UNITS, nearest.at_least, nearest.at_least - missing, missing)
+                    wants, goods = nearest.at_least, nearest.selection.words
+                    return Shortfall("contains", Measure.UNITS, wants, wants - missing, missing, goods)
             return None
 
         return test

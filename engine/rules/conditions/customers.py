@@ -2,9 +2,10 @@
 
 from typing import ClassVar
 
+from engine.pricing.evaluation import Shortfall
 from engine.rules.customers import Customers
 from engine.rules.selectors import Key
-from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test
+from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test
 
 
 class CustomersCondition(Customers, Condition):

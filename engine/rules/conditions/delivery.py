@@ -5,8 +5,9 @@ from typing import ClassVar
 from pydantic import model_validator
 
 from engine.pricing.basket import BasketDelivery
+from engine.pricing.evaluation import Shortfall
 from engine.rules.selectors import Key, Words
-from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test
+from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test
 
 
 class Delivery(Condition):

@@ -7,8 +7,9 @@ from pydantic import Field, StringConstraints, model_validator
 from engine.cart.draw import POINTS_BP, point_bp
 from engine.errors import one_of
 from engine.fields import ID_IN_WORDS, PercentBp
+from engine.pricing.evaluation import Shortfall
 from engine.rules.selectors import Key
-from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test
+from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test
 from engine.types import Currency
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"), ID_IN_WORDS]

@@ -4,9 +4,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from engine.pricing.evaluation import Measure
+from engine.pricing.evaluation import Measure, Shortfall
 from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test, keys_of
+from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test, keys_of
 
 
 class Quantity(Condition):

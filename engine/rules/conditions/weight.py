@@ -5,10 +5,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from engine.fields import Thousandths
-from engine.pricing.evaluation import Measure
+from engine.pricing.evaluation import Measure, Shortfall
 from engine.pricing.shop import PIECE
 from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Shortfall, Test, keys_of
+from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test, keys_of
 
 
 def _measured(unit: str) -> str:

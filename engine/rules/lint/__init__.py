@@ -25,6 +25,7 @@ WARNINGS: Final[tuple[Callable[[Context], Iterator[Diagnostic]], ...]] = (
     codes.used_twice,
     codes.look_alikes,
     combinations.one_sided,
+    combinations.unknown_tags,
 )
 
 

@@ -47,7 +47,8 @@ def _some_of(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> bool
 def _window_covers(wide: Window, narrow: Window) -> bool:
     begins = wide.from_ms is None or (narrow.from_ms is not None and wide.from_ms <= narrow.from_ms)
     ends = wide.until_ms is None or (narrow.until_ms is not None and narrow.until_ms <= wide.until_ms)
-    return begins and ends and (wide.weekly is None or wide.weekly == narrow.weekly)
+    days = wide.except_days <= narrow.except_days
+    return begins and ends and days and (wide.weekly is None or wide.weekly == narrow.weekly)
 
 
 def _windows_meet(one: Window, other: Window) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from engine.errors import Diagnostic
+from engine.errors import Diagnostic, did_you_mean
 from engine.rules.lint.context import Context, Entry
 
 
@@ -19,6 +19,17 @@ def one_sided(context: Context) -> Iterator[Diagnostic]:
                 )
                 help_ = f"add a tag of `{entry.promotion.id}` to `combines_with` there, or take `{min(named)}` out here"
                 yield entry.warn("one_sided", message, "combines_with", help=help_)
+
+
+def unknown_tags(context: Context) -> Iterator[Diagnostic]:
+    """Find tags of promotions that no promotion has: whatever was to be kept apart is not."""
+    known = {tag for entry in context.entries for tag in entry.promotion.tags or ()}
+    for entry in context.entries:
+        for key in ("excludes", "combines_with"):
+            for place, tag in enumerate(getattr(entry.promotion, key) or ()):
+                if tag not in known:
+                    help_ = did_you_mean(tag, known, "add it to `tags` of the promotions that are meant")
+                    yield entry.warn("unknown_tag", f"no promotion has the tag `{tag}`", key, place, help=help_)
 
 
 def _refuses(other: Entry, entry: Entry) -> bool:

@@ -8,6 +8,7 @@ from engine.rules.lint.context import Context, Entry
 from engine.rules.selectors import Selector
 from engine.rules.vocabulary import Condition
 from engine.rules.walk import NEGATIVE_KEYS, Path, outermost_selectors, parts
+from engine.rules.when import When
 from engine.types import Sku
 
 CHOICES = frozenset({"any", "or"})
@@ -83,7 +84,12 @@ def contradiction(context: Context) -> Iterator[Diagnostic]:
 def _contradicted_goods(context: Context, entry: Entry) -> Iterator[Diagnostic]:
     """Find goods that must be there, or be discounted, and must not be there."""
     found = list(outermost_selectors(entry.promotion.when, ("when",)))
-    banned = [(path, selector) for path, selector in found if _turns(path) == 1 and "none" in path]
+    # `{of: …, at_least: 2}` forbids some of them and not one.
+    banned = [
+        (path, selector)
+        for path, selector in found
+        if _turns(path) == 1 and "none" in path and path[-1] != "of" and CHOICES.isdisjoint(path)
+    ]
     if not banned:
         return
     excluded: frozenset[Sku] = frozenset().union(*(context.goods.always_selected(selector) for _, selector in banned))
@@ -98,14 +104,20 @@ def _contradicted_goods(context: Context, entry: Entry) -> Iterator[Diagnostic]:
 
 def _contradicted_conditions(entry: Entry) -> Iterator[Diagnostic]:
     """Find conditions that must hold and must not."""
-    needed: dict[tuple[str, str], Path] = {}
+    needed: set[tuple[str, str]] = set()
     banned: dict[tuple[str, str], Path] = {}
+    alone: set[Path] = set()
     for path, part in parts(entry.promotion.when, ("when",)):
-        if isinstance(part, Condition) and CHOICES.isdisjoint(path):
+        if isinstance(part, When) and path[-1] == "not" and len(part.model_fields_set) == 1:
+            alone.add(path)  # of several conditions under a `not`, any one may hold
+        elif isinstance(part, Condition) and CHOICES.isdisjoint(path):
             written = (part.word, part.model_dump_json(exclude_defaults=True))
-            (banned if "not" in path else needed)[written] = path
+            if "not" not in path:
+                needed.add(written)
+            elif path[:-1] in alone and path.count("not") == 1:
+                banned[written] = path
     for written, path in banned.items():
-        if written in needed and path.count("not") == 1:
+        if written in needed:
             message = f"`{written[0]}` must hold and must not: the conditions never hold together"
             yield entry.warn("contradiction", message, *path, help="take one of the two out")
 

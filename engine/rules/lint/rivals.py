@@ -9,8 +9,8 @@ from engine.rules.lint.context import QUANTITIES, Context, Entry
 from engine.rules.model import LaneMode
 from engine.types import Sku
 
-MORE_QUANTITIES: Final = (2, 3, 5, 7, 10)
-"""Beside the usual ones: to tell two promotions apart, every step counts."""
+MORE_QUANTITIES: Final = (2, 3, 5, 7, 10, 1000)
+"""Beside the usual ones: to tell two promotions apart, every step counts, and where a cap cuts one of them."""
 PRODUCTS_MAX: Final = 200
 """So many products are tried one by one, and as many together."""
 

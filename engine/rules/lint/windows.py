@@ -21,9 +21,11 @@ def never_open(context: Context) -> Iterator[Diagnostic]:
     """Find windows that lie ahead while none of their hours do."""
     for entry in context.entries:
         windows = context.windows(entry.promotion)
-        if entry.promotion.active.weekly is None or not windows:
+        active = entry.promotion.active
+        if not (active.weekly or active.except_days) or not windows:
             continue
         ahead = [window for window in windows if window.until_ms is None or window.until_ms > context.as_of_ms]
         if ahead and all(window.opens_ms(context.as_of_ms) is None for window in ahead):
             message = f"`{entry.promotion.id}` is never open: none of its hours lie between `from` and `until`"
-            yield entry.warn("never_open", message, "active", "weekly", help="check the days against the dates")
+            key = "weekly" if active.weekly else "except_days"
+            yield entry.warn("never_open", message, "active", key, help="check the days against the dates")

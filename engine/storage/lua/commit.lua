@@ -320,6 +320,7 @@ end
 function apply.choose(promotion, sku)
   local choices = cart.g or {}
   local choice, index = named(choices, promotion)
+  if not (choice or sku) then return 'UNKNOWN_GIFT' end
   if choice then table.remove(choices, index) end
   if sku then choices[#choices + 1] = {promotion, sku} end
   cart.g = choices[1] and choices or nil

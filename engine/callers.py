@@ -1,0 +1,62 @@
+"""Who calls, from where, and what that lets them do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.cart.model import Cart
+from engine.types import ChannelId, CustomerId, MemberId, StoreId
+
+
+class CallerKind(StrEnum):
+    """Who can call."""
+
+    GUEST = "guest"
+    CUSTOMER = "customer"
+    STAFF = "staff"
+    TERMINAL = "terminal"
+    SERVICE = "service"
+
+
+class Scope(StrEnum):
+    """What staff, terminals and services may do beyond their own carts."""
+
+    CART_READ = "cart:read"
+    CART_WRITE = "cart:write"
+    CART_ADJUST = "cart:adjust"
+    """Change prices by hand, up to the ceiling of one's role."""
+    OFFERS_READ = "offers:read"
+    """See the outcome of every promotion, hidden ones and those for other segments too."""
+    SERVICE = "service"
+    """Back office: write customer records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, from where, with which rights; what a token says."""
+
+    kind: CallerKind
+    id: str
+    channel: ChannelId | None = None
+    store: StoreId | None = None
+    device: str = ""
+    scopes: frozenset[str] = frozenset()
+    role: str = ""
+    """What the shop's ``adjustments.yaml`` calls their post, such as ``manager``; empty for its default role."""
+
+    @property
+    def member(self) -> MemberId:
+        """The id under which this caller takes part in carts."""
+        return MemberId(f"{self.kind}:{self.id}")
+
+    @property
+    def customer(self) -> CustomerId | None:
+        """The customer that calls, None for everybody else."""
+        return CustomerId(self.id) if self.kind is CallerKind.CUSTOMER else None
+
+    def may(self, scope: Scope) -> bool:
+        """Say whether the caller has a scope. Scopes of shoppers count for nothing."""
+        return bool(self.scopes) and self.kind not in {CallerKind.GUEST, CallerKind.CUSTOMER} and scope in self.scopes
+
+    def may_read(self, cart: Cart) -> bool:
+        """Say whether the caller may see a cart: its members may, and staff by scope."""
+        return cart.member(self.member) is not None or self.may(Scope.CART_READ)

@@ -1,0 +1,249 @@
+"""The compiled answer is the ordinary one, byte for byte: over the whole schema, errors included."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from graphql import GraphQLObjectType, parse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import schema
+from bench import workload
+from engine.callers import Caller, CallerKind, Scope
+from engine.rules.load import load_rule_sources
+from engine.service import Snapshot
+from engine.source import Source
+from engine.types import CartId, ChannelId, StoreId
+from schema.compiled.answers import Attempt, CompiledAnswers
+from schema.documents import Document
+from schema.ids import encode_id, key_of
+from tests.http.both_ways import AWAY, BROKEN, UNPRICED, Answer, BothWays, both_ways, cart_id
+from tests.http.service import CREATE, RULES
+from tests.http.test_extras import RULES as EXTRA_RULES
+from tests.strategies_documents import everything, requests
+
+CORE = schema.core_schema(schema.build_schema())
+GUEST = Caller(CallerKind.GUEST, "both-ways", ChannelId("web"))
+STAFF = Caller(CallerKind.STAFF, "maria", ChannelId("pos"), StoreId("south"), scopes=frozenset(Scope), role="manager")
+ADA = Caller(CallerKind.CUSTOMER, "ada", ChannelId("app"))
+
+
+@pytest.fixture(scope="module")
+def ways(store_url: str, shop: Snapshot) -> Iterator[BothWays]:
+    """Both services, over a cart that has something of everything."""
+    more = EXTRA_RULES.removeprefix("promotions:\n")
+    ruleset = load_rule_sources([Source("rules.yaml", RULES + more)], shop.shop).ruleset
+    with both_ways(store_url, Snapshot(shop.shop, ruleset)) as ways:
+        ways.pools = _populated(ways)
+        yield ways
+
+
+def _populated(ways: BothWays) -> dict[str, list[Any]]:
+    """Fill a cart to look at and some to play with, make the others known by name, and return what requests may name."""
+    guest, staff, ada = (ways.token(caller) for caller in (GUEST, STAFF, ADA))
+
+    def run(query: str, token: str, **variables: Any) -> Any:
+        ordinary, compiled = ways.ask(query, variables, token)
+        assert ordinary.body == compiled.body
+        answered = json.loads(ordinary.body)
+        assert "errors" not in answered
+        return answered["data"]
+
+    lines = [
+        {"sku": "milk", "quantity": 7, "note": "cold"},
+        {"sku": "oat", "quantity": 2, "delivery": {"method": "home", "place": "75001", "slot": "day"}},
+        {"sku": "ham", "quantity": "1.250", "options": [{"name": "cut", "value": "sliced"}]},
+        {"sku": "milk-6"},
+    ]
+    begin = {"lines": lines, "codes": ["welcome5", "nothing"], "channel": "web"}
+    cart, *playgrounds = [
+        run(CREATE, guest, input=begin, op=f"both-{number}")["cartCreate"]["cart"]["id"] for number in range(4)
+    ]
+    ways.cart = cart
+    run(
+        'mutation($id: ID!) { cartFeesAdd(cartId: $id, fees: [{fee: "gift-wrap", quantity: 2}]) { version } }',
+        guest,
+        id=cart,
+    )
+    run('mutation($id: ID!) { cartNoteUpdate(cartId: $id, note: "ring \\"twice\\"") { version } }', guest, id=cart)
+    run(
+        'mutation($id: ID!) { cartAdjustmentAdd(cartId: $id, adjustment: {reason: "damaged", percent: "10"}) { version } }',
+        staff,
+        id=cart,
+    )
+    run('mutation { cartCreate(input: {lines: [{sku: "oat"}]}, operationId: "ada") { version } }', ada)
+    seen = run(
+        "query($id: ID!) { cart(id: $id) { lines { nodes { id } edges { cursor } } adjustments { id } } }",
+        guest,
+        id=cart,
+    )["cart"]
+    ways.engine.example = ways.loop.run(ways.engine.cart(GUEST, CartId(key_of(cart, "Cart"))))
+    faulty = [cart_id("gone"), cart_id(AWAY), cart_id(BROKEN), cart_id(UNPRICED), "", "é"]
+    line_ids = [line["id"] for line in seen["lines"]["nodes"]]
+    named = [("Product", "milk"), ("Product", "no"), ("Promotion", "dairy-week"), ("Promotion", "secret-test")]
+    nodes = [encode_id(*key) for key in [*named, ("Channel", "web"), ("Store", "south")]]
+    return {
+        "cartId": [*playgrounds * 3, *faulty],
+        "id": [*[cart] * 8, *faulty, *nodes, *line_ids],
+        "lineId": [*line_ids, "x"],
+        "adjustmentId": [seen["adjustments"][0]["id"], "x"],
+        "sku": ["milk", "oat", "ham", "cake", "mlik"],
+        "barcode": ["4006381333931", "x"],
+        "channel": ["web", "app", "pos", "wbe"],
+        "store": ["north", "south", "east"],
+        "locale": ["en", "fr", "de"],
+        "code": ["WELCOME5", "nope", ""],
+        "fee": ["gift-wrap", "x"],
+        "method": ["home", "pickup", "bike"],
+        "place": ["75001", ""],
+        "slot": ["day", ""],
+        "first": [0, 1, 2, 501, -1],
+        "after": [seen["lines"]["edges"][0]["cursor"], "x", 0, 2, -1],
+        "promotionId": ["dairy-week", "welcome", "pick", "secret-test", "x"],
+        "operationId": [f"operation-{number}" for number in range(40)],
+        "reason": ["damaged", "match", "x"],
+        "customerId": ["ada", "ben", ""],
+        "guestToken": [guest, staff, "x"],
+        "ifVersion": [1, 5, 100],
+        "quantity": [1, 2, "1.5", 0],
+    }
+
+
+def answered(ways: BothWays, query: str, variables: dict[str, Any], caller: Caller | None) -> Answer:
+    """Ask in both ways, compare, and return the answer. Where there is no fault, it must have been compiled."""
+    ordinary, compiled = ways.ask(query, variables, ways.token(caller) if caller else None)
+    assert (compiled.status, compiled.headers, compiled.body) == (ordinary.status, ordinary.headers, ordinary.body)
+    assert compiled.compiled == (ordinary.status == 200 and b'"errors":' not in ordinary.body)
+    return compiled
+
+
+@pytest.mark.parametrize("kind", ["query", "mutation"])
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_both_ways_answer_alike(ways: BothWays, kind: str, data: st.DataObject) -> None:
+    asked = data.draw(requests(CORE, ways.pools, kind, often={"cart", "lines", "nodes"}))
+    answered(ways, asked.query, asked.variables, data.draw(st.sampled_from([GUEST, GUEST, STAFF, ADA, None])))
+
+
+def everything_of(name: str, depth: int = 6) -> str:
+    type_ = CORE.type_map[name]
+    assert isinstance(type_, GraphQLObjectType)
+    return everything(type_, depth)
+
+
+@pytest.mark.parametrize("caller", [GUEST, STAFF, ADA], ids=lambda caller: caller.kind.value)
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"query($id: ID!) {{ cart(id: $id) {everything_of('Cart')} }}",
+        f'query($id: ID!) {{ cart(id: $id) {{ priceOn(channel: "pos") {everything_of("CartPricedElsewhere")} }} }}',
+        f"query($id: ID!) {{ cart(id: $id) {{ explanations {everything_of('Explanation')} }} }}",
+        f"query($id: ID!) {{ cartLog(cartId: $id) {everything_of('LogEntryConnection')} }}",
+        f"query($id: ID!) {{ node(id: $id) {{ __typename id ... on Cart {everything_of('Cart', 3)} }} }}",
+        f'{{ products(skus: ["milk", "mlik", "ham", "cake", "gift"]) {everything_of("PricedProduct")} }}',
+        f"{{ channels {everything_of('Channel')} stores {everything_of('Store')} fees {everything_of('Fee')} }}",
+        f"{{ deliveryMethods {everything_of('DeliveryMethod')} ruleset {everything_of('Ruleset')} __typename }}",
+        f"{{ activeCart {everything_of('Cart', 4)} supersededCart {{ id }} }}",
+    ],
+)
+def test_every_field_is_compiled(ways: BothWays, query: str, caller: Caller) -> None:
+    variables = {"id": ways.cart} if "$id" in query else {}
+    assert answered(ways, query, variables, caller).compiled
+
+
+def test_a_payload_is_compiled_for_every_mutation(ways: BothWays) -> None:
+    cart = ways.cart
+    document = f"""
+    mutation($id: ID!, $lines: [CartLineInput!]!, $seen: Int = 1) {{
+      cartLinesAdd(cartId: $id, lines: $lines, operationId: "all") {everything_of("CartPayload", 5)}
+      cartLinesUpdate(cartId: $id, lines: [{{id: "x", quantity: "1"}}], ifVersion: $seen) {{ userErrors {{ code field }} }}
+    }}
+    """
+    given = {"id": cart, "lines": [{"sku": "milk", "options": [], "quantity": "2"}, {"sku": "oat", "note": "é"}]}
+    assert answered(ways, document, given, GUEST).compiled
+
+
+CONDITIONAL = """
+query($id: ID!, $short: Boolean!, $money: Boolean = true) {
+  cart(id: $id) { id @skip(if: $short) ...totals @include(if: $money) ... @skip(if: $short) { version note } }
+}
+fragment totals on Cart { totals { total { amount } } }
+"""
+
+
+def test_conditions_are_decided_by_each_request(ways: BothWays) -> None:
+    seen = set()
+    for short in (True, False):
+        for money in ({}, {"money": True}, {"money": False}):
+            answer = answered(ways, CONDITIONAL, {"id": ways.cart, "short": short, **money}, GUEST)
+            assert answer.compiled
+            seen.add(tuple(json.loads(answer.body)["data"]["cart"]))
+    assert seen == {("totals",), (), ("id", "totals", "version", "note"), ("id", "version", "note")}
+
+
+@pytest.mark.parametrize(
+    ("selected", "code"),
+    [
+        ('cart { priceOn(channel: "wbe") { channel } } version', "UNKNOWN_CHANNEL"),
+        ("cart { lines(first: -1) { totalCount } } version", "INVALID_ARGUMENT"),
+    ],
+)
+def test_what_was_done_is_not_done_again_for_an_error(ways: BothWays, selected: str, code: str) -> None:
+    """The engine repeats each answer once only: a second call to it would find nothing recorded."""
+    query = f'mutation($id: ID!) {{ cartLinesAdd(cartId: $id, lines: [{{sku: "milk"}}]) {{ {selected} }} }}'
+    answer = answered(ways, query, {"id": ways.cart}, GUEST)
+    body = json.loads(answer.body)
+    assert body["data"]["cartLinesAdd"]["cart"] is None
+    assert body["data"]["cartLinesAdd"]["version"] > 1
+    assert [error["extensions"]["code"] for error in body["errors"]] == [code]
+
+
+@pytest.mark.parametrize("cart", [AWAY, BROKEN, UNPRICED])
+def test_faults_look_alike(ways: BothWays, cart: str) -> None:
+    change = 'mutation($id: ID!) { cartLinesAdd(cartId: $id, lines: [{sku: "milk"}]) { cart { totals { goods { amount } } } } }'
+    look = "query($id: ID!) { a: cart(id: $id) { id lines { totalCount } } channels { code } }"
+    for query in (change, look):
+        body = json.loads(answered(ways, query, {"id": cart_id(cart)}, GUEST).body)
+        assert body["errors"][0]["extensions"]["code"] in {"STORE_UNAVAILABLE", "INTERNAL"}
+        assert "inside of the service" not in json.dumps(body)
+
+
+@pytest.mark.parametrize("query", workload.DOCUMENTS)
+def test_the_documents_of_the_bench_are_compiled(ways: BothWays, query: str) -> None:
+    variables = {"id": ways.cart, "lines": [{"sku": "milk", "quantity": 1}]}
+    assert answered(
+        ways, query, {name: value for name, value in variables.items() if f"${name}" in query}, GUEST
+    ).compiled
+
+
+def test_a_failing_writer_is_told_of_and_costs_no_answer(
+    ways: BothWays, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> Attempt:
+        return Attempt(None, {}, TypeError("no such thing"))
+
+    monkeypatch.setattr("schema.compiled.answers._written", fail)
+    ordinary, compiled = ways.ask("{ channels { code } }", {}, None)
+    assert (compiled.body, compiled.compiled) == (ordinary.body, 0)
+    assert [record.message for record in caplog.records] == ["a compiled answer failed where the ordinary one did not"]
+
+
+async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schema.compiled.answers._REMEMBERED_MAX", 3)
+    answers = CompiledAnswers(CORE)
+    for number in range(10):
+        text = f"query($a: Boolean = true) {{ a{number}: __typename @skip(if: $a) __typename }}"
+        document = Document.of(parse(text))
+        operation = document.operation(None)
+        attempt = await answers.attempt(text, document, operation, {"a": bool(number % 2)}, None)  # type: ignore[arg-type]  # nothing is resolved
+        assert attempt.answer is not None
+    assert len(answers._remembered) == 3
+
+
+def test_what_is_too_large_is_left_to_the_ordinary_way(ways: BothWays) -> None:
+    query = f"{{ {' '.join(f'c{number}: channels {{ id code store }}' for number in range(251))} }}"
+    ordinary, compiled = ways.ask(query, {}, None)
+    assert (compiled.body, compiled.compiled) == (ordinary.body, 0)
+    assert b'"errors":' not in compiled.body
