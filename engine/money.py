@@ -48,6 +48,8 @@ def ratio_of(amount: int, num: int, den: int, rounding: Rounding = Rounding.HALF
     `den` must be positive.
     """
     product = amount * num
+    if product >= 0 and rounding is Rounding.HALF_UP:
+        return (2 * product + den) // (2 * den)  # what nearly every call comes to
     quotient, remainder = divmod(abs(product), den)
     twice = remainder * 2
     if twice > den or (
@@ -67,7 +69,7 @@ def allocate(total: int, weights: Sequence[int]) -> list[int]:
     split it over.
     """
     whole = sum(weights)
-    if total < 0 or any(weight < 0 for weight in weights):
+    if total < 0 or min(weights, default=0) < 0:
         raise ValueError(f"cannot allocate {total} over {list(weights)}: amounts must not be negative")
     if total == 0:
         return [0] * len(weights)
@@ -76,8 +78,9 @@ def allocate(total: int, weights: Sequence[int]) -> list[int]:
     parts = [total * weight // whole for weight in weights]
     missing = total - sum(parts)
     if missing:
-        order = sorted(range(len(weights)), key=lambda i: (-(total * weights[i] % whole), -weights[i], i))
-        for i in order[:missing]:
+        # The remainder, then the weight, as one number: a sort that is stable leaves equals in their order.
+        ranks = [total * weight % whole * (whole + 1) + weight for weight in weights]
+        for i in sorted(range(len(weights)), key=ranks.__getitem__, reverse=True)[:missing]:
             parts[i] += 1
     return parts
 

@@ -1,6 +1,20 @@
-"""The names of things: ids and other plain values that must not be mixed up."""
+"""The names of things: ids and other plain values that must not be mixed up, and how records of them are made."""
 
-from typing import Final, NewType
+from dataclasses import dataclass, field
+from typing import Final, NewType, TypeVar, dataclass_transform
+
+R = TypeVar("R")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def record(cls: type[R]) -> type[R]:
+    """Make a slotted dataclass that nobody changes: `frozen`, but for the price of it.
+
+    The type checker refuses an assignment, so nothing has to at run time, where refusing makes it three times as
+    expensive to make one. For what an evaluation makes by the hundred; anything else may as well be frozen.
+    """
+    return dataclass(slots=True, unsafe_hash=True)(cls)
+
 
 CartId = NewType("CartId", str)
 """Opaque; the partition a cart lives in is a hash of it."""

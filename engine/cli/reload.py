@@ -4,11 +4,11 @@ The files are polled, not watched: comparing times and sizes of some hundred fil
 needs no library, and works on network drives and in containers, where notifications do not arrive. A change is taken
 once nothing moved for one poll, so that a half-written file is rarely read, and one that was read is read again.
 
-The work is done in a thread of its own. What it makes (a catalogue, closures) cannot be handed over by another process
-without being built here again, and most changes are to rules, which leave the catalogue as it is. The interpreter
-switches between threads every few milliseconds, so requests are slowed down meanwhile and do not stand still. What they
-would stand still for is the cycle collector, which walks a whole catalogue in one go: it rests during a load, and what
-was loaded is put where it does not look. It holds no cycles, so what is replaced is freed all the same.
+Rules, which change most often, are checked in another process (see `engine.cli.handover`). A catalogue that changed too
+is loaded in a thread: what that makes cannot be handed over without being built here again. The interpreter switches
+between threads every few milliseconds, so requests are slowed down meanwhile and do not stand still. What they would
+stand still for is the cycle collector, which walks a whole catalogue in one go: it rests during a load, and what was
+loaded is put where it does not look. It holds no cycles, so what is replaced is freed all the same.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Final
 
 from engine.cli.console import counted
-from engine.cli.loading import rules_of
+from engine.cli.handover import taken_over
 from engine.errors import Diagnostic, FilesRefusedError, Span
 from engine.pricing.load import load_shop
 from engine.pricing.shop import Shop
-from engine.rules.ruleset import Ruleset
+from engine.rules.packed import cooled_down, warmed_up
 from engine.service import Panier, RefusedLoad, Snapshot
 from engine.source import files_below
 from engine.types import InstantMs
@@ -114,35 +114,42 @@ class Reloader:
             kept = engine.snapshot.shop if files.shop == self._loaded.shop and not all_of_it else None
             self._seen = files
             try:
-                shop, ruleset = await asyncio.to_thread(self._load, kept)
+                with collector_resting():
+                    shop = kept if kept is not None else await asyncio.to_thread(self._load_shop)
+                    ruleset = await taken_over(self._folders.shop, self._folders.rules)
             except FilesRefusedError as refused:
                 self._refuse(refused)
                 return False
             except Exception:  # noqa: BLE001  # whatever it is, prices go on and the watch does too
                 _LOG.exception("the files could not be loaded; what was loaded before goes on")
                 return False
+            old = engine.snapshot.ruleset
+            await _in_steps(warmed_up(ruleset, old))
             engine.snapshot = Snapshot(shop, ruleset, now_ms())
             engine.last_refused = None
             self._loaded = files
             self._tell(f"reloaded: rules {ruleset.hash}, {counted(len(ruleset.promotions), 'promotion')}")
+            await _in_steps(cooled_down(old))
             return True
 
-    def _load(self, kept: Shop | None) -> tuple[Shop, Ruleset]:
-        with collector_resting():
-            return self._loaded_files(kept)
-
-    def _loaded_files(self, kept: Shop | None) -> tuple[Shop, Ruleset]:
-        shop = kept or load_shop(self._folders.shop)
+    def _load_shop(self) -> Shop:
+        shop = load_shop(self._folders.shop)
         served = self._engine.snapshot.shop.id
         if shop.id != served:
             message = f"the shop was `{served}` and is `{shop.id}` now: its carts are kept under its id"
             fault = Diagnostic("shop_id_changed", message, Span("shop.yaml", 1, 1), "start the service again for it")
             raise FilesRefusedError("the shop folder", (fault,))
-        return shop, rules_of(shop, self._folders.shop, self._folders.rules).ruleset
+        return shop
 
     def _refuse(self, refused: FilesRefusedError) -> None:
         _LOG.warning("%s\n\nwhat was loaded before goes on", refused)
         self._engine.last_refused = RefusedLoad(now_ms(), refused.diagnostics)
+
+
+async def _in_steps(work: Iterator[None]) -> None:
+    """Do some work between requests."""
+    for _ in work:
+        await asyncio.sleep(0)
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ from engine.cli.reload import Fingerprint, Folders, Reloader, collector_resting,
 from engine.cli.secret import data_dir_refused, token_authority
 from engine.errors import PanierError
 from engine.live import LiveCarts
+from engine.rules.packed import kept_packed
 from engine.service import Panier, Snapshot
 from engine.settings import Settings, masked_url, variable
 from engine.storage.carts import CartStore
@@ -56,10 +57,12 @@ def run(settings: Settings) -> None:
         loaded = folders.fingerprint()
         with collector_resting():
             shop, rules = load(settings.shop, settings.rules)
-        promotions = counted(len(rules.ruleset.promotions), "promotion")
+            ruleset = kept_packed(rules.ruleset)
+            del rules
+        promotions = counted(len(ruleset.promotions), "promotion")
         out.print(f"shop {shop.id}: {counted(len(shop.products), 'product')}, {promotions}")
         with _store(settings) as store:
-            snapshot = Snapshot(shop, rules.ruleset, now_ms())
+            snapshot = Snapshot(shop, ruleset, now_ms())
             _in_loop(_Service(settings, snapshot, folders, loaded, tokens, listener).serve(store))
 
 

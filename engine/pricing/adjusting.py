@@ -63,7 +63,7 @@ class _Adjusting:
     def take(self, adjustment: Adjustment, places: list[int]) -> EvaluatedAdjustment:
         """Take an amount or a percentage off these lines together, in proportion to what may be taken off each."""
         lines = [self.basket.lines[place] for place in places]
-        current = [self.tally.lines[place].current_minor for place in places]
+        current = [self.tally.current_minor[place] for place in places]
         room = [max(0, minor - line.floor_minor) for line, minor in zip(lines, current, strict=True)]
         base_minor = sum(line.list_minor - line.staff_change_minor for line in lines)
         ceiling_minor = self.basket.adjustment_rules.most_minor(adjustment.role, base_minor, self.basket.currency)

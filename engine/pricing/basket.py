@@ -22,10 +22,10 @@ from engine.pricing.adjustments import AdjustmentRules, StaffPrice
 from engine.pricing.evaluation import Alternative, Unavailable
 from engine.pricing.pricebook import Buyer, PriceList, UnitPrice
 from engine.pricing.shop import PIECE, Option, Product, Shop, Store, TaxRules
-from engine.types import ChannelId, Currency, InstantMs, LineId, PriceListId, PromotionId, Sku
+from engine.types import ChannelId, Currency, InstantMs, LineId, PriceListId, PromotionId, Sku, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BasketLine:
     """A line with its price.
 
@@ -65,7 +65,7 @@ class UnavailableLine:
     alternatives: tuple[Alternative, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BasketDelivery:
     """One delivery: the lines that go together. ``fee_minor`` None: the method is not offered in this context."""
 
@@ -74,7 +74,7 @@ class BasketDelivery:
     fee_minor: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BasketFee:
     """A chosen fee. ``unit_minor`` None: the shop has no amount for it in this currency."""
 
@@ -93,7 +93,7 @@ def _unknown_product(line: LineItem) -> UnavailableLine:
     return UnavailableLine(line.id, gone, line.quantity, Unavailable.UNKNOWN_PRODUCT, ())
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Basket:
     """Everything an evaluation depends on but the rules.
 

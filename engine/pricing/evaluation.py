@@ -4,12 +4,11 @@ Amounts are minor units of ``Evaluation.currency``. Discounts are non-negative a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from engine.cart.model import Adjustment
-from engine.types import Currency, InstantMs, LineId, PriceListId, PromotionId, Sku
+from engine.types import Currency, InstantMs, LineId, PriceListId, PromotionId, Sku, record
 
 PRICING_VERSION: Final = 1
 """Raised by every change of the engine that can alter a total; such a change carries a star in the CHANGELOG."""
@@ -48,7 +47,7 @@ class Measure(StrEnum):
     """Of a kilogram, a litre, a metre: of the unit that the outcome's detail names."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shortfall:
     """What a condition, or the first set or step of a benefit, asks for and the cart does not have.
 
@@ -64,7 +63,7 @@ class Shortfall:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """The verdict on one promotion, with what was measured.
 
@@ -88,7 +87,7 @@ class Outcome:
     points: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Allocation:
     """The share of one promotion's discount that falls on one line or delivery."""
 
@@ -107,7 +106,7 @@ class Unavailable(StrEnum):
     """The line would cost more than an amount can be: kept out, so that no sum leaves 64 bits."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Alternative:
     """What the catalogue names instead of a product that is not sold here: another pack, or a substitute."""
 
@@ -129,7 +128,7 @@ class UnitRole(StrEnum):
     """One to one promotion, one to another."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EvaluatedUnits:
     """Some units of a line that came out alike; ``unit_minor`` is what is left to pay for one of them."""
 
@@ -138,7 +137,7 @@ class EvaluatedUnits:
     role: UnitRole
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EvaluatedLine:
     """One line, priced.
 
@@ -184,7 +183,7 @@ class EvaluatedLine:
         return unit_minor if not remainder else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EvaluatedDelivery:
     """One delivery fee: there is one for each distinct method, place and slot in the cart.
 
@@ -205,7 +204,7 @@ class EvaluatedDelivery:
     available: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EvaluatedFee:
     """One chosen fee. ``available`` False: the shop has no amount for it in this currency.
 
@@ -239,7 +238,7 @@ class Target(StrEnum):
     """A gift, by what it is worth beyond its token price."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Discount:
     """What one promotion gave: the sum of its allocations."""
 
@@ -267,7 +266,7 @@ class AdjustmentState(StrEnum):
     """Its line is not sold here at present, or costs nothing already."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EvaluatedAdjustment:
     """What a change by staff did. Amounts are signed: negative lowers the total. ``lines`` are its shares."""
 
@@ -278,7 +277,7 @@ class EvaluatedAdjustment:
     lines: tuple[tuple[LineId, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaxAmount:
     """Tax by category and rate."""
 
@@ -289,7 +288,7 @@ class TaxAmount:
     tax_minor: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Totals:
     """Sums.
 
@@ -331,7 +330,7 @@ class CodeState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CodeVerdict:
     """A code with its state and, for a known code, the outcome of the promotions it unlocks."""
 
@@ -340,7 +339,7 @@ class CodeVerdict:
     outcomes: tuple[Outcome, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EarnedPoints:
     """What one promotion adds to the points that the cart earns when it is paid for."""
 
@@ -348,7 +347,7 @@ class EarnedPoints:
     points: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IssuedCode:
     """A code for a later cart that one promotion gives when this cart is paid for."""
 
@@ -357,7 +356,7 @@ class IssuedCode:
     valid_days: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ComputedFrom:
     """Everything a price depends on: the same values give the same cents on any machine."""
 
@@ -368,7 +367,7 @@ class ComputedFrom:
     facts_version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LaneSearch:
     """How a lane that decides by line or by unit found out who gets what.
 
@@ -380,7 +379,7 @@ class LaneSearch:
     gap_minor: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Evaluation:
     """A cart, priced."""
 

@@ -13,7 +13,7 @@ def points_of(tally: Tally) -> dict[PromotionId, int]:
     A multiplier adds to what the points per amount give on its goods; several multipliers add up and do not multiply
     each other. Each number is rounded down once.
     """
-    granted = {grant.promotion: grant.extra for grant in tally.grants}
+    granted = {grant.promotion: grant.extra for grant in tally.grants if grant.extra is not None}
     bases = [extra for extra in granted.values() if isinstance(extra, PointsPerAmount)]
     earned = {}
     for promotion, extra in granted.items():
@@ -28,5 +28,5 @@ def points_of(tally: Tally) -> dict[PromotionId, int]:
 
 
 def _per_amount(tally: Tally, rule: PointsPerAmount, places: frozenset[int]) -> int:
-    spent_minor = sum(tally.lines[place].current_minor for place in places)
+    spent_minor = sum(tally.current_minor[place] for place in places)
     return spent_minor // rule.step_minor * rule.points

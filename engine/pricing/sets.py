@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from engine.pricing.tally import Selects, Tally
 from engine.pricing.units import Use
+from engine.types import record
 
 GROUPS_MAX = 6
 """More groups than this are refused at load: the choices of groups double with each."""
@@ -35,7 +36,7 @@ class Group:
     use: Use
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unit:
     """Some equal units: a run of a line, and what one of them costs."""
 

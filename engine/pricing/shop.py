@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from engine.cart.model import Facts
 from engine.pricing.adjustments import AdjustmentRules
@@ -50,6 +51,18 @@ class Product:
     options: tuple[str, ...] = ()
     cost_minor: Mapping[Currency, int] = field(default_factory=dict)
     regulated_minimum_minor: Mapping[Currency, int] = field(default_factory=dict)
+    keys: tuple[tuple[str, ...], ...] = field(init=False, compare=False, repr=False)
+    """Everything that a selector can name it by, such as ``("sku", "4711")`` or ``("category", "grocery/bakery")``."""
+
+    def __post_init__(self) -> None:
+        """Work out the keys once: every evaluation of a cart with this product asks for them."""
+        keys = (
+            ("sku", self.sku),
+            *(_shared("category", path) for path in self.categories()),
+            *(_shared("tag", tag) for tag in self.tags),
+            *(_shared("attribute", name, value) for name, value in self.attributes.items()),
+        )
+        object.__setattr__(self, "keys", keys)
 
     @property
     def measured(self) -> bool:
@@ -58,13 +71,24 @@ class Product:
 
     def categories(self) -> tuple[str, ...]:
         """Return the category path and all its ancestors, nearest first."""
-        parts = self.category.split("/") if self.category else []
-        return tuple("/".join(parts[:length]) for length in range(len(parts), 0, -1))
+        return _categories(self.category)
 
     def floor_minor(self, currency: Currency, *, cost: bool) -> int:
         """Return the least that staff may sell a piece or whole unit at; `cost` says whether its cost counts."""
         least_minor = self.regulated_minimum_minor.get(currency, 0)
         return max(least_minor, self.cost_minor.get(currency, 0)) if cost else least_minor
+
+
+@lru_cache(maxsize=2**16)
+def _categories(path: str) -> tuple[str, ...]:
+    parts = path.split("/") if path else []
+    return tuple("/".join(parts[:length]) for length in range(len(parts), 0, -1))
+
+
+@lru_cache(maxsize=2**16)
+def _shared(*key: str) -> tuple[str, ...]:
+    """Return the same tuple for the same words: a catalogue has few categories and many products."""
+    return key
 
 
 @dataclass(frozen=True, slots=True)

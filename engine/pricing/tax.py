@@ -5,13 +5,13 @@ A taxed amount is one line, fee or delivery share. Rounding is per amount (``lin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from engine.money import RATE_PPM, allocate, ratio_of
 from engine.pricing.evaluation import TaxAmount
+from engine.types import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Taxable:
     """An amount to tax."""
 

@@ -28,6 +28,9 @@ from engine.pricing.tax import Taxable, summary, taxes_of
 from engine.pricing.units import LineUnits, Use
 from engine.types import LineId, PromotionId
 
+Owner = tuple[str, int | str]
+"""What an amount to tax belongs to: a kind, and which of that kind."""
+
 _ROLES = {
     Use.NONE: UnitRole.NONE,
     Use.TRIGGER: UnitRole.TRIGGER,
@@ -41,17 +44,21 @@ def total_up(
 ) -> Evaluation:
     """Build the evaluation out of what the lanes left."""
     basket = tally.basket
-    taxables, owners = _taxables(tally)
+    gifts = [grant for grant in tally.grants if isinstance(grant.extra, GiftLine)]
+    taxables, owners = _taxables(tally, gifts)
     taxes = taxes_of(taxables, basket.tax_rounding)
-    taxes_by_owner: dict[tuple[str, int | str], int] = {}
-    for owner, tax_minor in zip(owners, taxes, strict=True):
+    goods = len(basket.lines)
+    taxes_by_owner: dict[Owner, int] = {}
+    for owner, tax_minor in zip(owners, taxes[goods:], strict=True):
         taxes_by_owner[owner] = taxes_by_owner.get(owner, 0) + tax_minor
+    items, order = _OnLines(tally, Target.ITEM), _OnLines(tally, Target.ORDER)
     lines = [
-        _line(tally, place, line, taxes_by_owner.get(("line", place), 0)) for place, line in enumerate(basket.lines)
+        _line(tally, place, line, items, order, taxables[place], taxes[place])
+        for place, line in enumerate(basket.lines)
     ]
     lines += [_unavailable(basket, place) for place in range(len(basket.unavailable))]
     lines.sort(key=lambda line: basket.order[line.line])
-    lines += [_gift(tally, grant, taxes_by_owner) for grant in tally.grants if isinstance(grant.extra, GiftLine)]
+    lines += [_gift(tally, gift, taxes_by_owner) for gift in gifts]
     deliveries = tuple(
         _delivery(tally, place, delivery, taxes_by_owner.get(("delivery", place), 0))
         for place, delivery in enumerate(basket.deliveries)
@@ -59,12 +66,13 @@ def total_up(
     fees = tuple(
         _fee(tally, place, fee, taxes_by_owner.get(("fee", place), 0)) for place, fee in enumerate(basket.fees)
     )
+    ids = [line.id for line in basket.lines]
     evaluation = Evaluation(
         currency=basket.currency,
         lines=tuple(lines),
         deliveries=deliveries,
         fees=fees,
-        discounts=tuple(_discount(basket, grant) for grant in tally.grants if grant.granted_minor),
+        discounts=tuple([_discount(grant, ids) for grant in tally.grants if grant.granted_minor]),
         taxes=summary(taxables, taxes),
         totals=_totals(lines, deliveries, fees, taxables, taxes),
         codes=codes,
@@ -88,25 +96,24 @@ def total_up(
     return evaluation
 
 
-def _taxables(tally: Tally) -> tuple[list[Taxable], list[tuple[str, int | str]]]:
-    """Return every amount to tax beside the line, delivery or fee it belongs to."""
+def _taxables(tally: Tally, gifts: Sequence[Grant]) -> tuple[list[Taxable], list[Owner]]:
+    """Return every amount to tax: one of each line first, then the others, whose owners come beside them."""
     basket, rules = tally.basket, tally.basket.taxes
     rates = rules.rates_ppm
-    taxables: list[Taxable] = []
-    owners: list[tuple[str, int | str]] = []
+    taxables = [
+        Taxable(category := line.product.tax_category, rates.get(category, 0), line.tax_included, amount_minor)
+        for line, amount_minor in zip(basket.lines, tally.current_minor, strict=True)
+    ]
+    owners: list[Owner] = []
 
-    def add(owner: tuple[str, int | str], category: str, amount_minor: int, *, included: bool) -> None:
+    def add(owner: Owner, category: str, amount_minor: int, *, included: bool) -> None:
         taxables.append(Taxable(category, rates.get(category, 0), included, amount_minor))
         owners.append(owner)
 
-    for place, line in enumerate(basket.lines):
-        amount_minor = tally.lines[place].current_minor
-        add(("line", place), line.product.tax_category, amount_minor, included=line.tax_included)
-    for grant in tally.grants:
-        if isinstance(grant.extra, GiftLine):
-            gift = grant.extra.line
-            amount_minor = gift.list_minor - grant.granted_minor
-            add(("gift", gift.id), gift.product.tax_category, amount_minor, included=gift.tax_included)
+    for grant in gifts:
+        gift = cast("GiftLine", grant.extra).line
+        amount_minor = gift.list_minor - grant.granted_minor
+        add(("gift", gift.id), gift.product.tax_category, amount_minor, included=gift.tax_included)
     for place, fee_minor in enumerate(tally.deliveries):
         if rules.delivery_category is not None:
             add(("delivery", place), rules.delivery_category, fee_minor, included=rules.included)
@@ -127,7 +134,7 @@ def _over_goods(tally: Tally, delivery: BasketDelivery, fee_minor: int) -> list[
     sent = set(delivery.lines)
     places = [place for place, line in enumerate(tally.basket.lines) if line.id in sent]
     lines = tally.basket.lines
-    current = {place: tally.lines[place].current_minor for place in places}
+    current = {place: tally.current_minor[place] for place in places}
     listed = {place: lines[place].list_minor for place in places}
     weights = next(each for each in (current, listed, dict.fromkeys(places, 1)) if any(each.values()))
     categories = sorted({lines[place].product.tax_category for place in places})
@@ -136,39 +143,63 @@ def _over_goods(tally: Tally, delivery: BasketDelivery, fee_minor: int) -> list[
     return list(zip(categories, parts, strict=True))
 
 
-def _shares(tally: Tally, place: int, targets: set[Target]) -> tuple[Allocation, ...]:
+class _OnLines:
+    """What discounts of one kind take off each line: their shares by place, and the sums of these."""
+
+    __slots__ = ("shares", "sums_minor")
+
+    def __init__(self, tally: Tally, target: Target) -> None:
+        lines = tally.basket.lines
+        self.shares: list[list[Allocation]] = [[] for _ in lines]
+        self.sums_minor = [0] * len(lines)
+        shares, sums_minor = self.shares, self.sums_minor
+        for grant in tally.grants:
+            if grant.target is target:
+                promotion = grant.promotion
+                for place, minor in grant.shares:
+                    shares[place].append(Allocation(promotion, minor))
+                    sums_minor[place] += minor
+
+
+def _on_fee(tally: Tally, place: int, target: Target) -> tuple[Allocation, ...]:
+    """Return what discounts take off one delivery or fee."""
     return tuple(
         Allocation(grant.promotion, minor)
         for grant in tally.grants
-        if grant.target in targets
+        if grant.target is target
         for share_place, minor in grant.shares
         if share_place == place
     )
 
 
-def _line(tally: Tally, place: int, line: BasketLine, tax_minor: int) -> EvaluatedLine:
-    staff = line.staff_price
-    items = _shares(tally, place, {Target.ITEM})
-    order = _shares(tally, place, {Target.ORDER})
-    category = line.product.tax_category
+def _line(
+    tally: Tally,
+    place: int,
+    line: BasketLine,
+    items: _OnLines,
+    order: _OnLines,
+    taxable: Taxable,
+    tax_minor: int,
+) -> EvaluatedLine:
+    staff, change_minor = line.staff_price, line.staff_change_minor
     return EvaluatedLine(
         line=line.id,
         sku=line.product.sku,
         quantity=line.quantity,
         unit_list_minor=staff.unit_list_minor if staff else line.unit_list_minor,
-        list_minor=line.list_minor - line.staff_change_minor,
-        discount_minor=sum(share.amount_minor for share in items),
-        order_discount_minor=sum(share.amount_minor for share in order),
-        total_minor=tally.lines[place].current_minor,
+        list_minor=line.list_minor - change_minor,
+        discount_minor=items.sums_minor[place],
+        order_discount_minor=order.sums_minor[place],
+        total_minor=taxable.amount_minor,
         tax_minor=tax_minor,
-        tax_rate_ppm=tally.basket.taxes.rates_ppm.get(category, 0),
-        tax_category=category,
-        tax_included=line.tax_included,
+        tax_rate_ppm=taxable.rate_ppm,
+        tax_category=taxable.category,
+        tax_included=taxable.included,
         price_list=line.price_list,
-        allocations=items + order,
-        adjustment_minor=line.staff_change_minor - tally.staff_minor[place],
-        price_change_minor=line.staff_change_minor,
-        units=_units(tally.lines[place]) if tally.lines[place].in_sets else (),
+        allocations=(*items.shares[place], *order.shares[place]),
+        adjustment_minor=change_minor - tally.staff_minor[place],
+        price_change_minor=change_minor,
+        units=_units(units) if (units := tally.units_in_sets(place)) else (),
     )
 
 
@@ -181,7 +212,7 @@ def _units(line: LineUnits) -> tuple[EvaluatedUnits, ...]:
     return tuple(EvaluatedUnits(counts[minor, was], minor, _ROLES[was]) for minor, was in ordered)
 
 
-def _gift(tally: Tally, grant: Grant, taxes_by_owner: Mapping[tuple[str, int | str], int]) -> EvaluatedLine:
+def _gift(tally: Tally, grant: Grant, taxes_by_owner: Mapping[Owner, int]) -> EvaluatedLine:
     """Return the line of a gift: its tax is on what is paid for it."""
     gift = cast("GiftLine", grant.extra).line
     category = gift.product.tax_category
@@ -237,7 +268,7 @@ def _delivery(tally: Tally, place: int, delivery: BasketDelivery, tax_minor: int
         total_minor=tally.deliveries[place],
         tax_minor=tax_minor,
         tax_included=tally.basket.taxes.included,
-        allocations=_shares(tally, place, {Target.DELIVERY}),
+        allocations=_on_fee(tally, place, Target.DELIVERY),
         available=delivery.fee_minor is not None,
     )
 
@@ -253,16 +284,16 @@ def _fee(tally: Tally, place: int, fee: BasketFee, tax_minor: int) -> EvaluatedF
         tax_included=tally.basket.taxes.included,
         available=fee.unit_minor is not None,
         discount_minor=unit_minor * fee.quantity - total_minor,
-        allocations=_shares(tally, place, {Target.FEE}),
+        allocations=_on_fee(tally, place, Target.FEE),
     )
 
 
-def _discount(basket: Basket, grant: Grant) -> Discount:
+def _discount(grant: Grant, ids: Sequence[LineId]) -> Discount:
     shares: tuple[tuple[LineId, int], ...] = ()
     if isinstance(grant.extra, GiftLine):
         shares = ((grant.extra.line.id, grant.granted_minor),)
-    elif grant.target in {Target.ITEM, Target.ORDER}:
-        shares = tuple((basket.lines[place].id, minor) for place, minor in grant.shares)
+    elif grant.target is Target.ITEM or grant.target is Target.ORDER:
+        shares = tuple([(ids[place], minor) for place, minor in grant.shares])
     return Discount(grant.promotion, grant.lane, grant.target, grant.wanted_minor, grant.granted_minor, shares)
 
 
@@ -273,15 +304,15 @@ def _totals(
     taxables: Sequence[Taxable],
     taxes: Sequence[int],
 ) -> Totals:
-    goods = sum(line.list_minor for line in lines)
-    item_discounts = sum(line.discount_minor for line in lines)
-    order_discounts = sum(line.order_discount_minor for line in lines)
-    adjustments = sum(line.adjustment_minor for line in lines)
+    goods = sum([line.list_minor for line in lines])
+    item_discounts = sum([line.discount_minor for line in lines])
+    order_discounts = sum([line.order_discount_minor for line in lines])
+    adjustments = sum([line.adjustment_minor for line in lines])
     fees_minor = sum(fee.list_minor for fee in fees)
     fees_discounts = sum(fee.discount_minor for fee in fees)
     delivery = sum(delivery.list_minor for delivery in deliveries)
     delivery_discounts = sum(delivery.discount_minor for delivery in deliveries)
-    included = sum(tax for taxable, tax in zip(taxables, taxes, strict=True) if taxable.included)
+    included = sum([tax for taxable, tax in zip(taxables, taxes, strict=True) if taxable.included])
     added = sum(taxes) - included
     return Totals(
         goods_minor=goods,

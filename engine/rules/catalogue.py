@@ -13,7 +13,7 @@ from engine.cart.model import QUANTITY_SCALE, Cart, LineItem
 from engine.pricing.basket import build_basket
 from engine.pricing.shop import Product, Shop
 from engine.rules.evaluate import evaluate
-from engine.rules.ruleset import Index, Ruleset
+from engine.rules.ruleset import Assembly, Ruleset, RulesetName, head_of
 from engine.types import Currency, InstantMs, MemberId, PromotionId
 
 CATALOGUE_LANE = "price"
@@ -47,18 +47,16 @@ def catalogue_rules(ruleset: Ruleset) -> Ruleset:
     """
     shown = [
         promotion
-        for promotion in ruleset.promotions
-        if promotion.lane == CATALOGUE_LANE and promotion.codes is None and not promotion.written.hidden
+        for promotion in (ruleset.promotions[place] for place in ruleset.by_lane.get(CATALOGUE_LANE, ()))
+        if promotion.codes is None and not promotion.written.hidden
     ]
     promotions = tuple(replace(promotion, place=place) for place, promotion in enumerate(shown))
-    return replace(
-        ruleset,
-        lanes=tuple(lane for lane in ruleset.lanes if lane.name == CATALOGUE_LANE),
-        promotions=promotions,
-        by_id={promotion.id: promotion for promotion in promotions},
-        by_code={},
-        look_alikes={},
-        index=Index(promotions),
+    assembly = Assembly()
+    for promotion in promotions:
+        assembly.add(head_of(promotion))
+    lanes = tuple(lane for lane in ruleset.lanes if lane.name == CATALOGUE_LANE)
+    return assembly.ruleset(
+        RulesetName(ruleset.hash, lanes, ruleset.rounding, may_conflict=ruleset.may_conflict), promotions
     )
 
 

@@ -7,7 +7,7 @@ from engine.pricing.adjusting import adjust, adjusted_after
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import CodeState, CodeVerdict, Evaluation, Outcome, OutcomeCode, Shortfall
 from engine.pricing.points import points_of
-from engine.pricing.tally import Held, Proposal, Tally
+from engine.pricing.tally import Held, Proposal, Tally, postings_of
 from engine.pricing.totals import total_up
 from engine.rules.best.lane import hand_out
 from engine.rules.conflicts import Losers, settle
@@ -30,26 +30,26 @@ def evaluate(
     of all promotions, which costs time and changes no cent. `without` some promotions it is as if they did not exist.
     """
     meant = ruleset.with_codes_meant(basket)
-    places = ruleset.index.all_places if every_outcome else ruleset.index.places(meant)
+    postings = postings_of(meant)
+    places = ruleset.index.all_places if every_outcome else ruleset.index.places(meant, postings)
     by_lane: dict[str, list[CompiledPromotion]] = {}
     for place in places:
         promotion = ruleset.promotions[place]
         if promotion.id not in without:
             by_lane.setdefault(promotion.lane, []).append(promotion)
     if not ruleset.may_conflict:
-        return _run(basket, meant, ruleset, by_lane, {})
-    return settle(lambda losers: _run(basket, meant, ruleset, by_lane, losers), ruleset)
+        return _run(basket, Tally(meant, postings), ruleset, by_lane, {})
+    return settle(lambda losers: _run(basket, Tally(meant, postings), ruleset, by_lane, losers), ruleset)
 
 
 def _run(
     basket: Basket,
-    meant: Basket,
+    tally: Tally,
     ruleset: Ruleset,
     by_lane: Mapping[str, Sequence[CompiledPromotion]],
     losers: Losers,
 ) -> Evaluation:
     """Run all lanes, without the promotions that give way to others."""
-    tally = Tally(meant)
     outcomes: Outcomes = {}
     staff_after = adjusted_after([lane.name for lane in ruleset.lanes]) if basket.adjustments else None
     for lane in ruleset.lanes:
@@ -215,8 +215,8 @@ def _given(promotion: CompiledPromotion, proposal: Proposal, granted_minor: int)
     return Outcome(
         promotion.id,
         OutcomeCode.CAPPED if capped else OutcomeCode.APPLIED,
-        granted_minor=granted_minor,
-        wanted_minor=proposal.wanted_minor,
+        granted_minor,
+        proposal.wanted_minor,
         detail=proposal.detail,
     )
 

@@ -2,24 +2,29 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from engine.cart.codes import look_alike
 from engine.money import Rounding
 from engine.pricing.basket import Basket
-from engine.pricing.shop import Product, Store
+from engine.pricing.shop import Store
 from engine.pricing.tally import Tally
 from engine.rules.best.bids import Bids, Stock
 from engine.rules.conditions.codes import Codes
 from engine.rules.customers import Customers, Unmet
+from engine.rules.index import Entry, Index, entry_of
 from engine.rules.model import DEFAULT_LANES, Lane, Per, Promotion
-from engine.rules.selectors import Key, Selections, keys_cost
+from engine.rules.selectors import Selections
 from engine.rules.vocabulary import CompileEnv, MakeBids, Propose, Test
 from engine.rules.walk import parts
 from engine.rules.window import Window, window_in
 from engine.types import Currency, PromotionId
+
+K = TypeVar("K")
+V = TypeVar("V")
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,72 +84,6 @@ class CompiledPromotion:
         return known
 
 
-class Index:
-    """Finds the promotions that can do something for a cart, so that the others cost nothing.
-
-    Each promotion is filed under the keys that let least through: a cart without any of them cannot be given anything
-    by it. `all_places` keeps the un-indexed answer at hand for explanations and for the tests that compare the two.
-    """
-
-    __slots__ = ("_always", "_filed", "all_places")
-
-    def __init__(self, promotions: Iterable[CompiledPromotion]) -> None:
-        self._always: list[int] = []
-        self._filed: dict[Key, list[int]] = {}
-        self.all_places: list[int] = []
-        for promotion in promotions:
-            self.all_places.append(promotion.place)
-            keys = index_keys(promotion.written)
-            if keys is None:
-                self._always.append(promotion.place)
-            for key in dict.fromkeys(keys or ()):
-                self._filed.setdefault(key, []).append(promotion.place)
-
-    def places(self, basket: Basket) -> list[int]:
-        """Return the places of the candidates, in the total order."""
-        found = set(self._always)
-        for key in _keys_of_basket(basket):
-            found.update(self._filed.get(key, ()))
-        return sorted(found)
-
-
-def index_keys(promotion: Promotion) -> tuple[Key, ...] | None:
-    """Return the keys to file a promotion under: of everything that it needs, what a cart has least often."""
-    options: list[tuple[Key, ...]] = []
-    if promotion.codes:
-        options.append(tuple(("code", code) for code in promotion.codes))
-    if promotion.channels:
-        options.append(tuple(("channel", channel) for channel in promotion.channels))
-    needs = [
-        promotion.benefit().keys(),
-        promotion.when.keys() if promotion.when else None,
-        promotion.customers.index_keys() if promotion.customers else None,
-    ]
-    options += [keys for keys in needs if keys is not None]
-    return min(options, key=keys_cost, default=None)
-
-
-def keys_of_product(product: Product) -> list[Key]:
-    """Return every key that a selector can name a product by."""
-    return [
-        ("sku", product.sku),
-        *(("category", path) for path in product.categories()),
-        *(("tag", tag) for tag in product.tags),
-        *(("attribute", name, value) for name, value in product.attributes.items()),
-    ]
-
-
-def _keys_of_basket(basket: Basket) -> set[Key]:
-    keys: set[Key] = {("channel", basket.channel)}
-    keys.update(("code", code) for code in basket.codes)
-    if basket.facts:
-        keys.add(("tier", basket.facts.tier))
-        keys.update(("segment", segment) for segment in basket.facts.segments)
-    for line in basket.lines:
-        keys.update(keys_of_product(line.product))
-    return keys
-
-
 @dataclass(frozen=True, slots=True)
 class Ruleset:
     """All promotions of a shop, compiled. ``promotions`` stand in the total order."""
@@ -152,18 +91,22 @@ class Ruleset:
     hash: str
     lanes: tuple[Lane, ...]
     rounding: Rounding
-    promotions: tuple[CompiledPromotion, ...]
+    promotions: Sequence[CompiledPromotion]
     by_id: Mapping[PromotionId, CompiledPromotion]
-    by_code: Mapping[str, tuple[CompiledPromotion, ...]]
-    look_alikes: Mapping[str, str]
-    """The one code that looks so, by what it looks like (see `engine.cart.codes.look_alike`)."""
+    by_code: Mapping[str, Sequence[CompiledPromotion]]
+    look_alikes: Mapping[str, str | None]
+    """The one code that looks so, by what it looks like (see `engine.cart.codes.look_alike`); None where several do."""
+    by_lane: Mapping[str, Sequence[int]]
+    """The places of the promotions of each lane that has any."""
+    open_places: Sequence[int]
+    """The places of the promotions that any shopper may be told about."""
     index: Index
     may_conflict: bool
     """Whether some promotion keeps others from the cart."""
 
     def code_meant(self, entered: str) -> str:
         """Return the code that is meant: itself where it is known, else the only known one that looks the same."""
-        return entered if entered in self.by_code else self.look_alikes.get(look_alike(entered), entered)
+        return entered if entered in self.by_code else self.look_alikes.get(look_alike(entered)) or entered
 
     def with_codes_meant(self, basket: Basket) -> Basket:
         """Return the basket with the codes that are meant in place of those that were typed."""
@@ -179,27 +122,125 @@ def compile_ruleset(
     """Compile checked promotions. Their order does not matter: the result is ordered by lane, priority and id."""
     rank = {lane.name: position for position, lane in enumerate(lanes)}
     ordered = sorted(promotions, key=lambda p: (rank[p.lane_name()], -p.priority, p.id))
-    env = CompileEnv(Selections(), rounding, PromotionId(""))
-    per = {lane.name: lane.per for lane in lanes}
-    compiled = tuple(
-        _compile(promotion, place, replace(env, by_unit=per[promotion.lane_name()] is Per.UNIT))
-        for place, promotion in enumerate(ordered)
-    )
-    by_code: dict[str, list[CompiledPromotion]] = {}
+    compiler = Compiler(lanes, rounding)
+    compiled = tuple(compiler.compiled(promotion, place) for place, promotion in enumerate(ordered))
+    assembly = Assembly()
     for promotion in compiled:
-        for code in promotion.unlocked_by:
-            by_code.setdefault(code, []).append(promotion)
-    return Ruleset(
+        assembly.add(head_of(promotion))
+    name = RulesetName(
         hash=_hash(ordered, lanes, rounding),
         lanes=lanes,
         rounding=rounding,
-        promotions=compiled,
-        by_id={promotion.id: promotion for promotion in compiled},
-        by_code={code: tuple(unlocked) for code, unlocked in by_code.items()},
-        look_alikes=_look_alikes(by_code),
-        index=Index(compiled),
         may_conflict=any(promotion.may_conflict() for promotion in ordered),
     )
+    return assembly.ruleset(name, compiled)
+
+
+@dataclass(frozen=True, slots=True)
+class RulesetName:
+    """What a rule set is beside its promotions."""
+
+    hash: str
+    lanes: tuple[Lane, ...]
+    rounding: Rounding
+    may_conflict: bool
+
+
+class Head(NamedTuple):
+    """What a rule set knows of a promotion that no cart has met yet."""
+
+    id: PromotionId
+    lane: str
+    for_everybody: bool
+    unlocked_by: tuple[str, ...]
+    entry: Entry
+
+
+def head_of(promotion: CompiledPromotion) -> Head:
+    """Return what is known of a promotion without compiling it."""
+    return Head(
+        promotion.id,
+        promotion.lane,
+        promotion.for_everybody,
+        tuple(sorted(promotion.unlocked_by)),
+        entry_of(promotion.written, promotion.place, with_code=bool(promotion.unlocked_by)),
+    )
+
+
+class Assembly:
+    """Puts a rule set together, one promotion after the other in the total order."""
+
+    def __init__(self) -> None:
+        self._places: dict[PromotionId, int] = {}
+        self._by_code: dict[str, list[int]] = {}
+        self._look_alikes: dict[str, str | None] = {}
+        self._by_lane: dict[str, list[int]] = {}
+        self._open_places: list[int] = []
+        self._index = Index()
+
+    def add(self, head: Head) -> None:
+        """Add the next promotion."""
+        place = self._places[head.id] = head.entry.place
+        self._by_lane.setdefault(head.lane, []).append(place)
+        if head.for_everybody:
+            self._open_places.append(place)
+        for code in head.unlocked_by:
+            if code not in self._by_code:
+                looks = look_alike(code)
+                self._look_alikes[looks] = None if looks in self._look_alikes else code
+            self._by_code.setdefault(code, []).append(place)
+        self._index.add(head.entry)
+
+    def ruleset(self, name: RulesetName, promotions: Sequence[CompiledPromotion]) -> Ruleset:
+        """Return the rule set of the promotions that were added."""
+        return Ruleset(
+            hash=name.hash,
+            lanes=name.lanes,
+            rounding=name.rounding,
+            promotions=promotions,
+            by_id=_Through(self._places, promotions.__getitem__),
+            by_code=_Through(self._by_code, lambda places: tuple(promotions[place] for place in places)),
+            look_alikes=self._look_alikes,
+            by_lane=self._by_lane,
+            open_places=self._open_places,
+            index=self._index,
+            may_conflict=name.may_conflict,
+        )
+
+
+class _Through(Mapping[K, V]):
+    """Looks up where something is, then what is there: nothing is made that nobody asks for."""
+
+    __slots__ = ("_places", "_there")
+
+    def __init__(self, places: Mapping[K, P], there: Callable[[P], V]) -> None:
+        self._places = places
+        self._there = there
+
+    def __getitem__(self, key: K) -> V:
+        return self._there(self._places[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._places
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+class Compiler:
+    """Compiles promotions; those that choose the same goods share one selection."""
+
+    def __init__(self, lanes: Iterable[Lane], rounding: Rounding) -> None:
+        self._env = CompileEnv(Selections(), rounding, PromotionId(""))
+        self._by_unit = {lane.name: lane.per is Per.UNIT for lane in lanes}
+
+    def compiled(self, written: Promotion, place: int) -> CompiledPromotion:
+        """Compile a checked promotion that stands at this place in the total order."""
+        by_unit = self._by_unit[written.lane_name()]
+        return _compile(written, place, replace(self._env, promotion=PromotionId(written.id), by_unit=by_unit))
 
 
 def _compile(written: Promotion, place: int, env: CompileEnv) -> CompiledPromotion:
@@ -207,7 +248,6 @@ def _compile(written: Promotion, place: int, env: CompileEnv) -> CompiledPromoti
     stated = [currencies for word in (benefit, *conditions) if (currencies := word.currencies()) is not None]
     asked_codes = [condition.any_of for condition in conditions if isinstance(condition, Codes)]
     asked_customers = [part for _, part in parts(written) if isinstance(part, Customers)]
-    env = replace(env, promotion=PromotionId(written.id))
     return CompiledPromotion(
         id=PromotionId(written.id),
         place=place,
@@ -231,15 +271,6 @@ def _compile(written: Promotion, place: int, env: CompileEnv) -> CompiledPromoti
 
 def _set(words: tuple[str, ...] | None) -> frozenset[str] | None:
     return frozenset(words) if words is not None else None
-
-
-def _look_alikes(codes: Iterable[str]) -> dict[str, str]:
-    """Return codes by what they look like; those that look like another one only count as they are written."""
-    found: dict[str, str | None] = {}
-    for code in codes:
-        looks = look_alike(code)
-        found[looks] = None if looks in found else code
-    return {looks: code for looks, code in found.items() if code is not None}
 
 
 def _meaning(promotion: Promotion) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any
+from weakref import WeakValueDictionary
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -175,6 +176,12 @@ class Selector(Written):
                 options.append(tuple(key for keys in branches if keys is not None for key in keys))
         return min(options, key=keys_cost, default=None)
 
+    def names_only(self) -> bool:
+        """Say whether a product is selected as soon as it has one of the `keys`."""
+        names = [self.sku, self.category, self.tag, *(self.attribute or {}).values()]
+        others = (self.price, self.discounted, self.all_of, self.any_of, self.none_of)
+        return sum(name is not None for name in names) == 1 and all(other is None for other in others)
+
 
 def _bracketed(selector: Selector) -> str:
     """Name what stands inside another selector so that it cannot be read as two parts of that."""
@@ -222,10 +229,23 @@ class Selection:
     Two rules that write the same choice share one selection, so that an evaluation works it out once.
     """
 
-    __slots__ = ("_except", "_on", "asks_discounted", "key", "regulated", "words")
+    __slots__ = (
+        "__weakref__",
+        "_except",
+        "_on",
+        "asks_discounted",
+        "key",
+        "keys",
+        "keys_suffice",
+        "regulated",
+        "words",
+    )
 
     def __init__(self, key: str, on: Selector | None, except_: Selector | None, *, regulated: bool) -> None:
         self.key = key
+        keys = on.keys() if on else None
+        self.keys = frozenset(keys) if keys is not None else None
+        self.keys_suffice = (on is None or on.names_only()) and except_ is None
         self.regulated = regulated
         self.words = _in_words(on, except_)
         self.asks_discounted = any(selector.asks_discounted() for selector in (on, except_) if selector)
@@ -262,12 +282,13 @@ class Selections:
     """Builds selections, once for each that is written differently."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Selection] = {}
+        self._known: WeakValueDictionary[str, Selection] = WeakValueDictionary()
 
     def get(self, on: Selector | None = None, except_: Selector | None = None, *, regulated: bool = False) -> Selection:
         """Return the selection of these lines."""
         written = [s.model_dump_json(exclude_none=True) if s else "" for s in (on, except_)]
         key = "\n".join([*written, str(regulated)])
-        if key not in self._known:
-            self._known[key] = Selection(key, on, except_, regulated=regulated)
-        return self._known[key]
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = Selection(key, on, except_, regulated=regulated)
+        return known

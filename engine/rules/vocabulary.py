@@ -21,10 +21,10 @@ from engine.pricing.evaluation import Shortfall
 from engine.pricing.tally import Proposal, Tally
 from engine.rules.best.bids import Bids, Stock
 from engine.rules.selectors import Key, Selections, Selector, keys_cost
-from engine.types import Currency, PromotionId
+from engine.types import Currency, PromotionId, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LaneStart:
     """What conditions look at: the cart as the lane found it, so that the order of promotions never matters to them."""
 

@@ -1,6 +1,7 @@
 """Walk what a merchandiser wrote, however deep: every part of a promotion with its path, whatever its words are."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from engine.fields import Written
@@ -17,15 +18,21 @@ def parts(value: Any, path: Path = ()) -> Iterator[tuple[Path, Written]]:
     """Yield a written model and every model inside it, each with its path, parents first."""
     if isinstance(value, Written):
         yield path, value
-        for name, field in type(value).model_fields.items():
+        for name, key in _keys(type(value)):
             if name in value.model_fields_set:
-                yield from parts(getattr(value, name), (*path, field.alias or name))
+                yield from parts(getattr(value, name), (*path, key))
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from parts(item, (*path, str(key)))
     elif isinstance(value, tuple | list):
         for position, item in enumerate(value):
             yield from parts(item, (*path, position))
+
+
+@cache
+def _keys(model: type[Written]) -> list[tuple[str, str]]:
+    """Return the fields of a model, each with the key that its author writes."""
+    return [(name, field.alias or name) for name, field in model.model_fields.items()]
 
 
 def selectors(value: Any, path: Path = ()) -> Iterator[tuple[Path, Selector]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -141,6 +142,8 @@ class Window:
         return found
 
     def _next_opening_ms(self, as_of_ms: InstantMs) -> InstantMs | None:
+        if self.until_ms is not None and as_of_ms >= self.until_ms:
+            return None
         earliest = max(as_of_ms, self.from_ms) if self.from_ms is not None else as_of_ms
         if self.is_open(earliest):
             return earliest
@@ -160,10 +163,16 @@ class Window:
                 for hours in self.weekly or ()
                 if DAYS[day.weekday()] in hours.days and hours.from_ < DAY_MINUTES
             }
-            walls = [datetime.combine(day, time(minute // 60, minute % 60), self.zone) for minute in minutes]
-            # A time that the clocks repeat has two instants.
-            starts = {instant_ms(wall.replace(fold=fold)) for wall in walls for fold in (0, 1)}
-            yield from sorted(starts | _clock_changes(day, self.zone))
+            yield from _starts_on(day, frozenset(minutes), self.zone)
+
+
+@lru_cache(maxsize=2**14)  # the hours of one promotion are those of others, and tomorrow's are asked for all day
+def _starts_on(day: date, minutes: frozenset[int], zone: ZoneInfo) -> tuple[InstantMs, ...]:
+    """Return when clocks on the wall show these times of a day, and when they are changed on it, in order."""
+    walls = [datetime.combine(day, time(minute // 60, minute % 60), zone) for minute in minutes]
+    # A time that the clocks repeat has two instants.
+    starts = {instant_ms(wall.replace(fold=fold)) for wall in walls for fold in (0, 1)}
+    return tuple(sorted(starts | _clock_changes(day, zone)))
 
 
 def _clock_changes(day: date, zone: ZoneInfo) -> set[InstantMs]:

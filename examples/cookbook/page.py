@@ -131,7 +131,7 @@ def _rows(recipe: Recipe, shop: Shop, loaded: LoadedRules) -> Iterator[str]:
     for promotion in recipe.file.promotions:
         for number, example in promotion.examples.items():
             basket = example_basket(example, ruleset.by_id[PromotionId(promotion.model.id)], shop)
-            evaluation = evaluate(basket, ruleset)
+            evaluation = evaluate(basket, ruleset, every_outcome=True)
             paid, saved = evaluation.totals.total_minor, evaluation.totals.discounts_minor
             others = _others(recipe.file, (*promotion.path, "examples", number), basket)
             before = format_minor(paid + saved, basket.currency) if saved else ""

@@ -10,6 +10,7 @@ from engine.errors import Diagnostic
 from engine.fields import label_in
 from engine.pricing.evaluation import Measure, Outcome, OutcomeCode
 from engine.rules.explain import Explanation, NearMiss
+from engine.rules.packed import PromotionsAt
 from engine.rules.ruleset import CompiledPromotion
 from engine.rules.window import Hours, Window
 from engine.service import RefusedLoad
@@ -311,10 +312,8 @@ class RulesetView:
 
 def visible_promotions(context: RequestContext) -> Sequence[CompiledPromotion]:
     """Return the promotions that the caller may be told of."""
-    promotions = context.snapshot.ruleset.promotions
-    if context.sees_all_offers:
-        return promotions
-    return [promotion for promotion in promotions if promotion.for_everybody]
+    ruleset = context.snapshot.ruleset
+    return ruleset.promotions if context.sees_all_offers else PromotionsAt(ruleset.promotions, ruleset.open_places)
 
 
 @object_type("Outcome")

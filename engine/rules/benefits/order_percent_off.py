@@ -42,7 +42,7 @@ class OrderPercentOff(Benefit):
 
         def propose(tally: Tally) -> Proposal:
             places = tally.selected(selection)
-            base_minor = sum(tally.lines[place].current_minor for place in places)
+            base_minor = sum([tally.current_minor[place] for place in places])
             wanted = ratio_of(base_minor, percent_bp, PERCENT_BP, mode)
             return Proposal(Target.ORDER, tally.spread(wanted, places), wanted)
 

@@ -101,13 +101,11 @@ class PercentOff(Benefit):
         percent_bp, by_list = self.percent, self.amount_of == "list"
 
         def propose(tally: Tally) -> Proposal:
-            lines, left = tally.basket.lines, tally.lines
+            lines, left = tally.basket.lines, tally.current_minor
             shares = [
                 (
                     place,
-                    ratio_of(
-                        lines[place].list_minor if by_list else left[place].current_minor, percent_bp, PERCENT_BP, mode
-                    ),
+                    ratio_of(lines[place].list_minor if by_list else left[place], percent_bp, PERCENT_BP, mode),
                 )
                 for place in tally.selected(selection)
             ]

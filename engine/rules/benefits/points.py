@@ -98,7 +98,7 @@ class Points(Benefit):
             if multiplier is not None:
                 return Proposal(Target.ORDER, [], 0, extra=MultipliedPoints(multiplier, places) if places else None)
             step_minor = steps[tally.basket.currency] if steps else 0
-            spent_minor = sum(tally.lines[place].current_minor for place in places)
+            spent_minor = sum(tally.current_minor[place] for place in places)
             if spent_minor < step_minor:  # nothing gets dearer later: it would only keep others away
                 lack = lacking_spend(self.word, step_minor, spent_minor, selection)
                 return Proposal(Target.ORDER, [], 0, missing=lack)

@@ -190,7 +190,7 @@ def _by_quantity(steps: tuple[QuantityStep, ...], selection: Selection, mode: Ro
 def _spend(steps: tuple[SpendStep, ...], selection: Selection, mode: Rounding) -> Propose:
     def propose(tally: Tally) -> Proposal:
         currency, places = tally.basket.currency, tally.selected(selection)
-        spent_minor = sum(tally.lines[place].current_minor for place in places)
+        spent_minor = sum(tally.current_minor[place] for place in places)
         step = next((step for step in reversed(steps) if step.spend[currency] <= spent_minor), None)
         if step is None:
             return nothing(lacking_spend(Tiers.word, steps[0].spend[currency], spent_minor, selection))
@@ -206,7 +206,7 @@ def _spend(steps: tuple[SpendStep, ...], selection: Selection, mode: Rounding) -
 def _spend_slabs(steps: tuple[SpendStep, ...], selection: Selection, mode: Rounding) -> Propose:
     def propose(tally: Tally) -> Proposal:
         currency, places = tally.basket.currency, tally.selected(selection)
-        spent_minor = sum(tally.lines[place].current_minor for place in places)
+        spent_minor = sum(tally.current_minor[place] for place in places)
         bounds = [step.spend[currency] for step in steps]
         if spent_minor < bounds[0]:
             return nothing(lacking_spend(Tiers.word, bounds[0], spent_minor, selection))

@@ -43,7 +43,8 @@ class Spend(Condition):
         def test(start: LaneStart) -> Shortfall | None:
             basket = start.tally.basket
             places = start.tally.selected(selection)
-            spent = sum(basket.lines[place].list_minor if by_list else start.current_minor[place] for place in places)
+            costs = [line.list_minor for line in basket.lines] if by_list else start.current_minor
+            spent = sum([costs[place] for place in places])
             wanted = at_least[basket.currency]
             return None if spent >= wanted else Shortfall("spend", Measure.MONEY, wanted, spent, wanted - spent)
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from engine.pricing.basket import BasketLine, build_basket
 from engine.pricing.cartfile import CartDocument, read_cart
 from engine.pricing.shop import Product, Shop
-from engine.rules.ruleset import keys_of_product
 from engine.rules.selectors import Key, Selector
 from engine.types import Currency, InstantMs, Sku
 
@@ -26,7 +25,7 @@ class Goods:
         self.all = frozenset(shop.products)
         self.regulated = frozenset(sku for sku, product in shop.products.items() if product.never_discount)
         for sku, product in shop.products.items():
-            for key in keys_of_product(product):
+            for key in product.keys:
                 self._by_key.setdefault(key, set()).add(sku)
 
     def selected(self, selector: Selector) -> frozenset[Sku]:
