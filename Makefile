@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME CONDA_PREFIX
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check format schemas lock clean
+.PHONY: help run test test-all check bench bench-load format schemas lock clean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -28,6 +28,16 @@ check: $(VENV)/dev.stamp ## format, lint and types, without changing anything
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: $(VENV)/dev.stamp ## measure everything and print it beside what is to be reached (some minutes; leave the machine alone)
+	@rm -f .bench-rows
+	PANIER_BENCH_ROWS=.bench-rows $(BIN)/python -m pytest bench -q -s --benchmark-columns=min,median,rounds
+	PANIER_BENCH_ROWS=.bench-rows $(BIN)/python -m bench.load
+	PANIER_BENCH_ROWS=.bench-rows $(BIN)/python -m bench.live
+	@PANIER_BENCH_ROWS=.bench-rows $(BIN)/python -m bench.table
+
+bench-load: $(VENV)/dev.stamp ## only the rows over HTTP: the service beside a bare route, each on a core of its own
+	$(BIN)/python -m bench.load
 
 format: $(VENV)/dev.stamp ## format, and mend what the linter can mend
 	$(BIN)/ruff format .

@@ -27,6 +27,7 @@ from typing import Any, Final
 import httpx
 import orjson
 
+from bench import table
 from engine.callers import Caller, CallerKind
 from engine.pricing.load import load_shop
 from engine.storage.embedded import EmbeddedServer
@@ -292,7 +293,10 @@ def main() -> None:
         service(store.url, cores[0]) as (url, pid),
     ):
         work = measure(url, pid, followers=asked.followers, rate=asked.rate, seconds=asked.seconds)
-        print(json.dumps(asyncio.run(work), indent=2))
+        figures = asyncio.run(work)
+    print(json.dumps(figures, indent=2))
+    what = f"{asked.followers} followers of one cart, {asked.rate} changes a second, p99 until the last is told"
+    table.at_most(what, figures["change to last follower, p99 ms"], 120, "ms")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from bench import workload
+from bench import table, workload
 from engine.storage.embedded import EmbeddedServer
 
 CONNECTIONS: Final = 8
@@ -253,6 +253,12 @@ def main() -> None:
         print(f"{name:12} p99 {found_ms:.1f} ms at half of that; the bare route {bare_ms:.1f} ms at the same rate")
     one, two = loads.workers[1], loads.workers[2]
     print(f"two workers  {two.per_s / one.per_s:.2f} times one; the load took {two.load_share:.0%} of a core")
+    for name, found in loads.rates.items():
+        if name != "bare route":
+            table.at_least(f"{name} over HTTP, throughput against the bare route", found.per_s / limit.per_s, 0.5)
+            slower = loads.slowest_ms[name] / loads.slowest_bare_ms[name]
+            table.at_most(f"{name} over HTTP, p99 at half of the maximum, against the bare route", slower, 3)
+    table.at_least("two workers on two cores, store and load on them too, against one", two.per_s / one.per_s, 1.5)
 
 
 def _median(measured: Sequence[Rate]) -> Rate:

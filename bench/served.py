@@ -37,7 +37,11 @@ LIMITS: Final = Limits(lines_max=500, quantity_max=99_999, codes_max=20, fees_ma
 
 async def panier(store_url: str, folder: Path) -> Any:
     """Return the service over the workload's shop."""
-    connection = Connection(store_url)
+    return await panier_on(Connection(store_url), folder)
+
+
+async def panier_on(connection: Connection, folder: Path) -> Any:
+    """Return the service over the workload's shop, on a connection that the caller closes."""
     await connection.load()
     names = KeyNames()
     carts, customers, viewers = (

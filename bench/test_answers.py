@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, cast
 
 import pytest
@@ -19,7 +20,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 
-from bench import workload
+from bench import table, workload
 from engine.callers import Caller, CallerKind
 from engine.cart.commands import line_id
 from engine.cart.model import Cart, LineItem, Member, Role
@@ -128,3 +129,18 @@ def test_answer(benchmark: BenchmarkFixture, request: pytest.FixtureRequest, loo
 
     gc.freeze()  # as the service does: what lives for ever is not looked at again
     benchmark.pedantic(lambda: loop.run(ten()), rounds=100, warmup_rounds=5)  # type: ignore[no-untyped-call]
+
+
+def test_how_much_faster(request: pytest.FixtureRequest, loop: asyncio.Runner) -> None:
+    """The two ways in turn, in processor time."""
+    compiled, ordinary = request.getfixturevalue("compiled"), request.getfixturevalue("ordinary")
+
+    async def spent(ask: Ask, times: int) -> float:
+        started = time.process_time()
+        for _ in range(times):
+            await ask(workload.READ)
+        return (time.process_time() - started) / times
+
+    loop.run(spent(compiled, 200))
+    ratios = [loop.run(spent(ordinary, 20)) / loop.run(spent(compiled, 400)) for _ in range(9)]
+    table.at_least("the answer of a cart, against strawberry with both caches", median(ratios), 25)

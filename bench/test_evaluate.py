@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench import workload
+from bench import table, workload
 from bench.straight_line import priced
 from engine.pricing.basket import Basket, build_basket
 from engine.pricing.cartfile import CartDocument, parse_cart_line, read_cart
@@ -61,7 +61,7 @@ ORDERS = [(PromotionId(f"order-{place}"), percent) for place, percent in enumera
 
 def test_the_workload_against_a_straight_line(snapshot: Snapshot, basket: Basket) -> None:
     ruleset = snapshot.ruleset
-    _compare("the workload", lambda: priced(basket, ITEMS, ORDERS, ruleset.hash), lambda: evaluate(basket, ruleset))
+    _compare("the workload", 2, lambda: priced(basket, ITEMS, ORDERS, ruleset.hash), lambda: evaluate(basket, ruleset))
 
 
 def test_all_promotions_on_every_line_against_a_straight_line(basket: Basket) -> None:
@@ -73,6 +73,7 @@ def test_all_promotions_on_every_line_against_a_straight_line(basket: Basket) ->
     of_all = dict.fromkeys(ITEMS, percents)
     _compare(
         "all 100 on every line",
+        4,
         lambda: priced(basket, of_all, ORDERS, ruleset.hash),
         lambda: evaluate(basket, ruleset),
     )
@@ -85,7 +86,10 @@ def test_more_promotions_of_which_the_same_match(basket: Basket) -> None:
         assert len(evaluate(basket, ruleset).discounts) == MATCHING
         times_us.append(1e6 * statistics.median(_spent(lambda: evaluate(basket, ruleset)) for _ in range(ROUNDS)))  # noqa: B023 - called at once
     shown = ", ".join(f"{count:,}: {us:.0f} us" for count, us in zip(COUNTS, times_us, strict=True))
-    print(f"\n20 lines, {MATCHING} promotions that match of {shown}; {times_us[-1] / times_us[0]:.2f} times")
+    print(f"\n20 lines, {MATCHING} promotions that match of {shown}")
+    table.at_most(
+        f"evaluate, 10 -> 100,000 promotions of which the same {MATCHING} match", times_us[-1] / times_us[0], 1.5
+    )
 
 
 def ruleset_of(promotions: list[dict[str, object]]) -> Ruleset:
@@ -122,9 +126,10 @@ def _spent(work: Callable[[], object], times: int = 50) -> float:
     return (time.process_time() - start) / times
 
 
-def _compare(what: str, by_hand: Callable[[], object], by_rules: Callable[[], object]) -> None:
+def _compare(what: str, limit: float, by_hand: Callable[[], object], by_rules: Callable[[], object]) -> None:
     assert by_hand() == by_rules(), "a wrong answer is not a fast one"
     pairs = [(_spent(by_hand), _spent(by_rules)) for _ in range(ROUNDS)]
     hand_us, rules_us = (1e6 * statistics.median(times) for times in zip(*pairs, strict=True))
     ratio = statistics.median(rules / hand for hand, rules in pairs)
-    print(f"\n{what}: by hand {hand_us:.0f} us, evaluate {rules_us:.0f} us, {ratio:.2f} times")
+    print(f"\n{what}: by hand {hand_us:.0f} us, evaluate {rules_us:.0f} us")
+    table.at_most(f"evaluate, {what}, against straight-line Python", ratio, limit)

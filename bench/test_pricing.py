@@ -3,11 +3,13 @@
 Compare the groups of one run with each other, not with another machine.
 """
 
+import time
 from pathlib import Path
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench import table
 from engine.pricing.basket import Basket, build_basket
 from engine.pricing.cartfile import CartDocument, CartToPrice, parse_cart_line, read_cart
 from engine.pricing.load import load_shop
@@ -33,7 +35,12 @@ def ruleset(shop: Shop) -> Ruleset:
 
 @pytest.fixture(scope="module")
 def carts(shop: Shop) -> list[tuple[CartToPrice, InstantMs]]:
-    lines = (GROCER / "baskets.jsonl").read_text().splitlines()[:CARTS]
+    return read_carts(shop, CARTS)
+
+
+def read_carts(shop: Shop, most: int | None) -> list[tuple[CartToPrice, InstantMs]]:
+    """Read the baskets of the example shop, at most so many."""
+    lines = (GROCER / "baskets.jsonl").read_text().splitlines()[:most]
     read = []
     for number, line in enumerate(lines):
         document = parse_cart_line(line, "baskets.jsonl", number + 1)
@@ -72,3 +79,15 @@ def test_load_the_shop(benchmark: BenchmarkFixture) -> None:
 @pytest.mark.benchmark(group="load")
 def test_load_the_rules(benchmark: BenchmarkFixture, shop: Shop) -> None:
     benchmark(load_rules, GROCER / "rules", shop)
+
+
+def test_all_real_baskets(shop: Shop, ruleset: Ruleset) -> None:
+    """Joined to their prices and evaluated, in the processor time of one core: the best of a few runs."""
+    carts = read_carts(shop, None)
+    took_s = []
+    for _ in range(5):
+        started = time.process_time()
+        for cart, at_ms in carts:
+            evaluate(build_basket(cart.cart, shop, at_ms), ruleset)
+        took_s.append(time.process_time() - started)
+    table.at_least(f"real baskets ({len(carts):,}) priced, one core", len(carts) / min(took_s), 5000, "a second")
