@@ -251,5 +251,5 @@ def test_a_wrong_store_is_told_by_what_it_does_not_fit(load: Load, shop: Shop, k
     rules = load(f"promotions: [{{id: a, {keys}, give: {{percent_off: {{percent: 1%}}}}}}]").ruleset
     basket = basket_of(shop, lines=[{"sku": "milk"}], store="south")
     abroad = replace(basket, store=replace(basket.store, country="BE"))
-    [told] = explain_all(abroad, rules, evaluate(abroad, rules), staff=False)
+    [told] = explain_all(abroad, rules, evaluate(abroad, rules, every_outcome=True), staff=False)
     assert told.text == f"a: not offered in the store south, only in {where}."
