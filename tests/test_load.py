@@ -1,5 +1,8 @@
 """Shop folders: what a good one becomes, and what is said about a broken one."""
 
+import os
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -151,6 +154,22 @@ def test_the_version_is_that_of_the_content(tmp_path: Path) -> None:
     assert small_shop(folders[1], same).version == version
     other = FILES["prices.csv"].replace("1.20,", "1.21,")
     assert small_shop(folders[2], {"prices.csv": other}).version != version
+
+
+def test_the_version_is_the_same_in_every_process(tmp_path: Path) -> None:
+    small_shop(tmp_path)
+    code = "import sys, pathlib; from engine.pricing.load import load_shop; print(load_shop(pathlib.Path(sys.argv[1])).version)"
+    versions = {
+        subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(versions) == 1, "sets are listed in another order in each process"
 
 
 def test_progress_is_told(tmp_path: Path) -> None:

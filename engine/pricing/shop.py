@@ -51,8 +51,7 @@ class Product:
     options: tuple[str, ...] = ()
     cost_minor: Mapping[Currency, int] = field(default_factory=dict)
     regulated_minimum_minor: Mapping[Currency, int] = field(default_factory=dict)
-    keys: tuple[tuple[str, ...], ...] = field(init=False, compare=False, repr=False)
-    """Everything that a selector can name it by, such as ``("sku", "4711")`` or ``("category", "grocery/bakery")``."""
+    _keys: tuple[tuple[str, ...], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Work out the keys once: every evaluation of a cart with this product asks for them."""
@@ -62,7 +61,12 @@ class Product:
             *(_shared("tag", tag) for tag in self.tags),
             *(_shared("attribute", name, value) for name, value in self.attributes.items()),
         )
-        object.__setattr__(self, "keys", keys)
+        object.__setattr__(self, "_keys", keys)
+
+    @property
+    def keys(self) -> tuple[tuple[str, ...], ...]:
+        """Everything a selector can name it by, such as ``("sku", "4711")`` or ``("category", "grocery/bakery")``."""
+        return self._keys
 
     @property
     def measured(self) -> bool:
