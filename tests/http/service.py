@@ -94,7 +94,7 @@ class Service:
     ) -> None:
         self.store_url = store_url
         self.tokens = tokens or TokenAuthority(SECRET)
-        self._connection = Connection(store_url, timeout_s=2)
+        self._connection = Connection(store_url, timeout_s=10)
         names = KeyNames()
         carts = CartStore(self._connection, names, CART_LIMITS)
         self.viewers = ViewerStore(self._connection, names, presence_ms=3_000)
