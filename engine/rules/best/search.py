@@ -226,10 +226,12 @@ class _Search:
         wished = tuple(promise.steps for promise in node.promises)
         if wished not in self._settled:
             self._settled.add(wished)
-            self._try(node, all_that_is_left=False)
-            self._try(node, all_that_is_left=True)
+            if self._try(node, all_that_is_left=False):
+                self._try(node, all_that_is_left=True)
 
-    def _try(self, node: _Node, *, all_that_is_left: bool) -> None:
+    def _try(self, node: _Node, *, all_that_is_left: bool) -> bool:
+        """Say whether somebody who was promised something came away with nothing."""
+        disappointed = False
         left = [lot.steps for lot in self._lots]
         for reserved in node.least:
             left = [steps - kept for steps, kept in zip(left, reserved, strict=True)]
@@ -240,14 +242,16 @@ class _Search:
             steps = node.promises[i].steps
             if any(step > limit for step, limit in zip(steps, can_have, strict=True)):
                 steps = self._promise(bidder, least, can_have, self._worth).steps
-            if all_that_is_left and bidder.gain(steps) <= bidder.gain(least):
-                steps = can_have
+            if bidder.gain(steps) <= bidder.gain(least):
+                disappointed = disappointed or node.promises[i].gain > 0
+                steps = can_have if all_that_is_left else least
             if bidder.gain(steps) > bidder.gain(least):
                 left = [free - step + kept for free, step, kept in zip(left, steps, least, strict=True)]
                 settled[i] = steps
         gain_minor = sum(bidder.gain(steps) for bidder, steps in zip(self._bidders, settled, strict=True))
         if gain_minor > self._gain_minor:
             self._best, self._gain_minor = tuple(settled), gain_minor
+        return disappointed
 
     def _split(self, node: _Node) -> _Split | None:
         """Return where to split a part; None where its bound is what can be had."""
