@@ -14,6 +14,7 @@ from engine.service import PricedCart
 from engine.types import Currency, LineId, MemberId, PromotionId
 from schema.scalars import DecimalText, QuantityOut, quantity_out
 from schema.types.catalogue import AlternativeView, AttributeView, ProductView
+from schema.types.members import LineShareView
 from schema.types.money import MoneyView
 from schema.types.paging import Page, PageInfoView
 from schema.views import object_type
@@ -181,6 +182,12 @@ class LineItemView:
     def quantity(self) -> QuantityOut:
         """How much of it."""
         return quantity_out(self._line.wish.quantity, measured=self._line.wish.measured)
+
+    @property
+    def shares(self) -> list[LineShareView]:
+        """Who put how much in, oldest first; empty for a gift."""
+        wish = self._line.wish
+        return [] if self._line.price.gift_of else [LineShareView(wish, share) for share in wish.shares]
 
     @property
     def unit(self) -> str:

@@ -1,6 +1,7 @@
 """A cart in plain Python: what the script must do, written as simply as possible and from the design, not from it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.cart.commands import Op, Plain
 from engine.storage.carts import CartLimits
@@ -78,14 +79,16 @@ class PlainCart:
                 raise Refusal("LINE_LIMIT")
             self._add_to(self.lines, name, quantity, "m" in attributes, actor, version, limits)
 
-    def _add_to(self, lines, name, quantity, measured, actor, version, limits):  # type: ignore[no-untyped-def]
+    def _add_to(self, lines: dict[str, PlainLine], name: str, quantity: int, measured: Any, *at: Any) -> None:
+        actor, version, limits = at
         line = lines.setdefault(name, PlainLine(measured, version))
         if line.total() + quantity > limits.quantity * (1000 if measured else 1):
             raise Refusal("QUANTITY_LIMIT")
         line.shares[actor] = line.shares.get(actor, 0) + quantity
         line.changed = version
 
-    def _set_own(self, lines, name, thousandths, seen, actor, version, limits):  # type: ignore[no-untyped-def]
+    def _set_own(self, lines: dict[str, PlainLine], name: str, thousandths: int, seen: Plain, *at: Any) -> None:
+        actor, version, limits = at
         line = self._line(name, seen, version, lines)
         if not line.measured and thousandths % 1000:
             raise Refusal("INVALID_QUANTITY")
@@ -104,7 +107,7 @@ class PlainCart:
         if not lines[name].shares:
             self._gone(name, lines)
 
-    def _set(self, name, thousandths, seen, *, actor, version, limits):  # type: ignore[no-untyped-def]
+    def _set(self, name: str, thousandths: int, seen: Plain, *, actor: str, version: int, limits: CartLimits) -> None:
         if self.role_of(actor) in {"a", "s"}:
             lines = self.lines if self.role_of(actor) == "a" else self.suggestions
             self._set_own(lines, name, thousandths, seen, actor, version, limits)
@@ -189,7 +192,7 @@ class PlainCart:
         if self.adjustments.pop(id_, None) is None:
             raise Refusal("ADJUSTMENT_NOT_FOUND")
 
-    def _seat(self, member, role, *, limits, **_):  # type: ignore[no-untyped-def]
+    def _seat(self, member: str, role: str, *, limits: CartLimits, **_: object) -> None:
         if member not in self.members:
             if len(self.members) == limits.members:
                 raise Refusal("MEMBER_LIMIT")
@@ -231,7 +234,7 @@ class PlainCart:
         self.members = {known: "e" if role == "o" else role for known, role in self.members.items()}
         self.members[member] = "o"
 
-    def _leave(self, keep, *, actor, version, **_):  # type: ignore[no-untyped-def]
+    def _leave(self, keep: bool, *, actor: str, version: int, **_: object) -> None:  # noqa: FBT001  # as operations are
         self._other(actor)
         for lines in () if keep else (self.lines, self.suggestions):
             for name in [name for name, line in lines.items() if actor in line.shares]:
@@ -267,7 +270,7 @@ class PlainCart:
             self._add_to(self.lines, name, share, self.suggestions[name].measured, who, version, limits)
         self._decline(name, member, version=version)
 
-    def _decline(self, name, member, *, version, **_):  # type: ignore[no-untyped-def]
+    def _decline(self, name: str, member: Plain, *, version: int, **_: object) -> None:
         for who in self._suggested(name, member):
             self.suggestions[name].shares[who] = 0
         self.suggestions[name].changed = version

@@ -92,7 +92,7 @@ ops = st.sampled_from(
     + [partings, handovers, rules]
 ).flatmap(lambda kind: kind)
 requests = st.lists(st.tuples(people, st.lists(ops, min_size=1, max_size=3)), min_size=12, max_size=30)
-START = {ANN: "o", BEN: "e"}
+START: dict[str, str] = {ANN: "o", BEN: "e"}
 
 
 FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
