@@ -32,7 +32,6 @@ from engine.pricing.admission_adjustments import admit_adjustment
 from engine.pricing.basket import Basket, build_basket
 from engine.pricing.evaluation import CodeVerdict, Evaluation
 from engine.pricing.member_notices import member_notices
-from engine.pricing.member_totals import MemberTotal, member_totals
 from engine.pricing.notices import ADOPTED, Notice, notices_of
 from engine.pricing.requests import AdjustmentRequest, Limits
 from engine.pricing.shop import Shop
@@ -105,11 +104,6 @@ class PricedCart:
         return evaluate(self.basket, self.snapshot.ruleset)
 
     @cached_property
-    def member_totals(self) -> tuple[MemberTotal, ...]:
-        """What each member has in it."""
-        return member_totals(self.cart, self.evaluation)
-
-    @cached_property
     def losses(self) -> list[Loss]:
         """The promotions without which it would cost less: it is priced again for each that may be one."""
         return losses(self.basket, self.snapshot.ruleset, self.evaluation)
@@ -122,7 +116,7 @@ class PricedCart:
             *notices_of(self.cart, basket, self.evaluation, self.snapshot.shop, reasons),
             *open_choices(basket, ruleset, self.evaluation),
             *loss_notices(self.losses, basket, ruleset, staff=staff),
-            *member_notices(self.cart, basket, self.evaluation, self.member_totals),
+            *member_notices(self.cart, basket, self.evaluation),
         ]
 
     def gift_choices(self, *, staff: bool) -> list[GiftChoice]:

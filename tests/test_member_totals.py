@@ -26,14 +26,16 @@ def shared_cart(scenario: Scenario, chance: Random) -> Cart:
     """Return the scenario's lines, each put in by some of the people; one of these is no member any more."""
     basket = engine_basket(scenario)
     lines = []
-    for line in (*basket.lines, *basket.unavailable):
-        left, shares = line.quantity, []
+    for id_, sku, quantity in [(line.id, line.product.sku, line.quantity) for line in basket.lines] + [
+        (line.id, line.product.sku, line.quantity) for line in basket.unavailable
+    ]:
+        left, shares = quantity, []
         for person in chance.sample(PEOPLE, chance.randint(0, 3)):
             part = chance.randint(0, left)
             shares += [(person, part)] if part else []
             left -= part
         shares += [(PEOPLE[0], left)] if left and PEOPLE[0] not in dict(shares) else []
-        lines.append(LineItem(line.id, line.product.sku, tuple(shares) or ((PEOPLE[1], line.quantity),)))
+        lines.append(LineItem(id_, sku, tuple(shares) or ((PEOPLE[1], quantity),)))
     members = (Member(PEOPLE[0], Role.OWNER), *(Member(person, Role.ADDER) for person in PEOPLE[1:-1]))
     return Cart(CartId("c"), 1, members, ChannelId("web"), None, "en", tuple(lines))
 

@@ -1,24 +1,26 @@
 """Warnings of a cart that several share: budgets, a deadline, and goods that are not for a member."""
 
-from collections.abc import Sequence
+from typing import Final
 
 from engine.cart.model import Budget, Cart
 from engine.money import format_minor
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import Evaluation
-from engine.pricing.member_totals import MemberTotal
+from engine.pricing.member_totals import member_totals
 from engine.pricing.notices import Notice, NoticeCode
 
+_NOTHING: Final[frozenset[str]] = frozenset()
 
-def member_notices(cart: Cart, basket: Basket, evaluation: Evaluation, totals: Sequence[MemberTotal]) -> list[Notice]:
+
+def member_notices(cart: Cart, basket: Basket, evaluation: Evaluation) -> list[Notice]:
     """Return what the members agreed on and the cart does not keep to."""
-    spent = {each.member: each.shares.total_minor for each in totals}
     notices: list[Notice] = []
     if cart.budget:
         notices += _over(cart.budget, "all members together", evaluation.totals.total_minor, evaluation)
-    for member in cart.members:
-        if member.budget:
-            notices += _over(member.budget, member.id, spent[member.id], evaluation)
+    limited = [(member.id, member.budget) for member in cart.members if member.budget]
+    spent = {each.member: each.shares.total_minor for each in member_totals(cart, evaluation)} if limited else {}
+    for member, budget in limited:
+        notices += _over(budget, member, spent[member], evaluation)
     if cart.deadline_ms is not None and basket.as_of_ms >= cart.deadline_ms:
         notices.append(Notice(NoticeCode.DEADLINE_PASSED, "the deadline for changes to this cart has passed"))
     return [*notices, *_blocked(cart, basket)]
@@ -37,8 +39,10 @@ def _over(budget: Budget, whose: str, spent_minor: int, evaluation: Evaluation) 
 def _blocked(cart: Cart, basket: Basket) -> list[Notice]:
     """Name the lines into which a member put what is not for them."""
     blocked = {member.id: set(member.blocked) for member in cart.members if member.blocked}
-    products = {line.id: line.product for line in basket.lines} if blocked else {}
-    products |= {line.id: line.product for line in basket.unavailable} if blocked else {}
+    if not blocked:
+        return []
+    products = {line.id: line.product for line in basket.lines}
+    products |= {line.id: line.product for line in basket.unavailable}
     return [
         Notice(
             NoticeCode.CATEGORY_BLOCKED,
@@ -47,5 +51,5 @@ def _blocked(cart: Cart, basket: Basket) -> list[Notice]:
         )
         for line in cart.lines
         for member, _ in line.shares
-        if not blocked.get(member, set()).isdisjoint(products[line.id].categories() if member in blocked else ())
+        if not blocked.get(member, _NOTHING).isdisjoint(products[line.id].categories())
     ]

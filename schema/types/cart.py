@@ -10,6 +10,7 @@ from engine.cart.model import LogEntry
 from engine.cart.viewing import Viewer
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
+from engine.pricing.member_totals import member_totals
 from engine.service import PricedCart
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from engine.viewing import since_last_seen
@@ -308,7 +309,8 @@ class CartView(_Priced):
     @property
     def members_totals(self) -> list[MemberTotalView]:
         """What each member has in it; they sum to `totals`. What is only suggested does not count."""
-        return [MemberTotalView(total, self._priced.evaluation.currency) for total in self._priced.member_totals]
+        evaluation = self._priced.evaluation
+        return [MemberTotalView(total, evaluation.currency) for total in member_totals(self._priced.cart, evaluation)]
 
     @property
     def suggestions(self) -> list[SuggestionView]:

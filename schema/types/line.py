@@ -14,7 +14,7 @@ from engine.service import PricedCart
 from engine.types import Currency, LineId, MemberId, PromotionId
 from schema.scalars import DecimalText, QuantityOut, quantity_out
 from schema.types.catalogue import AlternativeView, AttributeView, ProductView
-from schema.types.members import LineShareView
+from schema.types.members import MemberShareView
 from schema.types.money import MoneyView
 from schema.types.paging import Page, PageInfoView
 from schema.views import object_type
@@ -184,10 +184,10 @@ class LineItemView:
         return quantity_out(self._line.wish.quantity, measured=self._line.wish.measured)
 
     @property
-    def shares(self) -> list[LineShareView]:
+    def shares(self) -> list[MemberShareView]:
         """Who put how much in, oldest first; empty for a gift."""
         wish = self._line.wish
-        return [] if self._line.price.gift_of else [LineShareView(wish, share) for share in wish.shares]
+        return [] if self._line.price.gift_of else [MemberShareView(wish, share) for share in wish.shares]
 
     @property
     def unit(self) -> str:

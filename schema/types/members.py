@@ -108,8 +108,8 @@ class MemberTotalView:
         return MoneyView(self._total.shares.total_minor, self._currency)
 
 
-@object_type("PutIn")
-class LineShareView:
+@object_type("MemberShare")
+class MemberShareView:
     """How much of a line one person put in."""
 
     __slots__ = ("_line", "_share")

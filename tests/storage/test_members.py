@@ -173,6 +173,8 @@ async def test_a_join_sent_twice_uses_one(carts: CartStore) -> None:
     assert again.replayed
     cart = await committed(carts, ops(Join("CODEi1"), EVE))
     assert (cart.invites[0].uses_left, roles(cart)[EVE]) == (1, Role.ADDER)
+    log = (await carts.read_log(CART, 0)).entries
+    assert [entry.changes for entry in log[1:3]] == [(("invite", "i1", "a"),), (("join", "i1", "a"),)]
 
 
 @pytest.mark.parametrize("life_ms", [1, HOUR_MS])
