@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.cart.model import Cart
+from engine.cart.model import Cart, Role
 from engine.types import ChannelId, CustomerId, MemberId, StoreId
 
 
@@ -60,3 +60,8 @@ class Caller:
     def may_read(self, cart: Cart) -> bool:
         """Say whether the caller may see a cart: its members may, and staff by scope."""
         return cart.member(self.member) is not None or self.may(Scope.CART_READ)
+
+    def may_manage(self, cart: Cart) -> bool:
+        """Say whether the caller decides who takes part in a cart: its owner does, and staff by scope."""
+        member = cart.member(self.member)
+        return (member is not None and member.role is Role.OWNER) or self.may(Scope.CART_WRITE)

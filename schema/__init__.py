@@ -4,7 +4,8 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
-from schema.mutations import Mutation
+from schema.member_mutations import MemberMutation
+from schema.mutations import MUTATIONS, Mutation
 from schema.queries import Query
 from schema.scalars import SCALARS
 from schema.subscriptions import Subscription
@@ -12,11 +13,16 @@ from schema.types.catalogue import ChannelView, ProductView, StoreView
 from schema.types.offers import PromotionView
 
 
+@strawberry.type(name="Mutation", description=MUTATIONS)
+class _Mutations(Mutation, MemberMutation):
+    """All of them: there is one root, and it would be a long file."""
+
+
 def build_schema() -> strawberry.Schema:
     """Build the schema. `schema.graphql` is what it prints; a test compares the two."""
     return strawberry.Schema(
         query=Query,
-        mutation=Mutation,
+        mutation=_Mutations,
         subscription=Subscription,
         types=[ChannelView, ProductView, PromotionView, StoreView],
         config=StrawberryConfig(scalar_map=SCALARS),

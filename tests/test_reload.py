@@ -169,7 +169,7 @@ async def test_files_that_still_move_are_waited_for(shop: Path) -> None:
 
 async def test_a_request_in_flight_finishes_on_what_it_started_with(shop: Path) -> None:
     async with watching(shop) as engine:
-        before, store = engine.snapshot, engine._carts
+        before, store = engine.snapshot, engine.carts
         assert isinstance(store, SlowStore)
         reading = asyncio.create_task(engine.cart(Caller(CallerKind.STAFF, "s"), CartId("c")))
         pinned = engine.pinned()

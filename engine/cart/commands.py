@@ -9,6 +9,7 @@ import hashlib
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from engine.cart.model import AdjustmentKind, DeliveryChoice, Facts
 from engine.types import AdjustmentId, ChannelId, CustomerId, LineId, MemberId, PromotionId, Sku, StoreId
@@ -316,23 +317,11 @@ class RefreshFacts:
         return [["facts", self.facts.customer, packed_facts(self.facts)]]
 
 
-Command = (
-    AddLines
-    | ChangeLines
-    | RemoveLines
-    | Clear
-    | AddCodes
-    | RemoveCodes
-    | AddFees
-    | RemoveFees
-    | ChooseGift
-    | AddAdjustment
-    | RemoveAdjustment
-    | SetContext
-    | SetNote
-    | AttachCustomer
-    | RefreshFacts
-)
+class Command(Protocol):
+    """What a caller may do to a cart: any of the classes here and in `engine.cart.members`."""
+
+    def ops(self) -> list[Op]:
+        """Return the operations it turns into."""
 
 
 def as_asked(command: Command) -> Command:

@@ -9,8 +9,10 @@ from engine.types import (
     AdjustmentId,
     CartId,
     ChannelId,
+    Currency,
     CustomerId,
     InstantMs,
+    InviteId,
     LineId,
     MemberId,
     OperationId,
@@ -28,14 +30,41 @@ class Role(StrEnum):
 
     OWNER = "owner"
     EDITOR = "editor"
+    ADDER = "adder"
+    """May add, and change what they put in themselves."""
+    SUGGESTER = "suggester"
+    """What they add waits until an editor or the owner approves it."""
+    VIEWER = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much may be spent; suspended while the cart is in another currency."""
+
+    amount_minor: int
+    currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A participant of a cart."""
+    """A participant of a cart. ``blocked`` are the paths of categories that are not for them."""
 
     id: MemberId
     role: Role
+    budget: Budget | None = None
+    blocked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """A code that lets ``uses_left`` more people take part until ``ends_ms``. Whoever knows the code can."""
+
+    id: InviteId
+    code: str = field(repr=False)
+    role: Role
+    uses: int
+    uses_left: int
+    ends_ms: InstantMs
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +181,8 @@ class Cart:
     ``field_versions`` says at which version the note, the channel and the other single fields last changed; it is
     what ``ifVersion`` is compared with. ``payment_method`` is empty until it is known; ``draw`` decides the arm of
     experiments, see `engine.cart.draw`. ``gift_choices`` says which gift is wished where a promotion offers several.
+    ``suggestions`` are lines that wait for approval and are in no total; ``budget`` and ``deadline_ms`` are for all
+    members together.
     """
 
     id: CartId
@@ -175,6 +206,10 @@ class Cart:
     updated_ms: InstantMs = EPOCH
     expires_ms: InstantMs = EPOCH
     field_versions: Mapping[str, int] = field(default_factory=dict)
+    suggestions: tuple[LineItem, ...] = ()
+    invites: tuple[Invite, ...] = ()
+    budget: Budget | None = None
+    deadline_ms: InstantMs | None = None
 
     def member(self, member: MemberId) -> Member | None:
         """Return the participant with that id."""

@@ -66,6 +66,10 @@ class KeyNames:
         """Return the key of what a member saw of a cart."""
         return f"{self.partition(cart)}:s:{cart}:{member}"
 
+    def code(self, code: str) -> str:
+        """Return the key of the cart that an invite's code leads to."""
+        return f"{self.partition(code)}:j:{code}"
+
     def commit(self, cart: CartId) -> tuple[str, str, str, str]:
         """Return cart, log, applied operations and channel, hashing the id once."""
         tag = self.partition(cart)

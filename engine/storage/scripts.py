@@ -1,6 +1,10 @@
-"""The Lua scripts of the store, read once. Each file says what its keys, arguments and answers are."""
+"""The Lua scripts of the store, read once. Each file says what its keys, arguments and answers are.
+
+A line ``-- include: NAME`` stands for another file: Redis knows no modules.
+"""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
@@ -15,8 +19,13 @@ class Script:
     sha: str
 
 
+def _text(name: str) -> str:
+    text = files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    return re.sub(r"^-- include: (\w+)$", lambda line: _text(line[1]), text, flags=re.MULTILINE)
+
+
 def _load(name: str) -> Script:
-    source = files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    source = _text(name)
     return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 

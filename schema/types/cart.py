@@ -3,14 +3,14 @@
 from functools import cached_property
 from typing import Final
 
-import strawberry
 from strawberry import ID
 
 from engine.callers import Caller, Scope
-from engine.cart.model import LogEntry, Member, Role
+from engine.cart.model import LogEntry
 from engine.cart.viewing import Viewer
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
+from engine.pricing.member_totals import member_totals
 from engine.service import PricedCart
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from engine.viewing import since_last_seen
@@ -30,15 +30,13 @@ from schema.types.amounts import (
 )
 from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView, LaneSearchView
 from schema.types.line import DeliveryChoiceView, LineItemConnectionView, LineItemView, priced_lines
+from schema.types.members import MemberTotalView, MemberView, SuggestionView, budget_view, suggestions_of
 from schema.types.money import MoneyView
 from schema.types.node import Node
 from schema.types.offers import ExplanationView, NearMissView
 from schema.types.paging import Page, PageInfoView, page_of
 from schema.types.viewing import SinceSeenView, ViewerView
 from schema.views import field, object_type
-
-strawberry.enum(Role, name="MemberRole", description="What a member may do.")
-
 
 _BY_HAND: Final = frozenset({"adjust", "unadjust"})
 """What the log calls changes of a price by hand."""
@@ -47,26 +45,6 @@ _BY_HAND: Final = frozenset({"adjust", "unadjust"})
 def sees_staff(viewer: Caller) -> bool:
     """Say whether a viewer is told which member of staff did something: staff are, by scope, and shoppers are not."""
     return viewer.may(Scope.CART_READ) or viewer.may(Scope.CART_ADJUST)
-
-
-@object_type("Member")
-class MemberView:
-    """A participant of a cart."""
-
-    __slots__ = ("_member",)
-
-    def __init__(self, member: Member) -> None:
-        self._member = member
-
-    @property
-    def id(self) -> ID:
-        """Who: the kind of caller and their id."""
-        return ID(self._member.id)
-
-    @property
-    def role(self) -> Role:
-        """What they may do."""
-        return self._member.role
 
 
 class _Priced:
@@ -327,6 +305,27 @@ class CartView(_Priced):
     def members(self) -> list[MemberView]:
         """Who takes part in it."""
         return [MemberView(member) for member in self._priced.cart.members]
+
+    @property
+    def members_totals(self) -> list[MemberTotalView]:
+        """What each member has in it; they sum to `totals`. What is only suggested does not count."""
+        evaluation = self._priced.evaluation
+        return [MemberTotalView(total, evaluation.currency) for total in member_totals(self._priced.cart, evaluation)]
+
+    @property
+    def suggestions(self) -> list[SuggestionView]:
+        """What waits until an editor or the owner approves it; it is in no total."""
+        return suggestions_of(self._priced)
+
+    @property
+    def budget(self) -> MoneyView | None:
+        """How much all members may spend together, null where nobody said so."""
+        return budget_view(self._priced.cart.budget)
+
+    @property
+    def deadline(self) -> InstantMs | None:
+        """Until when members are to be done with it, null where nobody said so."""
+        return self._priced.cart.deadline_ms
 
     @field("The lines, in the order in which they were added.")
     def lines(self, first: int | None = None, after: str | None = None) -> LineItemConnectionView:

@@ -15,6 +15,7 @@ from engine.service import PricedCart
 from engine.types import Currency, LineId, MemberId, PromotionId
 from schema.scalars import DecimalText, QuantityOut, quantity_out
 from schema.types.catalogue import AlternativeView, AttributeView, ProductView
+from schema.types.members import MemberShareView
 from schema.types.money import MoneyView
 from schema.types.paging import Page, PageInfoView
 from schema.views import object_type
@@ -185,6 +186,11 @@ class LineItemView:
     def quantity(self) -> QuantityOut:
         """How much of it."""
         return quantity_out(self._wish.quantity, measured=self._wish.measured)
+
+    @property
+    def shares(self) -> list[MemberShareView]:
+        """Who put how much in, oldest first; empty for a gift."""
+        return [] if self._price.gift_of else [MemberShareView(self._wish, share) for share in self._wish.shares]
 
     @property
     def unit(self) -> str:
