@@ -118,7 +118,7 @@ def build_app(
     endpoint = _Endpoint(engine, tokens, chosen, live)
     routes: list[BaseRoute] = [
         Route(GRAPHQL_PATH, endpoint.graphql, methods=["GET", "POST"]),
-        Route(HEALTH_PATH, _health(chosen.ping, endpoint.counts), methods=["GET"]),
+        Route(HEALTH_PATH, _health(chosen.ping, endpoint.counts, engine), methods=["GET"]),
     ]
     if endpoint.streams is not None:
         routes.append(WebSocketRoute(GRAPHQL_PATH, Socket(endpoint.streams, chosen.cors_origins).serve))
@@ -287,7 +287,7 @@ def _status_of(error: GraphQLError) -> int:
             return 500
 
 
-def _health(ping: Ping | None, counts: AnswerCounts) -> Callable[[Request], Awaitable[Response]]:
+def _health(ping: Ping | None, counts: AnswerCounts, engine: Panier) -> Callable[[Request], Awaitable[Response]]:
     async def health(_: Request) -> Response:
         """Say whether requests can be served: 200, or 503 where the store does not answer."""
         try:
@@ -296,7 +296,9 @@ def _health(ping: Ping | None, counts: AnswerCounts) -> Callable[[Request], Awai
         except StoreUnavailableError:
             down = {"status": "unavailable", "errors": [presented(fault(ErrorCode.STORE_UNAVAILABLE, "no store"))]}
             return answer(down, 503, JSON)
-        return answer({"status": "ok", "answers": asdict(counts)}, 200, JSON)
+        priced = engine.snapshot.priced
+        evaluations = {"hits": priced.hits, "misses": priced.misses}
+        return answer({"status": "ok", "answers": asdict(counts), "evaluations": evaluations}, 200, JSON)
 
     return health
 

@@ -19,7 +19,7 @@ from engine.rules.model import DEFAULT_LANES, Lane, Per, Promotion
 from engine.rules.selectors import Selections
 from engine.rules.vocabulary import CompileEnv, MakeBids, Propose, Test
 from engine.rules.walk import parts
-from engine.rules.window import Window, window_in
+from engine.rules.window import Active, Window, pace_ms, window_in
 from engine.types import Currency, PromotionId
 
 K = TypeVar("K")
@@ -103,6 +103,8 @@ class Ruleset:
     index: Index
     may_conflict: bool
     """Whether some promotion keeps others from the cart."""
+    pace_ms: int
+    """The clock changes verdicts only where a multiple of so much has passed, but for what `is_first_order` says."""
 
     def code_meant(self, entered: str) -> str:
         """Return the code that is meant: itself where it is known, else the only known one that looks the same."""
@@ -132,6 +134,7 @@ def compile_ruleset(
         lanes=lanes,
         rounding=rounding,
         may_conflict=any(promotion.may_conflict() for promotion in ordered),
+        pace_ms=pace_ms([part for promotion in ordered for _, part in parts(promotion) if isinstance(part, Active)]),
     )
     return assembly.ruleset(name, compiled)
 
@@ -144,6 +147,7 @@ class RulesetName:
     lanes: tuple[Lane, ...]
     rounding: Rounding
     may_conflict: bool
+    pace_ms: int
 
 
 class Head(NamedTuple):
@@ -205,6 +209,7 @@ class Assembly:
             open_places=self._open_places,
             index=self._index,
             may_conflict=name.may_conflict,
+            pace_ms=name.pace_ms,
         )
 
 
