@@ -6,13 +6,16 @@ A cart is one msgpack map with short keys:
     m people            n lines            k codes           f fees        d delivery     t note
     u customer          a owner's facts    b created, ms     e updated, ms x expires, ms  w field -> version
     y payment method    h draw             j adjustments   g chosen gifts, pairs of promotion and SKU
+    o lease             q newcomers
 
-People are pairs of member id and role: ``o`` owner, ``e`` editor, ``-`` no member, but somebody who did something,
-such as staff. They are named by their place among the people, counted from 1, so that signing in renames one of them
-and touches no line and no log entry; the list never shrinks.
+People are pairs of member id and role: ``o`` owner, ``e`` editor, ``v`` viewer, ``-`` no member, but somebody who did
+something, such as staff. They are named by their place among the people, counted from 1, so that signing in renames one
+of them and touches no line and no log entry; the list never shrinks.
 
 A line is a map as well: ``i`` id, ``q`` shares, a flat list of place and quantity, ``a`` added and ``c`` changed
 version, ``t`` changed, in ms since the cart was made; and the attributes that `engine.cart.commands.NewLine.op` writes.
+A lease is a map: ``p`` place of its holder, ``d`` device, ``c`` channel, ``s`` store, ``a`` since and ``e`` until, ms,
+``r`` for how many ms it is renewed. A newcomer is a list: place, words of `handoff.Share` with spaces between, version.
 An adjustment is a map: ``i`` id, ``l`` line, ``p`` place of who made it, ``a`` added version, ``t`` when, in ms since
 the cart was made, and the attributes that `engine.cart.commands.AddAdjustment.ops` writes.
 A log entry is a list: version, operation id, ms since the cart was made, place, channel, store, device, changes.
@@ -39,9 +42,11 @@ from engine.cart.model import (
     DeliveryChoice,
     Facts,
     FeeChoice,
+    Lease,
     LineItem,
     LogEntry,
     Member,
+    Newcomer,
     Role,
 )
 from engine.cart.viewing import Seen, SeenLine, Viewer
@@ -51,7 +56,7 @@ from engine.types import ChannelId, InstantMs, MemberId, OperationId, StoreId
 LAYOUT: Final = 1
 """Raised when the meaning of stored bytes changes; a reader refuses what it does not know."""
 
-_LETTER: Final = {Role.OWNER: "o", Role.EDITOR: "e"}
+_LETTER: Final = {Role.OWNER: "o", Role.EDITOR: "e", Role.VIEWER: "v"}
 _ROLE: Final = {letter: role for role, letter in _LETTER.items()}
 _NOBODY: Final[Mapping[str, int]] = {}
 
@@ -130,6 +135,10 @@ def decode_cart(blob: bytes) -> Cart:
         note=packed.get("t", ""),
         customer=packed.get("u"),
         facts=facts_of(facts) if facts else None,
+        lease=_lease(packed["o"], places) if "o" in packed else None,
+        newcomers=tuple(
+            [Newcomer(places[at], tuple(words.split()), since) for at, words, since in packed.get("q", ())]
+        ),
         draw=packed["h"] if "h" in packed else draw_of(packed["i"]),
         created_ms=created,
         updated_ms=packed["e"],
@@ -192,6 +201,12 @@ def _line(packed: dict[str, Any], places: list[MemberId], created_ms: int) -> Li
         packed["a"],
         packed["c"],
         InstantMs(created_ms + packed["t"]),
+    )
+
+
+def _lease(packed: dict[str, Any], places: list[MemberId]) -> Lease:
+    return Lease(
+        places[packed["p"]], packed["d"], packed["c"], packed.get("s"), InstantMs(packed["a"]), InstantMs(packed["e"])
     )
 
 

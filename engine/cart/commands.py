@@ -9,6 +9,7 @@ import hashlib
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from engine.cart.model import AdjustmentKind, DeliveryChoice, Facts
 from engine.types import AdjustmentId, ChannelId, CustomerId, LineId, MemberId, PromotionId, Sku, StoreId
@@ -316,6 +317,25 @@ class RefreshFacts:
         return [["facts", self.facts.customer, packed_facts(self.facts)]]
 
 
+class LeaseChange(StrEnum):
+    """What becomes of a lease: its holder renews or returns it, the cart's owner takes it back."""
+
+    RENEW = "renew"
+    RETURN = "return"
+    TAKE_BACK = "take_back"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLease:
+    """Renew or end what a MOVE gave to one device."""
+
+    change: LeaseChange
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["lease", self.change.value]]
+
+
 Command = (
     AddLines
     | ChangeLines
@@ -332,6 +352,7 @@ Command = (
     | SetNote
     | AttachCustomer
     | RefreshFacts
+    | ChangeLease
 )
 
 

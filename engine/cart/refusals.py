@@ -68,5 +68,9 @@ REFUSALS: Final = {
     UserErrorCode.UNKNOWN_FEE: "there is no such fee in the cart",
     UserErrorCode.UNKNOWN_GIFT: "no gift of this promotion was chosen",
     UserErrorCode.ADJUSTMENT_LIMIT: "the cart would have more changes by staff than a cart may hold",
+    UserErrorCode.CART_HELD: "the cart was moved to another device: until it comes back, this one reads only",
+    UserErrorCode.NOT_HELD: "the cart is not with this device, or not any more",
+    UserErrorCode.HANDOFF_LIMIT: "the cart has as many open codes as a cart may have: revoke one, or let one expire",
+    UserErrorCode.FORBIDDEN: "only the owner of the cart can do this",
     UserErrorCode.ADJUSTMENT_NOT_FOUND: "there is no such change by staff in the cart",
 }

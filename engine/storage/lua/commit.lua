@@ -1,4 +1,3 @@
-#!lua
 -- Applies one request of operations to one cart: all of it or nothing, in one round trip.
 --
 -- KEYS  1 cart (string, msgpack map)        2 its log (list of msgpack entries, one for each version)
@@ -54,7 +53,19 @@ end
 local function may_edit()
   if by_scope then return true end
   local place = place_of(actor)
-  return place and cart.m[place][2] ~= '-'
+  local role = place and cart.m[place][2]
+  return role == 'o' or role == 'e' or lease.is_with(cart, now, actor, who[8])
+end
+
+-- What may be done to a cart that another device has: sign in, learn about the owner, and end or ask for the lease.
+local WHILE_ELSEWHERE = {attach = true, facts = true, lease = true}
+
+local function must_wait(operations)
+  if not lease.is_elsewhere(cart, now, actor, who[8]) then return false end
+  for _, operation in ipairs(operations) do
+    if not WHILE_ELSEWHERE[operation[1]] then return true end
+  end
+  return false
 end
 
 -- Lines: line.q is a flat list {place, quantity, place, quantity, ...}, oldest share first.
@@ -186,6 +197,7 @@ local function rename(guest, member)
     local kept, left = math.min(from, into), math.max(from, into)
     move_shares(left, kept)
     cart.m[left][2] = '-'
+    if cart.o and cart.o.p == left then cart.o.p = kept end
   end
   if actor == guest then actor = member end
 end
@@ -344,6 +356,10 @@ function apply.unadjust(id)
   if #(cart.j or {}) == before then return 'ADJUSTMENT_NOT_FOUND' end
 end
 
+function apply.lease(what)
+  return lease.change(cart, what, now, actor, who[8])
+end
+
 function apply.facts(customer, facts)
   if cart.u ~= customer then return end
   -- Versions of a shop folder's records are not above 0 and have no order: whichever is sent last holds.
@@ -366,7 +382,7 @@ local function refused(code, index)
 end
 
 -- A request applied before is recognised for its sender only, because the operation key names them. An attach takes
--- the guest's membership away, so its replay cannot be asked for it.
+-- the guest's membership away, and a return the right of a lease, so their replay cannot be asked for it.
 local function replay(record)
   local known_content, made, _, attached = cmsgpack.unpack(record)
   if not attached and not may_edit() then return {'missing', now} end
@@ -408,11 +424,15 @@ end
 
 local function commit()
   local operations, changes, attached = cmsgpack.unpack(ARGV[2]), {}, false
+  if must_wait(operations) then return refused('CART_HELD', -1) end
   if not stored then changes[1] = {'create'} end
-  for _, operation in ipairs(operations) do attached = attached or operation[1] == 'attach' end
+  for _, operation in ipairs(operations) do
+    attached = attached or operation[1] == 'attach' or operation[1] == 'lease'
+  end
   local done, code, index = apply_all(operations, changes)
   if not done then return refused(code, index) end
 
+  if not lease.now_of(cart, now) then cart.o = nil end
   local life_ms = cart.u and limits.customer_ms or limits.guest_ms
   local place = place_made(actor)
   cart.v, cart.e, cart.x = version, now, now + life_ms
