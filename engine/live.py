@@ -156,7 +156,7 @@ class Follower:
             state = await self._live.current()
             if state is None:
                 raise StopAsyncIteration
-            if not self.caller.may_read(state.priced.cart):
+            if not self.caller.may_read(state.priced.cart, state.priced.as_of_ms):
                 raise _no_cart()
             event = state.event_after(self._told, presence=self._presence)
             if event is not None:
@@ -202,7 +202,7 @@ class LiveCarts:
         except BaseException:
             follower.close()
             raise
-        if state is not None and not caller.may_read(state.priced.cart):
+        if state is not None and not caller.may_read(state.priced.cart, state.priced.as_of_ms):
             follower.close()
             raise _no_cart()
         live.show(follower)

@@ -42,6 +42,7 @@ from engine.rules.losses import Loss, loss_notices, losses
 from engine.rules.ruleset import Ruleset
 from engine.storage.carts import Actor, CartStore, Committed, Edit, Missing, Refused
 from engine.storage.customers import CustomerRecord, CustomerStore
+from engine.storage.handoffs import HandoffStore
 from engine.storage.viewers import ViewerStore
 from engine.types import (
     EPOCH,
@@ -176,10 +177,17 @@ class Panier:
     """Everything a front door may do. All methods may raise `StoreUnavailableError`."""
 
     def __init__(
-        self, snapshot: Snapshot, carts: CartStore, customers: CustomerStore, limits: Limits, viewers: ViewerStore
+        self,
+        snapshot: Snapshot,
+        carts: CartStore,
+        customers: CustomerStore,
+        limits: Limits,
+        viewers: ViewerStore,
+        handoffs: HandoffStore,
     ) -> None:
         self.snapshot = snapshot
         self.viewers = viewers
+        self.handoffs = handoffs
         self.last_refused: RefusedLoad | None = None
         self.limits = limits
         self._carts = carts
@@ -193,7 +201,7 @@ class Panier:
         """Return a cart that the caller may see. One round trip."""
         snapshot = self.snapshot
         read = await self._carts.read(cart_id)
-        if read.cart is None or not caller.may_read(read.cart):
+        if read.cart is None or not caller.may_read(read.cart, read.at_ms):
             return None
         return PricedCart(read.cart, snapshot, read.at_ms)
 
@@ -222,7 +230,7 @@ class Panier:
     async def log(self, caller: Caller, cart_id: CartId, since: int) -> tuple[LogEntry, ...] | None:
         """Return what happened to a cart after a version, oldest first, as far back as the log reaches."""
         read = await self._carts.read_log(cart_id, since)
-        return read.entries if read.cart is not None and caller.may_read(read.cart) else None
+        return read.entries if read.cart is not None and caller.may_read(read.cart, read.at_ms) else None
 
     async def apply(
         self,
@@ -236,7 +244,7 @@ class Panier:
 
         `scope` is what gives the right to it to somebody who is no member of the cart.
         """
-        snapshot, operation = self.snapshot, _operation(operation_id)
+        snapshot, operation = self.snapshot, read_operation(operation_id)
         if isinstance(operation, UserError):
             return Changed(errors=(operation,))
         try:
@@ -270,7 +278,7 @@ class Panier:
         The id follows from caller and operation, so that a request sent twice makes one cart. One round trip; two for
         a customer, whose active cart must be found first.
         """
-        snapshot, operation = self.snapshot, _operation(operation_id)
+        snapshot, operation = self.snapshot, read_operation(operation_id)
         if isinstance(operation, UserError):
             return Changed(errors=(operation,))
         try:
@@ -299,7 +307,7 @@ class Panier:
         `guest` is who owned it and signs in now, shown to be the same person by the guest's own token; without one the
         caller must be the customer already or act by scope. The customer's older active cart stays readable.
         """
-        snapshot, operation = self.snapshot, _operation(operation_id)
+        snapshot, operation = self.snapshot, read_operation(operation_id)
         if isinstance(operation, UserError):
             return Changed(errors=(operation,))
         if caller.customer != customer and not caller.may(Scope.CART_WRITE):
@@ -385,16 +393,16 @@ class Panier:
         return _changed(await self._carts.commit(cart_id, edit), self.snapshot, *new.commands)
 
     def _actor(self, caller: Caller, scope: Scope = Scope.CART_WRITE) -> Actor:
-        return Actor(
-            caller.member,
-            caller.channel or self.snapshot.shop.default_channel,
-            caller.store,
-            caller.device,
-            by_scope=caller.may(scope),
-        )
+        return actor_of(caller, self.snapshot.shop, scope)
 
 
-def _operation(given: str | None) -> OperationId | UserError:
+def actor_of(caller: Caller, shop: Shop, scope: Scope = Scope.CART_WRITE) -> Actor:
+    """Return a caller as the store knows them. `scope` is what lets somebody act who is no member of a cart."""
+    channel = caller.channel or shop.default_channel
+    return Actor(caller.member, channel, caller.store, caller.device, by_scope=caller.may(scope))
+
+
+def read_operation(given: str | None) -> OperationId | UserError:
     """Return the caller's operation id, or one of our own: the client library sends again on a lost connection."""
     if given is None:
         return OperationId(uuid.uuid4().hex)

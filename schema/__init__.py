@@ -4,6 +4,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from schema.handoffs import HandoffMutations
 from schema.mutations import Mutation
 from schema.queries import Query
 from schema.scalars import SCALARS
@@ -12,11 +13,16 @@ from schema.types.catalogue import ChannelView, ProductView, StoreView
 from schema.types.offers import PromotionView
 
 
+@strawberry.type(name="Mutation", description=Mutation.__strawberry_definition__.description)  # type: ignore[attr-defined]  # strawberry sets it
+class _Mutations(Mutation, HandoffMutations):
+    """Everything that can be done."""
+
+
 def build_schema() -> strawberry.Schema:
     """Build the schema. `schema.graphql` is what it prints; a test compares the two."""
     return strawberry.Schema(
         query=Query,
-        mutation=Mutation,
+        mutation=_Mutations,
         subscription=Subscription,
         types=[ChannelView, ProductView, PromotionView, StoreView],
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -13,7 +13,7 @@ from engine.types import CartId, ChannelId, PromotionId, Sku, StoreId
 from schema.context import Info, RequestContext
 from schema.errors import ErrorCode, fault
 from schema.ids import decode_id, key_of
-from schema.types.cart import CartView, LogEntryConnectionView
+from schema.types.cart import CartView
 from schema.types.catalogue import (
     ChannelView,
     DeliveryMethodView,
@@ -23,6 +23,7 @@ from schema.types.catalogue import (
     ProductView,
     StoreView,
 )
+from schema.types.log import LogEntryConnectionView
 from schema.types.node import Node
 from schema.types.offers import PromotionView, RulesetView
 from schema.types.paging import page_of

@@ -48,6 +48,15 @@ class Share(StrEnum):
     """How the giver is going to pay, and which customer they are."""
 
 
+class CodeForm(StrEnum):
+    """How a code is typed."""
+
+    LETTERS = "letters"
+    """Nine characters that are good anywhere."""
+    DIGITS = "digits"
+    """Six digits for keypads that are good in one store."""
+
+
 @dataclass(frozen=True, slots=True)
 class HandoffCode:
     """A code. ``store`` is the one in which a keypad code is good, None for all others."""
@@ -153,6 +162,23 @@ def _number(body: str) -> int:
     for character in body:
         number = number * len(CODE_ALPHABET) + CODE_ALPHABET.index(character)
     return number
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a code is for.
+
+    ``for_store`` and ``for_channel`` say where it may be claimed, None anywhere; ``DIGITS`` are
+    of ``for_store``. ``lease_ms`` is how long a MOVE is for, and again with every renewal.
+    """
+
+    mode: HandoffMode
+    ttl_ms: int
+    lease_ms: int
+    for_store: StoreId | None = None
+    for_channel: ChannelId | None = None
+    shares: frozenset[Share] = frozenset()
+    form: CodeForm = CodeForm.LETTERS
 
 
 @dataclass(frozen=True, slots=True)

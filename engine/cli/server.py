@@ -33,6 +33,7 @@ from engine.storage.carts import CartStore
 from engine.storage.checks import Finding, Severity, check_server, require_fit
 from engine.storage.connection import Connection, StoreAccessError
 from engine.storage.customers import CustomerStore
+from engine.storage.handoffs import HandoffStore
 from engine.storage.keys import KeyNames, agree_on_partitions
 from engine.storage.viewers import ViewerStore
 from engine.storage.wake_ups import WakeUps
@@ -186,7 +187,8 @@ class _Service:
         carts = CartStore(connection, names, cart_limits(settings))
         viewers = ViewerStore(connection, names)
         customers = CustomerStore(connection, names)
-        engine = Panier(self._snapshot, carts, customers, request_limits(settings), viewers)
+        handoffs = HandoffStore(connection, names, cart_limits(settings))
+        engine = Panier(self._snapshot, carts, customers, request_limits(settings), viewers, handoffs)
         return engine, LiveCarts(engine, carts, WakeUps(connection))
 
     @contextlib.contextmanager

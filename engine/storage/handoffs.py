@@ -9,11 +9,12 @@ from engine.cart.codec import decode_cart, pack
 from engine.cart.handoff import (
     KEYPAD_NUMBERS,
     NUMBERS,
+    CodeForm,
     HandoffCode,
     HandoffMode,
     Place,
     Receipt,
-    Share,
+    Terms,
     code_of_name,
 )
 from engine.cart.model import Cart
@@ -28,23 +29,6 @@ OPEN_MOST: Final = 20
 """How many codes of a cart may be open at a time."""
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a code is for.
-
-    ``for_store`` and ``for_channel`` say where it may be claimed, None anywhere; ``keypad`` makes it six digits of
-    ``for_store``. ``lease_ms`` is how long a MOVE is for, and again with every renewal.
-    """
-
-    mode: HandoffMode
-    ttl_ms: int
-    lease_ms: int
-    for_store: StoreId | None = None
-    for_channel: ChannelId | None = None
-    shares: frozenset[Share] = frozenset()
-    keypad: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +201,7 @@ class HandoffStore:
     def _drawn(self, cart: CartId, terms: Terms) -> HandoffCode:
         """Draw codes until one hashes to the cart's partition, which is soon: there are a few hundred."""
         wanted = self._names.partition(cart)
-        store = terms.for_store if terms.keypad else None
+        store = terms.for_store if terms.form is CodeForm.DIGITS else None
         least, most = (0, KEYPAD_NUMBERS) if store is not None else (KEYPAD_NUMBERS, NUMBERS)
         while True:
             code = HandoffCode(least + secrets.randbelow(most - least), store)

@@ -1,13 +1,12 @@
 """The cart as clients see it."""
 
 from functools import cached_property
-from typing import Final
 
 import strawberry
 from strawberry import ID
 
 from engine.callers import Caller, Scope
-from engine.cart.model import LogEntry, Member, Role
+from engine.cart.model import Member, Role
 from engine.cart.viewing import Viewer
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
@@ -29,24 +28,16 @@ from schema.types.amounts import (
     TotalsView,
 )
 from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView, LaneSearchView
+from schema.types.handoffs import LeaseView
 from schema.types.line import DeliveryChoiceView, LineItemConnectionView, PricedLine, priced_lines
 from schema.types.money import MoneyView
 from schema.types.node import Node
 from schema.types.offers import ExplanationView, NearMissView
-from schema.types.paging import Page, PageInfoView, page_of
+from schema.types.paging import page_of
 from schema.types.viewing import SinceSeenView, ViewerView
 from schema.views import field, object_type
 
 strawberry.enum(Role, name="MemberRole", description="What a member may do.")
-
-
-_BY_HAND: Final = frozenset({"adjust", "unadjust"})
-"""What the log calls changes of a price by hand."""
-
-
-def sees_staff(viewer: Caller) -> bool:
-    """Say whether a viewer is told which member of staff did something: staff are, by scope, and shoppers are not."""
-    return viewer.may(Scope.CART_READ) or viewer.may(Scope.CART_ADJUST)
 
 
 @object_type("Member")
@@ -255,7 +246,7 @@ class CartView(_Priced):
         self._priced = priced
         self._present = present
         self._staff = viewer.may(Scope.OFFERS_READ)
-        self._sees_staff = sees_staff(viewer)
+        self._sees_staff = viewer.sees_staff
 
     @cached_property
     def _lines(self) -> list[PricedLine]:
@@ -322,6 +313,12 @@ class CartView(_Priced):
     def expires_at(self) -> InstantMs:
         """When it is gone if nobody changes it."""
         return self._priced.cart.expires_ms
+
+    @property
+    def lease(self) -> LeaseView | None:
+        """The device that has it now, so that all others read only; null where it is with nobody."""
+        lease = self._priced.cart.lease_at(self._priced.as_of_ms)
+        return LeaseView(lease, sees_staff=self._sees_staff) if lease else None
 
     @property
     def members(self) -> list[MemberView]:
@@ -395,101 +392,3 @@ class CartView(_Priced):
         info.context.place(channel, store)
         there = self._priced.elsewhere(ChannelId(channel), StoreId(store) if store is not None else None)
         return CartElsewhereView(there, self._priced, staff=self._staff)
-
-
-@object_type("LogChange")
-class LogChangeView:
-    """One thing that an operation did."""
-
-    __slots__ = ("_change",)
-
-    def __init__(self, change: tuple[str, ...]) -> None:
-        self._change = change
-
-    @property
-    def verb(self) -> str:
-        """What it did, such as "add" or "set"."""
-        return self._change[0]
-
-    @property
-    def details(self) -> list[str]:
-        """To what, and how: a line id and a quantity, the name of a field."""
-        return list(self._change[1:])
-
-
-@object_type("LogEntry")
-class LogEntryView:
-    """One operation: the version it made, who sent it, from where and when, and what it did."""
-
-    __slots__ = ("_entry", "_staff")
-
-    def __init__(self, entry: LogEntry, *, staff: bool) -> None:
-        self._entry = entry
-        self._staff = staff
-
-    @property
-    def version(self) -> int:
-        """The version of the cart that it made."""
-        return self._entry.version
-
-    @property
-    def operation_id(self) -> ID:
-        """The id that it was sent with."""
-        return ID(self._entry.operation)
-
-    @property
-    def at(self) -> InstantMs:
-        """When, by the clock of the store."""
-        return self._entry.at_ms
-
-    @property
-    def member(self) -> ID:
-        """Who: the kind of caller and their id; of a change of a price by hand, shoppers are told the kind alone."""
-        secret = not self._staff and any(change[0] in _BY_HAND for change in self._entry.changes)
-        return ID(self._entry.member.partition(":")[0] if secret else self._entry.member)
-
-    @property
-    def channel(self) -> str:
-        """The channel it was sent from."""
-        return self._entry.channel
-
-    @property
-    def store(self) -> str | None:
-        """The store it was sent from."""
-        return self._entry.store
-
-    @property
-    def device(self) -> str | None:
-        """The device it was sent from."""
-        return self._entry.device or None
-
-    @property
-    def changes(self) -> list[LogChangeView]:
-        """What it did."""
-        return [LogChangeView(change) for change in self._entry.changes]
-
-
-@object_type("LogEntryConnection")
-class LogEntryConnectionView:
-    """What happened to a cart, oldest first."""
-
-    __slots__ = ("_page", "_staff")
-
-    def __init__(self, page: Page[LogEntry], viewer: Caller) -> None:
-        self._page = page
-        self._staff = sees_staff(viewer)
-
-    @property
-    def nodes(self) -> list[LogEntryView]:
-        """The operations."""
-        return [LogEntryView(entry, staff=self._staff) for entry in self._page.items]
-
-    @property
-    def page_info(self) -> PageInfoView:
-        """Where this page lies; to go on, ask for what comes after the last version."""
-        return PageInfoView(self._page)
-
-    @property
-    def total_count(self) -> int:
-        """How many operations there are after the version that was asked for, as far back as the log reaches."""
-        return self._page.count

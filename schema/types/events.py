@@ -4,7 +4,8 @@ import strawberry
 
 from engine.callers import Caller
 from engine.live import CartEvent, EventReason
-from schema.types.cart import CartView, LogEntryView, sees_staff
+from schema.types.cart import CartView
+from schema.types.log import LogEntryView
 from schema.types.viewing import ViewerView
 from schema.views import object_type
 
@@ -34,7 +35,7 @@ class CartEventView:
     @property
     def operations(self) -> list[LogEntryView]:
         """What was done since the event before, oldest first; empty in a snapshot and where nobody did anything."""
-        staff = sees_staff(self._viewer)
+        staff = self._viewer.sees_staff
         return [LogEntryView(entry, staff=staff) for entry in self._event.operations]
 
     @property

@@ -22,6 +22,7 @@ from engine.service import Panier, Snapshot
 from engine.storage.carts import CartLimits, CartStore
 from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
+from engine.storage.handoffs import HandoffStore
 from engine.storage.keys import KeyNames
 from engine.storage.viewers import ViewerStore
 from engine.storage.wake_ups import WakeUps
@@ -94,7 +95,8 @@ class Service:
         names = KeyNames()
         carts = CartStore(self._connection, names, CART_LIMITS)
         self.viewers = ViewerStore(self._connection, names, presence_ms=3_000)
-        self.engine = engine = Panier(shop, carts, CustomerStore(self._connection, names), LIMITS, self.viewers)
+        customers, handoffs = CustomerStore(self._connection, names), HandoffStore(self._connection, names, CART_LIMITS)
+        self.engine = engine = Panier(shop, carts, customers, LIMITS, self.viewers, handoffs)
         self.live = LiveCarts(engine, carts, WakeUps(self._connection))
         asked = replace(config or HttpConfig(), ping=lambda: self._connection.command("PING"))
         self.app = build_app(engine, self.tokens, asked, self._lifespan, self.live)
@@ -148,6 +150,12 @@ class Service:
         """Return a front end."""
         self._clients.append(Client(self.url, token))
         return self._clients[-1]
+
+    def forget_attempts(self) -> None:
+        """Give everybody a new budget for codes."""
+        with Redis.from_url(self.store_url) as redis:
+            for key in redis.scan_iter("*:b:*"):
+                redis.delete(key)
 
     def scripts_run(self) -> int:
         """Return how many scripts the store has run."""

@@ -7,7 +7,7 @@ import pytest
 
 from engine.cart.codec import encode_new_cart
 from engine.cart.commands import AttachCustomer, ChangeLease, LeaseChange
-from engine.cart.handoff import HandoffMode, Place, Share
+from engine.cart.handoff import CodeForm, HandoffMode, Place, Share, Terms
 from engine.cart.model import Cart, DeliveryChoice, Member, Role
 from engine.errors import UserErrorCode
 from engine.storage.carts import Actor, CartStore, Committed, Missing, Refused
@@ -21,7 +21,6 @@ from engine.storage.handoffs import (
     Made,
     NotMade,
     Revoked,
-    Terms,
     TooLate,
     Unknown,
     Won,
@@ -99,11 +98,11 @@ async def test_a_code_lies_in_the_partition_of_its_cart(
     carts: CartStore, handoffs: HandoffStore, names: KeyNames
 ) -> None:
     await made(carts)
-    keypad = replace(MOVE, for_store=LYON, keypad=True)
+    keypad = replace(MOVE, for_store=LYON, form=CodeForm.DIGITS)
     for number, terms in enumerate((MOVE, JOIN, COPY, keypad)):
         code = await code_for(handoffs, terms, f"op-{number}")
         assert names.partition(code.code.name) == names.partition(CART)
-        assert code.code.store == (LYON if terms.keypad else None)
+        assert code.code.store == (LYON if terms.form is CodeForm.DIGITS else None)
         known = await handoffs.look_up(code.code)
         assert known is not None
         assert (known.cart, known.mode, known.for_store) == (CART, terms.mode, terms.for_store)

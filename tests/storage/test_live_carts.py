@@ -20,6 +20,7 @@ from engine.service import Panier, Snapshot
 from engine.storage.carts import CartStore, LogRead
 from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
+from engine.storage.handoffs import HandoffStore
 from engine.storage.keys import KeyNames
 from engine.storage.viewers import VIEWERS_MOST, ViewerStore
 from engine.storage.wake_ups import Heard, WakeUps
@@ -41,7 +42,8 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 def engine(
     snapshot: Snapshot, connection: Connection, carts: CartStore, customers: CustomerStore, names: KeyNames
 ) -> Panier:
-    return Panier(snapshot, carts, customers, Limits(), ViewerStore(connection, names, presence_ms=600))
+    viewers = ViewerStore(connection, names, presence_ms=600)
+    return Panier(snapshot, carts, customers, Limits(), viewers, HandoffStore(connection, names))
 
 
 @pytest.fixture
