@@ -57,12 +57,12 @@ ADDRESS_ATTEMPTS: Final = 30
 the store's network could lock them out."""
 
 _MISSING: Final = UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",))
-_UNKNOWN: Final = UserError(
+UNKNOWN: Final = UserError(
     UserErrorCode.UNKNOWN_HANDOFF,
     "this code is good for nothing here: it may have expired, so ask for a new one",
     ("code",),
 )
-_EXHAUSTED: Final = UserError(
+EXHAUSTED: Final = UserError(
     UserErrorCode.TOO_MANY_ATTEMPTS, "too many codes were wrong: wait ten minutes, then type it again", ("code",)
 )
 _LATE: Final = UserError(UserErrorCode.ALREADY_CLAIMED, "another device has claimed this code", ("code",))
@@ -143,11 +143,11 @@ async def claim_handoff(engine: Panier, caller: Caller, address: str, entered: s
     known = await engine.handoffs.look_up(code)
     concerned = known is not None and _is_for(known, caller)
     if not await attempt(engine, caller, address, spend=not concerned):
-        return Claimed(errors=(_EXHAUSTED,))
+        return Claimed(errors=(EXHAUSTED,))
     answer = await _claimed(engine, caller, code, known) if known and concerned else Unknown()
     if isinstance(answer, Unknown):
         left = not concerned or await attempt(engine, caller, address, spend=True)
-        return Claimed(errors=(_UNKNOWN if left else _EXHAUSTED,))
+        return Claimed(errors=(UNKNOWN if left else EXHAUSTED,))
     return _told(engine, caller, answer)
 
 
@@ -166,7 +166,7 @@ async def revoke_handoff(engine: Panier, caller: Caller, entered: str, store: st
         case TooLate():
             return Claimed(late=answer, errors=(_LATE,))
         case Unknown():
-            return Claimed(errors=(_UNKNOWN,))
+            return Claimed(errors=(UNKNOWN,))
         case _:
             return Claimed()
 

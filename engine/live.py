@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from engine.callers import Caller
+from engine.cart.handoff import Discretion
 from engine.cart.model import LogEntry
 from engine.cart.viewing import Viewer
 from engine.errors import RefusedError, StoreUnavailableError, UserErrorCode
@@ -62,14 +63,14 @@ class EventReason(StrEnum):
 class CartEvent:
     """What followers are told.
 
-    ``answers`` keeps what was written of it, by what was selected and by whom it may be seen.
+    ``answers`` keeps what was written of it, by what was selected, by whom it may be seen and what they are not told.
     """
 
     reason: EventReason
     operations: tuple[LogEntry, ...]
     priced: PricedCart
     present: tuple[Viewer, ...]
-    answers: dict[bytes, str | asyncio.Future[str]] = field(default_factory=dict)
+    answers: dict[tuple[bytes, Discretion], str | asyncio.Future[str]] = field(default_factory=dict)
 
 
 class _Told(NamedTuple):

@@ -24,6 +24,7 @@ from engine.cart.commands import (
     content_version,
 )
 from engine.cart.draw import draw_of
+from engine.cart.handoff import discretion_towards
 from engine.cart.model import Cart, Facts, LogEntry, Member, Role
 from engine.cart.refusals import REFUSALS, argument_of
 from engine.errors import Diagnostic, RefusedError, UserError, UserErrorCode
@@ -43,6 +44,7 @@ from engine.rules.ruleset import Ruleset
 from engine.storage.carts import Actor, CartStore, Committed, Edit, Missing, Refused
 from engine.storage.customers import CustomerRecord, CustomerStore
 from engine.storage.handoffs import HandoffStore
+from engine.storage.pairings import PairingStore
 from engine.storage.viewers import ViewerStore
 from engine.types import (
     EPOCH,
@@ -184,10 +186,12 @@ class Panier:
         limits: Limits,
         viewers: ViewerStore,
         handoffs: HandoffStore,
+        pairings: PairingStore,
     ) -> None:
         self.snapshot = snapshot
         self.viewers = viewers
         self.handoffs = handoffs
+        self.pairings = pairings
         self.last_refused: RefusedLoad | None = None
         self.limits = limits
         self._carts = carts
@@ -230,7 +234,9 @@ class Panier:
     async def log(self, caller: Caller, cart_id: CartId, since: int) -> tuple[LogEntry, ...] | None:
         """Return what happened to a cart after a version, oldest first, as far back as the log reaches."""
         read = await self._carts.read_log(cart_id, since)
-        return read.entries if read.cart is not None and caller.may_read(read.cart, read.at_ms) else None
+        if read.cart is None or not caller.may_read(read.cart, read.at_ms):
+            return None
+        return discretion_towards(read.cart, caller.member).told(read.entries)
 
     async def apply(
         self,

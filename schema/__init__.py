@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.handoffs import HandoffMutations
 from schema.mutations import Mutation
+from schema.pairings import PairingMutations, PairingQueries
 from schema.queries import Query
 from schema.scalars import SCALARS
 from schema.subscriptions import Subscription
@@ -14,14 +15,19 @@ from schema.types.offers import PromotionView
 
 
 @strawberry.type(name="Mutation", description=Mutation.__strawberry_definition__.description)  # type: ignore[attr-defined]  # strawberry sets it
-class _Mutations(Mutation, HandoffMutations):
+class _Mutations(Mutation, HandoffMutations, PairingMutations):
     """Everything that can be done."""
+
+
+@strawberry.type(name="Query", description=Query.__strawberry_definition__.description)  # type: ignore[attr-defined]  # as above
+class _Queries(Query, PairingQueries):
+    """Everything that can be asked."""
 
 
 def build_schema() -> strawberry.Schema:
     """Build the schema. `schema.graphql` is what it prints; a test compares the two."""
     return strawberry.Schema(
-        query=Query,
+        query=_Queries,
         mutation=_Mutations,
         subscription=Subscription,
         types=[ChannelView, ProductView, PromotionView, StoreView],

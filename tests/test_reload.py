@@ -57,7 +57,7 @@ async def watching(shop: Path, tell: Callable[[str], None] | None = None) -> Asy
     folders = Folders(shop)
     seen, loaded = folders.fingerprint(), load_shop(shop)
     ruleset = load_rules(shop / "rules", loaded).ruleset
-    engine = Panier(Snapshot(loaded, ruleset), SlowStore(), None, Limits(), None, None)  # type: ignore[arg-type]
+    engine = Panier(Snapshot(loaded, ruleset), SlowStore(), None, Limits(), None, None, None)  # type: ignore[arg-type]
     task = asyncio.create_task(Reloader(engine, folders, seen, tell).watch(POLL_S))
     try:
         yield engine

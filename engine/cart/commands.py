@@ -336,6 +336,18 @@ class ChangeLease:
         return [["lease", self.change.value]]
 
 
+@dataclass(frozen=True, slots=True)
+class AdmitScreen:
+    """Give a screen a place among the members, to edit or to read only. For the owner."""
+
+    screen: MemberId
+    edits: bool
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["screen", self.screen, "e" if self.edits else "v"]]
+
+
 Command = (
     AddLines
     | ChangeLines
@@ -353,6 +365,7 @@ Command = (
     | AttachCustomer
     | RefreshFacts
     | ChangeLease
+    | AdmitScreen
 )
 
 

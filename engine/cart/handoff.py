@@ -6,12 +6,13 @@ and 20 to 29), whose ten free digits are the number; in a QR code it is a short 
 mean something in one store only: these are the numbers below a million, which no other code has.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from engine.cart.codes import CODE_ALPHABET, canonical_code, check_character, check_digit, is_intact
-from engine.cart.model import Cart, Role
+from engine.cart.model import Cart, DeliveryChoice, LogEntry, Role
 from engine.errors import RefusedError, UserErrorCode
 from engine.types import CartId, ChannelId, InstantMs, MemberId, StoreId
 
@@ -45,7 +46,7 @@ class Share(StrEnum):
     ADDRESS = "address"
     """Where and when the goods are to go, and the cart's note."""
     PAYMENT = "payment"
-    """How the giver is going to pay, and which customer they are."""
+    """How the giver is going to pay."""
 
 
 class CodeForm(StrEnum):
@@ -191,6 +192,24 @@ class Place:
     store: StoreId | None
 
 
+class Access(StrEnum):
+    """What a screen may do with a cart."""
+
+    READ = "read"
+    EDIT = "edit"
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """A screen that asks for a cart. ``cart`` and ``access`` are None until ``by`` approved."""
+
+    screen: Place
+    expires_ms: InstantMs
+    cart: CartId | None = None
+    access: Access | None = None
+    by: MemberId | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Who claimed a code, and what they got: the same receipt however often it is asked for.
@@ -207,10 +226,29 @@ class Receipt:
     until_ms: InstantMs | None
 
 
-def withheld_from(cart: Cart, member: MemberId) -> frozenset[Share]:
-    """Return what somebody is not told of a cart, because it was handed over to them without it."""
-    newcomer = cart.newcomer(member)
-    known = cart.member(member)
+@dataclass(frozen=True, slots=True)
+class Discretion:
+    """What somebody is not told of a cart; what was done before ``since_version`` neither."""
+
+    withheld: frozenset[Share] = frozenset()
+    since_version: int = 0
+
+    def shown(self, choice: DeliveryChoice | None) -> DeliveryChoice | None:
+        """Return a delivery choice without where and when, if that is withheld."""
+        return DeliveryChoice(choice.method) if choice and Share.ADDRESS in self.withheld else choice
+
+    def told(self, entries: Iterable[LogEntry]) -> tuple[LogEntry, ...]:
+        """Return the operations that may be told."""
+        return tuple([entry for entry in entries if entry.version >= self.since_version])
+
+
+_NONE: Final = Discretion()
+
+
+def discretion_towards(cart: Cart, member: MemberId) -> Discretion:
+    """Return what is not told to somebody whom a code of another person brought to a cart; all others know all."""
+    newcomer, known = cart.newcomer(member), cart.member(member)
     if newcomer is None or (known is not None and known.role is Role.OWNER):
-        return frozenset()
-    return frozenset(Share) - {Share(word) for word in newcomer.shared}
+        return _NONE
+    withheld = frozenset(Share) - {Share(word) for word in newcomer.shared}
+    return Discretion(withheld, newcomer.since_version if Share.HISTORY in withheld else 0)

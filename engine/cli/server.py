@@ -35,6 +35,7 @@ from engine.storage.connection import Connection, StoreAccessError
 from engine.storage.customers import CustomerStore
 from engine.storage.handoffs import HandoffStore
 from engine.storage.keys import KeyNames, agree_on_partitions
+from engine.storage.pairings import PairingStore
 from engine.storage.viewers import ViewerStore
 from engine.storage.wake_ups import WakeUps
 from schema.app import GRAPHIQL_PATH, GRAPHQL_PATH, build_app
@@ -188,7 +189,8 @@ class _Service:
         viewers = ViewerStore(connection, names)
         customers = CustomerStore(connection, names)
         handoffs = HandoffStore(connection, names, cart_limits(settings))
-        engine = Panier(self._snapshot, carts, customers, request_limits(settings), viewers, handoffs)
+        pairings = PairingStore(connection, names)
+        engine = Panier(self._snapshot, carts, customers, request_limits(settings), viewers, handoffs, pairings)
         return engine, LiveCarts(engine, carts, WakeUps(connection))
 
     @contextlib.contextmanager

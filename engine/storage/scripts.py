@@ -44,6 +44,8 @@ VIEWERS: Final = _load("viewers")
 HANDOFF_CREATE: Final = _load_with_lease("handoff_create")
 HANDOFF_CLAIM: Final = _load_with_lease("handoff_claim")
 HANDOFF_REVOKE: Final = _load("handoff_revoke")
+PAIRING_START: Final = _load("pairing_start")
+PAIRING_APPROVE: Final = _load("pairing_approve")
 ATTEMPT: Final = _load("attempt")
 
 ALL: Final = (
@@ -59,5 +61,7 @@ ALL: Final = (
     HANDOFF_CREATE,
     HANDOFF_CLAIM,
     HANDOFF_REVOKE,
+    PAIRING_START,
+    PAIRING_APPROVE,
     ATTEMPT,
 )

@@ -1,15 +1,19 @@
 """The cart as clients see it."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 
 import strawberry
 from strawberry import ID
 
 from engine.callers import Caller, Scope
+from engine.cart.handoff import Discretion, Share, discretion_towards
 from engine.cart.model import Member, Role
 from engine.cart.viewing import Viewer
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
+from engine.pricing.notices import Notice, NoticeCode
 from engine.service import PricedCart
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from engine.viewing import since_last_seen
@@ -40,6 +44,12 @@ from schema.views import field, object_type
 strawberry.enum(Role, name="MemberRole", description="What a member may do.")
 
 
+def warnings_for(notices: Iterable[Notice], discretion: Discretion) -> list[CartWarningView]:
+    """Return the warnings for a viewer; the one about delivery names the place, which `deliveries` may withhold."""
+    secret = {NoticeCode.DELIVERY_UNAVAILABLE} if Share.ADDRESS in discretion.withheld else set()
+    return [CartWarningView(notice) for notice in notices if notice.code not in secret]
+
+
 @object_type("Member")
 class MemberView:
     """A participant of a cart."""
@@ -68,6 +78,7 @@ class _Priced:
     _priced: PricedCart
     _staff: bool
     """Whether the viewer may be told of all promotions."""
+    _discretion: Discretion
 
     @property
     def currency(self) -> str:
@@ -93,7 +104,10 @@ class _Priced:
     @property
     def deliveries(self) -> list[DeliveryView]:
         """The goods that go together, and what that costs: one for each method, place and slot."""
-        return [DeliveryView(delivery, self._priced) for delivery in self._priced.evaluation.deliveries]
+        deliveries = self._priced.evaluation.deliveries
+        if Share.ADDRESS in self._discretion.withheld:
+            deliveries = tuple([replace(delivery, place="", slot="") for delivery in deliveries])
+        return [DeliveryView(delivery, self._priced) for delivery in deliveries]
 
     @property
     def fees(self) -> list[CartFeeView]:
@@ -124,7 +138,7 @@ class _Priced:
     @property
     def warnings(self) -> list[CartWarningView]:
         """What its shopper may not expect."""
-        return [CartWarningView(notice) for notice in self._priced.notices(staff=self._staff)]
+        return warnings_for(self._priced.notices(staff=self._staff), self._discretion)
 
     @property
     def computed_from(self) -> ComputedFromView:
@@ -200,10 +214,11 @@ class LineDifferenceView:
 class CartElsewhereView(_Priced):
     """A cart as another channel or store would price it; the cart itself does not move."""
 
-    __slots__ = ("_here", "_priced", "_staff")
+    __slots__ = ("_discretion", "_here", "_priced", "_staff")
 
-    def __init__(self, priced: PricedCart, here: PricedCart, *, staff: bool) -> None:
+    def __init__(self, priced: PricedCart, here: PricedCart, discretion: Discretion, *, staff: bool) -> None:
         self._priced = priced
+        self._discretion = discretion
         self._here = here
         self._staff = staff
 
@@ -226,7 +241,7 @@ class CartElsewhereView(_Priced):
     @field("The lines, priced there.")
     def lines(self, first: int | None = None, after: str | None = None) -> LineItemConnectionView:
         """Return a page of the lines."""
-        return LineItemConnectionView(page_of(priced_lines(self._priced), first, after))
+        return LineItemConnectionView(page_of(priced_lines(self._priced, self._discretion), first, after))
 
     @property
     def differences(self) -> list[LineDifferenceView]:
@@ -241,16 +256,23 @@ class CartElsewhereView(_Priced):
 class CartView(_Priced):
     """What shoppers want, priced where the cart is, with its owner's offers, for every viewer alike."""
 
-    def __init__(self, priced: PricedCart, viewer: Caller, present: tuple[Viewer, ...] | None = None) -> None:
+    def __init__(
+        self,
+        priced: PricedCart,
+        viewer: Caller,
+        present: tuple[Viewer, ...] | None = None,
+        discretion: Discretion | None = None,
+    ) -> None:
         """Show a cart to a viewer; in a feed also to others like them, with those who are `present`."""
         self._priced = priced
+        self._discretion = discretion or discretion_towards(priced.cart, viewer.member)
         self._present = present
         self._staff = viewer.may(Scope.OFFERS_READ)
         self._sees_staff = viewer.sees_staff
 
     @cached_property
     def _lines(self) -> list[PricedLine]:
-        return priced_lines(self._priced)
+        return priced_lines(self._priced, self._discretion)
 
     @property
     def id(self) -> ID:
@@ -286,18 +308,18 @@ class CartView(_Priced):
     @property
     def note(self) -> str | None:
         """The shopper's note."""
-        return self._priced.cart.note or None
+        return None if Share.ADDRESS in self._discretion.withheld else self._priced.cart.note or None
 
     @property
     def delivery(self) -> DeliveryChoiceView | None:
         """How the goods are to reach the shopper, where a line does not say otherwise."""
-        choice = self._priced.cart.delivery
+        choice = self._discretion.shown(self._priced.cart.delivery)
         return DeliveryChoiceView(choice) if choice else None
 
     @property
     def payment_method(self) -> str | None:
         """How the shopper is going to pay, null until that is known."""
-        return self._priced.cart.payment_method or None
+        return None if Share.PAYMENT in self._discretion.withheld else self._priced.cart.payment_method or None
 
     @property
     def created_at(self) -> InstantMs:
@@ -391,4 +413,4 @@ class CartView(_Priced):
         """Price the cart in another place; its own store does not come along to another channel."""
         info.context.place(channel, store)
         there = self._priced.elsewhere(ChannelId(channel), StoreId(store) if store is not None else None)
-        return CartElsewhereView(there, self._priced, staff=self._staff)
+        return CartElsewhereView(there, self._priced, self._discretion, staff=self._staff)

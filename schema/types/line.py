@@ -1,11 +1,12 @@
 """The lines of a cart as clients see them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from strawberry import ID
 
+from engine.cart.handoff import Discretion
 from engine.cart.model import DeliveryChoice, LineItem
 from engine.fields import label_in
 from engine.pricing.evaluation import Allocation, EvaluatedLine, Unavailable
@@ -48,15 +49,20 @@ class PricedLine:
         return self.owner.evaluation.currency
 
 
-def priced_lines(priced: PricedCart) -> list[PricedLine]:
+def priced_lines(priced: PricedCart, discretion: Discretion) -> list[PricedLine]:
     """Return the lines of a cart in the order in which they were added, and behind them its gifts."""
     prices: Mapping[LineId, EvaluatedLine] = {line.line: line for line in priced.evaluation.lines}
     products = priced.snapshot.shop.products
     gifts = [_as_wish(line) for line in priced.evaluation.lines if line.gift_of is not None]
     return [
         PricedLine(wish, prices[wish.id], products.get(wish.sku) or Product(wish.sku, wish.sku), priced)
-        for wish in (*priced.cart.lines, *gifts)
+        for wish in (*[_discreet(line, discretion) for line in priced.cart.lines], *gifts)
     ]
+
+
+def _discreet(line: LineItem, discretion: Discretion) -> LineItem:
+    shown = discretion.shown(line.delivery)
+    return line if shown is line.delivery else replace(line, delivery=shown)
 
 
 def _as_wish(gift: EvaluatedLine) -> LineItem:

@@ -24,6 +24,7 @@ from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
 from engine.storage.handoffs import HandoffStore
 from engine.storage.keys import KeyNames
+from engine.storage.pairings import PairingStore
 from engine.storage.viewers import ViewerStore
 from engine.storage.wake_ups import WakeUps
 from engine.types import ChannelId, StoreId
@@ -96,7 +97,8 @@ class Service:
         carts = CartStore(self._connection, names, CART_LIMITS)
         self.viewers = ViewerStore(self._connection, names, presence_ms=3_000)
         customers, handoffs = CustomerStore(self._connection, names), HandoffStore(self._connection, names, CART_LIMITS)
-        self.engine = engine = Panier(shop, carts, customers, LIMITS, self.viewers, handoffs)
+        pairings = PairingStore(self._connection, names)
+        self.engine = engine = Panier(shop, carts, customers, LIMITS, self.viewers, handoffs, pairings)
         self.live = LiveCarts(engine, carts, WakeUps(self._connection))
         asked = replace(config or HttpConfig(), ping=lambda: self._connection.command("PING"))
         self.app = build_app(engine, self.tokens, asked, self._lifespan, self.live)

@@ -218,3 +218,82 @@ def test_a_code_is_asked_for_with_what_can_be(service: Service, guest: Client) -
         assert codes(only(guest.run(MAKE, id=cart, mode="MOVE", **more))) == [error]
     assert codes(only(customer(service, "z").run(MAKE, id=cart, mode="COPY"))) == ["CART_NOT_FOUND"]
     assert code_for(guest, cart, op="same") == code_for(guest, cart, op="same")
+
+
+# What another person is not told.
+
+ADDRESS = {"method": "home", "place": "75011", "slot": "day"}
+TOLD = """
+query($id: ID!) {
+  cart(id: $id) {
+    note paymentMethod delivery { method place } deliveries { method place } lines { nodes { delivery { method place } } }
+    priceOn(channel: "web") { deliveries { place } lines { nodes { delivery { place } } } } warnings { message }
+  }
+  cartLog(cartId: $id) { nodes { version } }
+}
+"""
+FOLLOW_ALL = """
+subscription($id: ID!) { cartChanged(cartId: $id, fromVersion: 1) {
+  operations { version } cart { note paymentMethod delivery { place } }
+} }
+"""
+
+
+def _personal(service: Service, name: str) -> tuple[Client, str]:
+    phone = customer(service, name)
+    cart = phone.create(lines=[{"sku": "milk", "delivery": ADDRESS}])
+    phone.run(
+        """mutation($id: ID!, $delivery: DeliveryChoiceInput!) {
+          cartContextUpdate(cartId: $id, context: {delivery: $delivery, paymentMethod: "card"}) { version }
+          cartNoteUpdate(cartId: $id, note: "the key is under the mat") { version }
+        }""",
+        id=cart,
+        delivery=ADDRESS,
+    )
+    return phone, cart
+
+
+@pytest.mark.parametrize("mode", ["MOVE", "JOIN"])
+def test_another_person_is_told_nothing_of_the_givers(service: Service, mode: str) -> None:
+    phone, cart = _personal(service, f"discreet-{mode}")
+    friend = customer(service, f"friend-{mode}", "tablet")
+    claimed = claim(friend, code_for(phone, cart, mode)["code"])
+    assert (codes(claimed), claimed["cart"]["note"]) == ([], None)
+    with event_stream(service.url, str(friend.token), FOLLOW_ALL, id=cart) as stream:
+        event = stream.event()
+    version = claimed["cart"]["version"]
+    assert event["operations"] == [{"version": version}]
+    assert event["cart"] == {"note": None, "paymentMethod": None, "delivery": {"place": None}}
+    told = friend.run(TOLD, id=cart)
+    assert [entry["version"] for entry in told["cartLog"]["nodes"]] == [version]
+    assert told["cart"]["lines"]["nodes"][0]["delivery"]["method"] == "home"
+    for secret in ("75011", "mat", "card"):
+        assert secret not in str(told)
+        assert secret in str(phone.run(TOLD, id=cart))
+        assert secret in str(customer(service, f"discreet-{mode}", "pc").run(TOLD, id=cart))
+
+
+def test_another_person_is_told_what_the_giver_said(service: Service) -> None:
+    phone, cart = _personal(service, "generous")
+    friend = customer(service, "trusted", "tablet")
+    claim(friend, code_for(phone, cart, "JOIN", share=["ADDRESS", "PAYMENT", "HISTORY"])["code"])
+    assert friend.run(TOLD, id=cart) == phone.run(TOLD, id=cart)
+
+
+def test_the_shops_own_devices_price_what_they_see(service: Service) -> None:
+    phone, cart = _personal(service, "at-the-till")
+    desk = till(service)
+    assert codes(claim(desk, code_for(phone, cart)["code"])) == []
+    assert desk.run(TOLD, id=cart) == phone.run(TOLD, id=cart)
+
+
+def test_a_copy_is_the_claimers_own(service: Service) -> None:
+    phone, cart = _personal(service, "copied")
+    friend = customer(service, "copier", "tablet")
+    copied = claim(friend, code_for(phone, cart, "COPY")["code"])
+    own = copied["cart"]["id"]
+    assert (own != cart, copied["receipt"]["cartId"], copied["cart"]["customerId"]) == (True, own, "copier")
+    assert copied["cart"]["members"] == [{"id": "customer:copier", "role": "OWNER"}]
+    assert [line["sku"] for line in copied["cart"]["lines"]["nodes"]] == ["milk"]
+    assert "75011" not in str(friend.run(TOLD, id=own))
+    assert (phone.run(READ, id=own)["cart"], friend.run(READ, id=cart)["cart"]) == (None, None)

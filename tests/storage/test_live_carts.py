@@ -22,6 +22,7 @@ from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
 from engine.storage.handoffs import HandoffStore
 from engine.storage.keys import KeyNames
+from engine.storage.pairings import PairingStore
 from engine.storage.viewers import VIEWERS_MOST, ViewerStore
 from engine.storage.wake_ups import Heard, WakeUps
 from engine.types import CartId, ChannelId, MemberId
@@ -43,7 +44,8 @@ def engine(
     snapshot: Snapshot, connection: Connection, carts: CartStore, customers: CustomerStore, names: KeyNames
 ) -> Panier:
     viewers = ViewerStore(connection, names, presence_ms=600)
-    return Panier(snapshot, carts, customers, Limits(), viewers, HandoffStore(connection, names))
+    handoffs, pairings = HandoffStore(connection, names), PairingStore(connection, names)
+    return Panier(snapshot, carts, customers, Limits(), viewers, handoffs, pairings)
 
 
 @pytest.fixture

@@ -202,10 +202,15 @@ local function rename(guest, member)
   if actor == guest then actor = member end
 end
 
-local function guest_owner()
+local function owner_of()
   for _, known in ipairs(cart.m) do
-    if known[2] == 'o' and string.sub(known[1], 1, 6) == 'guest:' then return known[1] end
+    if known[2] == 'o' then return known[1] end
   end
+end
+
+local function guest_owner()
+  local owner = owner_of()
+  if owner and string.sub(owner, 1, 6) == 'guest:' then return owner end
 end
 
 local function make_owner(member)
@@ -358,6 +363,14 @@ end
 
 function apply.lease(what)
   return lease.change(cart, what, now, actor, who[8])
+end
+
+-- Gives a screen a place, to edit or to read. Who has one keeps what they may do.
+function apply.screen(member, role)
+  if actor ~= owner_of() then return 'FORBIDDEN' end
+  local place = place_made(member)
+  if cart.m[place][2] == '-' or cart.m[place][2] == 'v' then cart.m[place][2] = role end
+  return nil, role
 end
 
 function apply.facts(customer, facts)
