@@ -18,7 +18,7 @@ strawberry.enum(Access, name="ScreenAccess", description="What a screen may do w
 
 @object_type("ScreenPairing")
 class PairingView:
-    """A screen that asks for a cart. Whoever approves looks at device and place first: is it the one before them?"""
+    """A screen that asks for a cart. Whoever approves looks at device and place first: they may be another screen's."""
 
     __slots__ = ("_code", "_pairing")
 

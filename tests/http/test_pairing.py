@@ -11,16 +11,13 @@ from tests.http.test_handoffs import _wrong, codes, customer
 from tests.http.test_mutations import only
 
 PAIRING = "pairing { code qr expiresAt device channel store cartId access } userErrors { code }"
-START = "mutation { screenPairingStart { %s } }" % PAIRING
-LOOK = "query($code: String!) { screenPairing(code: $code) { %s } }" % PAIRING
-APPROVE = (
-    """
-mutation($code: String!, $id: ID!, $access: ScreenAccess!) {
-  screenPairingApprove(code: $code, cartId: $id, access: $access) { cart { members { id role } } %s }
-}
+START = f"mutation {{ screenPairingStart {{ {PAIRING} }} }}"
+LOOK = f"query($code: String!) {{ screenPairing(code: $code) {{ {PAIRING} }} }}"
+APPROVE = f"""
+mutation($code: String!, $id: ID!, $access: ScreenAccess!) {{
+  screenPairingApprove(code: $code, cartId: $id, access: $access) {{ cart {{ members {{ id role }} }} {PAIRING} }}
+}}
 """
-    % PAIRING
-)
 READ = "query($id: ID!) { cart(id: $id) { totals { total { amount } } } }"
 
 
