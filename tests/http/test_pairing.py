@@ -61,6 +61,18 @@ def test_a_phone_sees_who_asks_approves_and_the_screen_edits(service: Service) -
     assert codes(screen.add(cart, "oat")) == []
 
 
+def test_a_screen_is_told_nothing_of_the_owners(service: Service) -> None:
+    screen, phone = tv(service, "tv-7"), customer(service, "viewer-7")
+    cart = phone.create(lines=[{"sku": "milk"}])
+    phone.run('mutation($id: ID!) { cartNoteUpdate(cartId: $id, note: "ring twice") { version } }', id=cart)
+    approve(phone, start(screen)["code"], cart)
+    note = "query($id: ID!) { cart(id: $id) { note } }"
+    assert (screen.run(note, id=cart), phone.run(note, id=cart)) == (
+        {"cart": {"note": None}},
+        {"cart": {"note": "ring twice"}},
+    )
+
+
 def test_a_screen_that_may_read_changes_nothing(service: Service) -> None:
     screen, phone = tv(service, "tv-2"), customer(service, "viewer-2")
     cart = phone.create(lines=[{"sku": "milk"}])

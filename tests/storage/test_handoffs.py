@@ -327,6 +327,27 @@ async def test_a_copy_for_a_member_has_everything(carts: CartStore, handoffs: Ha
     )
 
 
+async def test_a_newcomer_gives_on_and_copies_nothing_they_were_not_told(
+    carts: CartStore, handoffs: HandoffStore
+) -> None:
+    await _personal_cart(carts)
+    told = frozenset({Share.PAYMENT})
+    await won(handoffs, await code_for(handoffs, replace(JOIN, shares=told), "a"), person())
+    for claimant in (person(), person(MemberId("guest:third"))):
+        everything_shared = replace(COPY, shares=frozenset(Share))
+        code = await code_for(handoffs, everything_shared, claimant.place.member, giver=caller(EVE))
+        copied = (await won(handoffs, code, claimant)).cart
+        assert copied is not None
+        assert (copied.payment_method, copied.note, copied.delivery, copied.codes) == ("card", "", None, ())
+        assert (copied.lines[0].note, copied.lines[0].delivery) == ("", None)
+    code = await code_for(handoffs, replace(MOVE, shares=frozenset(Share)), "b", giver=caller(EVE))
+    moved = (await won(handoffs, code, person(MemberId("guest:fourth")))).cart
+    assert moved is not None
+    newcomer = moved.newcomer(MemberId("guest:fourth"))
+    assert newcomer is not None
+    assert newcomer.shared == ("payment",)
+
+
 # The lease.
 
 

@@ -365,10 +365,15 @@ function apply.lease(what)
   return lease.change(cart, what, now, actor, who[8])
 end
 
--- Gives a screen a place, to edit or to read. Who has one keeps what they may do.
+-- Gives a screen a place, to edit or to read. Who has one keeps what they may do; who comes is told nothing of the
+-- owner's, because a screen may be anybody's (cart.q lists {place, what is shared, version}).
 function apply.screen(member, role)
   if actor ~= owner_of() then return 'FORBIDDEN' end
   local place = place_made(member)
+  if cart.m[place][2] == '-' then
+    cart.q = cart.q or {}
+    cart.q[#cart.q + 1] = {place, '', version}
+  end
   if cart.m[place][2] == '-' or cart.m[place][2] == 'v' then cart.m[place][2] = role end
   return nil, role
 end

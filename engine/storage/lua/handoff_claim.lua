@@ -58,6 +58,26 @@ local function put(letter, field, value)
   cart.w[field] = cart.v + 1
 end
 
+-- What newcomers know of the giver's: cart.q lists {place, words, version}. All others but the owner know all.
+local function knows(wanted, word)
+  for _, newcomer in ipairs(cart.q or {}) do
+    local known = cart.m[newcomer[1]]
+    if known[1] == wanted and known[2] ~= 'o' then
+      return string.find(' ' .. newcomer[2] .. ' ', ' ' .. word .. ' ', 1, true) ~= nil
+    end
+  end
+  return true
+end
+
+-- Nobody gives on what they were not told themselves.
+local function shared()
+  local words = {}
+  for word in string.gmatch(code.share, '%a+') do
+    if knows(code.giver, word) then words[#words + 1] = word end
+  end
+  return table.concat(words, ' ')
+end
+
 -- Another person does not get to know what the giver did not want to share.
 local function welcome(place, known_before)
   if known_before or is_shops then return end
@@ -65,7 +85,7 @@ local function welcome(place, known_before)
   for _, newcomer in ipairs(cart.q or {}) do
     if newcomer[1] ~= place then newcomers[#newcomers + 1] = newcomer end
   end
-  newcomers[#newcomers + 1] = {place, code.share, cart.v + 1}
+  newcomers[#newcomers + 1] = {place, shared(), cart.v + 1}
   cart.q = newcomers
 end
 
@@ -85,12 +105,14 @@ function give.join(place)
   if cart.m[place][2] ~= 'o' then cart.m[place][2] = 'e' end
 end
 
--- The shares of all members become the claimer's. What is not a wish for goods comes along for the giver's own people,
--- or where the giver said so.
-local function copy(own)
-  local made = cmsgpack.unpack(ARGV[5])
-  local shared = ' ' .. code.share .. ' '
-  local address = own or string.find(shared, ' address ', 1, true)
+-- The shares of all members become the claimer's. What is not a wish for goods comes along for members who know it, and
+-- where the giver said so.
+local function copy(is_known)
+  local made, words = cmsgpack.unpack(ARGV[5]), ' ' .. shared() .. ' '
+  local function told(word)
+    return is_known and knows(member, word) or string.find(words, ' ' .. word .. ' ', 1, true)
+  end
+  local own, address = is_known and knows(member, 'history'), told('address')
   for _, line in ipairs(cart.n) do
     local total = 0
     for index = 2, #line.q, 2 do total = total + line.q[index] end
@@ -101,7 +123,7 @@ local function copy(own)
   made.n, made.f, made.g = cart.n, cart.f, cart.g
   if own then made.k = cart.k end
   if address then made.d, made.t = cart.d, cart.t end
-  if own or string.find(shared, ' payment ', 1, true) then made.y = cart.y end
+  if told('payment') then made.y = cart.y end
   made.b = now
   write(KEYS[5], KEYS[6], made, 1, {{'create'}, {'handoff', 'copy', device}})
   return made.i
@@ -125,16 +147,16 @@ if code.for_store ~= '' and not (is_shops and store == code.for_store) then retu
 if code.for_channel ~= '' and channel ~= code.for_channel then return {'unknown', now} end
 if code.mode == 'move' and lease.is_elsewhere(cart, now, code.giver, code.giver_device) then return {'held', now} end
 
-local own, got, until_ms = is_member(member), cart.i, nil
+local known, got, until_ms = is_member(member), cart.i, nil
 if code.mode == 'copy' then
-  got = copy(own)
+  got = copy(known)
 else
   local place = place_of(member)
   if not place then
     place = #cart.m + 1
     cart.m[place] = {member, '-'}
   end
-  welcome(place, own)
+  welcome(place, known)
   until_ms = give[code.mode](place)
   write(KEYS[2], KEYS[3], cart, place, {{'handoff', code.mode, device}})
   redis.call('SPUBLISH', KEYS[4], cart.v)
