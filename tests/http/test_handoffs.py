@@ -173,6 +173,19 @@ def test_the_owner_takes_the_cart_back_and_a_code_too(service: Service) -> None:
     assert codes(claim(desk, code)) == ["UNKNOWN_HANDOFF"]
 
 
+def test_a_till_follows_a_cart_as_long_as_it_has_it(service: Service) -> None:
+    phone, desk = customer(service, "followed"), till(service)
+    cart = phone.create(lines=[{"sku": "milk"}])
+    claim(desk, code_for(phone, cart)["code"])
+    with event_stream(service.url, str(desk.token), FOLLOW, id=cart) as stream:
+        assert stream.event()["reason"] == "SNAPSHOT"
+        desk.add(cart, "oat")
+        assert stream.event()["reason"] == "CHANGED"
+        phone.run(TAKE_BACK, id=cart)
+        _, data = stream.next()
+        assert data["errors"][0]["extensions"]["code"] == "CART_NOT_FOUND"
+
+
 def test_a_thousand_guesses_find_nothing_and_are_stopped(service: Service) -> None:
     """Of every one the answer is the same whether there is a code or not; beyond the budget even the right one is."""
     phone = customer(service, "guessed")
