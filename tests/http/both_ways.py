@@ -22,11 +22,9 @@ from engine.cart.commands import Command
 from engine.errors import RefusedError, StoreUnavailableError
 from engine.pricing.requests import Limits
 from engine.service import Changed, NewCart, Panier, PricedCart, Snapshot
-from engine.storage.carts import CartStore
 from engine.storage.connection import Connection
-from engine.storage.customers import CustomerStore
 from engine.storage.keys import KeyNames
-from engine.storage.viewers import ViewerStore
+from engine.storage.stores import Stores
 from engine.types import CartId, InstantMs, OperationId
 from schema.app import HttpConfig, build_app
 from schema.auth import TokenAuthority
@@ -37,7 +35,7 @@ from tests.http.service import CART_LIMITS, SECRET
 NOW_MS = InstantMs(1_780_315_200_000)
 LIMITS = Limits(lines_max=8, quantity_max=9999, codes_max=3, fees_max=3, lines_per_request_max=20)
 WIDE = DocumentLimits(depth=30, tokens=20_000, aliases=2_000, fields=20_000)
-READS = {"cart", "active_cart", "superseded_cart", "log", "facts_of", "viewers.seen", "viewers.present"}
+READS = {"cart", "active_cart", "superseded_cart", "log", "facts_of", "stores.viewers.seen", "stores.viewers.present"}
 """What the ordinary way may have been spared, where another field of the query failed before."""
 AWAY, BROKEN, UNPRICED = CartId("away"), CartId("broken"), CartId("unpriced")
 """Carts that are at fault: the store does not answer, the engine fails, and pricing fails while it is written."""
@@ -52,7 +50,7 @@ class Recording:
         self._left: dict[str, list[Any]] | None = None
         self.snapshot = engine.snapshot
         self.last_refused = engine.last_refused
-        self.viewers = _RecordedViewers(self)
+        self.stores = _Recorded(self, "stores")
 
     def record(self) -> None:
         """Forget what was recorded, and begin anew."""
@@ -121,14 +119,18 @@ class Recording:
     example: PricedCart
 
 
-class _RecordedViewers:
-    """Who has looked at a cart, and who does now, as the engine keeps it."""
+class _Recorded:
+    """A part of the engine: what it keeps, and what each of those may be asked."""
 
-    def __init__(self, engine: Recording) -> None:
+    def __init__(self, engine: Recording, name: str) -> None:
         self._engine = engine
+        self._name = name
 
-    def __getattr__(self, verb: str) -> Any:
-        return partial(self._engine.asked, f"viewers.{verb}")
+    def __getattr__(self, name: str) -> "_Recorded":
+        return _Recorded(self._engine, f"{self._name}.{name}")
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._engine.asked(self._name, *arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +196,7 @@ async def engine_on(store_url: str, shop: Snapshot) -> AsyncIterator[Panier]:
     connection = Connection(store_url, timeout_s=5)
     names = KeyNames(shop="both-ways")  # customers of other tests are others
     await connection.load()
-    carts, customers = CartStore(connection, names, CART_LIMITS), CustomerStore(connection, names)
-    yield Panier(shop, carts, customers, LIMITS, ViewerStore(connection, names))
+    yield Panier(shop, Stores.on(connection, names, CART_LIMITS), LIMITS)
     await connection.close()
 
 

@@ -108,6 +108,12 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         "guestToken": [guest, staff, "x"],
         "ifVersion": [1, 5, 100],
         "quantity": [1, 2, "1.5", 0],
+        "memberId": ["guest:both-ways", "customer:ada", "x"],
+        "category": ["grocery/dairy", "x"],
+        "uses": [1, 5, 0],
+        "lifeSeconds": [3600, 1],
+        "ttl": [600, 1],
+        "lease": [1800, 1],
     }
 
 

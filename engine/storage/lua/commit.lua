@@ -50,11 +50,16 @@ end
 local RIGHTS = {
   o = setmetatable({}, {__index = function() return true end}),
   e = set_of('add', 'set', 'del', 'line_put', 'put', 'clear', 'code', 'uncode', 'fee', 'unfee', 'choose', 'adjust',
-    'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in'),
-  a = set_of('add', 'set', 'del', 'line_put', 'join', 'leave', 'sign_in'),
-  s = set_of('add', 'set', 'del', 'join', 'leave', 'sign_in'),
-  v = set_of('join', 'leave', 'sign_in'),
+    'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease'),
+  a = set_of('add', 'set', 'del', 'line_put', 'join', 'leave', 'sign_in', 'lease'),
+  s = set_of('add', 'set', 'del', 'join', 'leave', 'sign_in', 'lease'),
+  v = set_of('join', 'leave', 'sign_in', 'lease'),
 }
+
+-- What may be done to a cart that another device has: sign in, come, be told less, and end or ask for the lease.
+local WHILE_ELSEWHERE = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease')
+
+-- include: lease
 
 local function place_of(member)
   for place, known in ipairs(cart.m) do
@@ -71,12 +76,22 @@ local function place_made(member)
   return place
 end
 
--- The role in which the request acts, nil for somebody who is no member. Staff by scope act like the owner.
+-- The role in which the request acts, nil for somebody who is no member. Staff by scope act like the owner, and the
+-- device that has the cart like an editor, whoever it is.
 local function role()
   if by_scope then return 'o' end
   local place = place_of(actor)
   local letter = place and cart.m[place][2]
+  if letter ~= 'o' and lease.is_with(cart, now, actor, who[8]) then return 'e' end
   return RIGHTS[letter] and letter
+end
+
+local function must_wait(operations)
+  if not lease.is_elsewhere(cart, now, actor, who[8]) then return false end
+  for _, operation in ipairs(operations) do
+    if not WHILE_ELSEWHERE[operation[1]] then return true end
+  end
+  return false
 end
 
 -- The lines of which the actor changes only what they put themselves, nil where all of it is theirs to change.
@@ -395,6 +410,10 @@ function apply.unadjust(id)
   if #(cart.j or {}) == before then return 'ADJUSTMENT_NOT_FOUND' end
 end
 
+function apply.lease(what)
+  return lease.change(cart, what, now, actor, who[8])
+end
+
 -- include: members
 
 -- The request.
@@ -404,10 +423,10 @@ local function refused(code, index)
 end
 
 -- After these the actor may be no member any more, at least not under that name.
-local PARTING = set_of('attach', 'leave', 'sign_in')
+local PARTING = set_of('attach', 'leave', 'sign_in', 'lease')
 
 -- A request applied before is recognised for its sender only, because the operation key names them. Where it took
--- their membership away, its replay cannot be asked for it.
+-- their membership or their lease away, its replay cannot be asked for it.
 local function replay(record)
   local known_content, made, _, parted = cmsgpack.unpack(record)
   if not parted and not role() then return {'missing', now} end
@@ -450,6 +469,7 @@ end
 
 local function commit(operations)
   local parted, outside = false, not role()
+  if must_wait(operations) then return refused('CART_HELD', -1) end
   if not stored then changes[1] = {'create'} end
   for _, operation in ipairs(operations) do parted = parted or PARTING[operation[1]] end
   local code, index = apply_all(operations)
@@ -458,6 +478,7 @@ local function commit(operations)
   local life_ms = cart.u and limits.customer_ms or limits.guest_ms
   local place = place_made(actor)
   if cart.sg and not cart.sg[1] then cart.sg = nil end
+  if not lease.now_of(cart, now) then cart.o = nil end
   cart.v, cart.e, cart.x = version, now, now + life_ms
   local blob = cmsgpack.pack(cart)
   -- A cart that is over a lowered limit may still shrink.
