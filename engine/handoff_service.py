@@ -176,8 +176,12 @@ async def revoke_handoff(engine: Panier, caller: Caller, entered: str, store: st
 async def change_lease(
     engine: Panier, caller: Caller, cart: CartId, operation_id: str | None, change: LeaseChange
 ) -> Changed:
-    """Renew, return or take back. One round trip. Whoever returned a cart is not shown what becomes of it."""
-    return (await engine.apply(caller, cart, operation_id, lambda *_: ChangeLease(change))).seen_by(caller)
+    """Renew, return or take back. One round trip.
+
+    Whoever returned a cart and sends that again is not shown what became of it since.
+    """
+    changed = await engine.apply(caller, cart, operation_id, lambda *_: ChangeLease(change))
+    return changed.seen_by(caller) if changed.replayed else changed
 
 
 async def attempt(engine: Panier, caller: Caller, address: str, *, spend: bool) -> bool:

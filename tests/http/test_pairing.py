@@ -79,7 +79,7 @@ def test_a_screen_that_may_read_changes_nothing(service: Service) -> None:
     code = start(screen)["code"]
     assert approve(phone, code, cart, "READ")["userErrors"] == []
     assert screen.run(READ, id=cart) == phone.run(READ, id=cart)
-    assert codes(screen.add(cart, "oat")) == ["CART_NOT_FOUND"]
+    assert codes(screen.add(cart, "oat")) == ["ROLE_FORBIDS"]
 
 
 def test_one_approves_and_may_say_it_again(service: Service) -> None:
