@@ -7,6 +7,7 @@ ends first decides in which order their errors stand, and would differ between t
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -37,8 +38,14 @@ LIMITS = Limits(lines_max=8, quantity_max=9999, codes_max=3, fees_max=3, lines_p
 WIDE = DocumentLimits(depth=30, tokens=20_000, aliases=2_000, fields=20_000)
 READS = {"cart", "active_cart", "superseded_cart", "log", "facts_of", "stores.viewers.seen", "stores.viewers.present"}
 """What the ordinary way may have been spared, where another field of the query failed before."""
+DRAWN = {"stores.handoffs.new_cart_id"}
+"""What is no question to the store, but drawn at random."""
 AWAY, BROKEN, UNPRICED = CartId("away"), CartId("broken"), CartId("unpriced")
 """Carts that are at fault: the store does not answer, the engine fails, and pricing fails while it is written."""
+
+
+CHANCE = random.Random()  # noqa: S311  # in place of secrets, so that both ways draw the same
+"""Begins anew with each request."""
 
 
 class Recording:
@@ -60,10 +67,10 @@ class Recording:
         """Give from now on what was recorded, each answer once."""
         self._left = {key: list(answers) for key, answers in self._recorded.items()}
 
-    def all_repeated(self) -> bool:
-        """Say whether every change that was recorded has been asked for again."""
+    def left(self) -> list[str]:
+        """Return the changes that were recorded and have not been asked for again."""
         left = self._left or {}
-        return not any(answers for key, answers in left.items() if key.partition("[")[0] not in READS)
+        return [key for key, answers in left.items() if answers and key.partition("[")[0] not in READS]
 
     def pinned(self) -> "Recording":
         """Return itself: nothing is loaded while it is asked."""
@@ -73,6 +80,14 @@ class Recording:
         if verb.startswith("_"):
             raise AttributeError(verb)
         return partial(self.asked, verb)
+
+    def drawn(self, verb: str, *arguments: Any) -> Any:
+        """Return what a part of the engine draws by chance, or repeat it."""
+        if self._left is not None:
+            return self._left[verb].pop(0)
+        outcome = attrgetter(verb)(self._engine)(*arguments)
+        self._recorded.setdefault(verb, []).append(outcome)
+        return outcome
 
     async def asked(self, verb: str, *arguments: Any) -> Any:
         """Ask the engine for what `verb` names, a part of it perhaps, or repeat what it answered."""
@@ -130,7 +145,8 @@ class _Recorded:
         return _Recorded(self._engine, f"{self._name}.{name}")
 
     def __call__(self, *arguments: Any) -> Any:
-        return self._engine.asked(self._name, *arguments)
+        ask = self._engine.drawn if self._name in DRAWN else self._engine.asked
+        return ask(self._name, *arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +170,7 @@ class BothWays:
     loop: asyncio.Runner
     cart: str = ""
     """The id of a cart that nothing changes but single tests."""
-    pools: dict[str, list[Any]] = field(default_factory=dict)
+    pools: dict[str, list[Any]] = field(default_factory=dict, repr=False)
     """What requests may name, see `tests.strategies_documents`."""
 
     def ask(self, query: str, variables: dict[str, Any], token: str | None) -> tuple[Answer, Answer]:
@@ -165,7 +181,7 @@ class BothWays:
         for app in (self.ordinary, self.compiled):
             self.engine.repeat()
             answers.append(self._asked(app, query, variables, token))
-            assert self.engine.all_repeated()
+            assert self.engine.left() == []
         self.engine.record()
         return answers[0], answers[1]
 
@@ -174,6 +190,7 @@ class BothWays:
         return self.tokens.mint(caller, 10**6)
 
     def _asked(self, app: Any, query: str, variables: dict[str, Any], token: str | None) -> Answer:
+        CHANCE.seed(0)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         body = {"query": query, "variables": variables}
         before = app.state.answers.compiled
@@ -208,6 +225,7 @@ def standing_still() -> Any:
         patch.setattr("schema.app.time", SimpleNamespace(time_ns=lambda: NOW_MS * 10**6))
         patch.setattr("schema.mutations.uuid", chance)
         patch.setattr("schema.errors.uuid", chance)
+        patch.setattr("engine.membership.secrets", CHANCE)
         yield
 
 
