@@ -39,18 +39,18 @@ async def create_invite(
         asked = admit_invite(InviteId(""), _drawn(), role, uses, life_s)
     except RefusedError as refused:
         return Invited(Changed(errors=refused.errors))
-    while not await engine.carts.reserve_code(asked.code, cart_id, asked.life_ms):
+    while not await engine.stores.carts.reserve_code(asked.code, cart_id, asked.life_ms):
         asked = replace(asked, code=_drawn())
     changed = await engine.apply(
         caller, cart_id, operation_id, lambda _, __, operation: replace(asked, id=_id(caller, operation))
     )
     if changed.errors or changed.replayed:
-        await engine.carts.release_code(asked.code)
+        await engine.stores.carts.release_code(asked.code)
     invites = changed.priced.cart.invites if changed.priced and not changed.errors else ()
     if operation_id is not None and changed.replayed:
         invite = next((each for each in invites if each.id == _id(caller, OperationId(operation_id))), None)
         if invite and changed.priced and invite.ends_ms > changed.priced.as_of_ms:
-            await engine.carts.reserve_code(invite.code, cart_id, invite.ends_ms - changed.priced.as_of_ms)
+            await engine.stores.carts.reserve_code(invite.code, cart_id, invite.ends_ms - changed.priced.as_of_ms)
         return Invited(changed, invite)
     return Invited(changed, next((each for each in invites if each.code == asked.code), None))
 
@@ -61,18 +61,18 @@ async def join(engine: Panier, caller: Caller, code: str, operation_id: str | No
     All codes that are good for nothing are answered alike, whether they ever were good for something or not.
     """
     canonical = canonical_code(code) or ""
-    cart_id = await engine.carts.cart_behind(canonical) if is_intact(canonical) else None
+    cart_id = await engine.stores.carts.cart_behind(canonical) if is_intact(canonical) else None
     if cart_id is None:
         return Changed(errors=(_NO_INVITE,))
     changed = await engine.apply(caller, cart_id, operation_id, lambda *_: Join(canonical))
     if any(error.code is UserErrorCode.CART_NOT_FOUND for error in changed.errors):
         return Changed(errors=(_NO_INVITE,))
-    return _as_seen_by(caller, changed)
+    return changed.seen_by(caller)
 
 
 async def leave(engine: Panier, caller: Caller, cart_id: CartId, operation_id: str | None, *, keep: bool) -> Changed:
     """Give one's own role up; with `keep`, what they put in stays. One round trip."""
-    return _as_seen_by(caller, await engine.apply(caller, cart_id, operation_id, lambda *_: Leave(keep)))
+    return (await engine.apply(caller, cart_id, operation_id, lambda *_: Leave(keep))).seen_by(caller)
 
 
 async def hand_over(
@@ -91,17 +91,10 @@ async def hand_over(
         return changed
     # Sent again after a crash in between, the cart does not say any more whose it was: the caller's, as a rule.
     for former in {before.cart.customer if before else None, caller.customer} - {customer, None}:
-        await engine.customers.release(CustomerId(str(former)), cart_id)
+        await engine.stores.customers.release(CustomerId(str(former)), cart_id)
     if customer:
-        await engine.customers.claim_first(customer, cart_id)
+        await engine.stores.customers.claim_first(customer, cart_id)
     return changed
-
-
-def _as_seen_by(caller: Caller, changed: Changed) -> Changed:
-    """Return a change without the cart, where the caller may not see it: not yet, or not any more."""
-    if changed.priced is None or caller.may_read(changed.priced.cart):
-        return changed
-    return replace(changed, priced=None)
 
 
 def _customer_of(member: MemberId) -> CustomerId | None:

@@ -7,6 +7,7 @@ import strawberry
 from strawberry import ID
 
 from engine.callers import Caller, CallerKind, Scope
+from engine.cart.handoff import Discretion, discretion_towards
 from engine.cart.model import Facts
 from engine.errors import RefusedError, UserError, UserErrorCode
 from engine.pricing.requests import AdjustmentRequest
@@ -40,7 +41,7 @@ from schema.inputs import (
 )
 from schema.scalars import Long
 from schema.types.amounts import CartWarningView
-from schema.types.cart import CartView
+from schema.types.cart import CartView, warnings_for
 from schema.views import field, object_type
 
 strawberry.enum(UserErrorCode, name="UserErrorCode", description="Stable codes of refused requests.")
@@ -96,7 +97,9 @@ class CartPayloadView:
     def warnings(self) -> list[CartWarningView]:
         """What changed under the shopper, and what else they may not expect."""
         staff = self._caller.may(Scope.OFFERS_READ)
-        return [CartWarningView(notice) for notice in self._changed.notices(staff=staff)]
+        priced = self._changed.priced
+        discretion = discretion_towards(priced.cart, self._caller.member) if priced else Discretion()
+        return warnings_for(self._changed.notices(staff=staff), discretion)
 
     @property
     def replayed(self) -> bool:

@@ -15,7 +15,7 @@ from engine.types import CartId, ChannelId, PromotionId, Sku, StoreId
 from schema.context import Info, RequestContext
 from schema.errors import ErrorCode, fault
 from schema.ids import decode_id, key_of
-from schema.types.cart import CartView, LogEntryConnectionView
+from schema.types.cart import CartView
 from schema.types.catalogue import (
     ChannelView,
     DeliveryMethodView,
@@ -25,6 +25,7 @@ from schema.types.catalogue import (
     ProductView,
     StoreView,
 )
+from schema.types.log import LogEntryConnectionView
 from schema.types.members import InviteView
 from schema.types.node import Node
 from schema.types.offers import PromotionView, RulesetView
@@ -34,7 +35,10 @@ from schema.views import field
 PRODUCTS_MAX: Final = 250
 
 
-@strawberry.type(description="What can be asked. Channels, stores, products and promotions need no token.")
+QUERIES: Final = "What can be asked. Channels, stores, products and promotions need no token."
+
+
+@strawberry.type(description=QUERIES)
 class Query:
     """The root of queries."""
 

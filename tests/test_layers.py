@@ -25,6 +25,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "engine.live": (*CORE, "engine.callers", "engine.storage", "engine.service"),
     "engine.viewing": (*CORE, "engine.callers", "engine.service"),
     "engine.membership": (*CORE, "engine.callers", "engine.service"),
+    "engine.handoff_service": (*CORE, "engine.callers", "engine.storage", "engine.service"),
+    "engine.pairing_service": (*CORE, "engine.callers", "engine.storage", "engine.service", "engine.handoff_service"),
     "engine.settings": BASE,
     "engine.cli": ("engine", "schema"),
     "schema": (
@@ -34,6 +36,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.live",
         "engine.membership",
         "engine.viewing",
+        "engine.handoff_service",
+        "engine.pairing_service",
         "schema",
     ),
 }

@@ -7,6 +7,7 @@ A cart is one msgpack map with short keys:
     u customer          a owner's facts    b created, ms     e updated, ms x expires, ms  w field -> version
     y payment method    h draw             j adjustments   g chosen gifts, pairs of promotion and SKU
     sg suggested lines  iv invites         gr what holds for all members: b budget, d deadline, ms
+    o lease             q newcomers
 
 People are lists of member id, role and perhaps rules: ``o`` owner, ``e`` editor, ``a`` adder, ``s`` suggester, ``v``
 viewer, ``x`` removed, ``-`` no member, but somebody who did something, such as staff. Rules are ``b`` budget and ``k``
@@ -17,6 +18,8 @@ the list never shrinks.
 A line is a map as well: ``i`` id, ``q`` shares, a flat list of place and quantity, ``a`` added and ``c`` changed
 version, ``t`` changed, in ms since the cart was made; and the attributes that `engine.cart.commands.NewLine.op` writes.
 An invite is a map: ``i`` id, ``c`` code, ``r`` role, ``n`` uses, ``u`` uses left, ``x`` end, ms, ``a`` added version.
+A lease is a map: ``p`` place of its holder, ``d`` device, ``c`` channel, ``s`` store, ``a`` since and ``e`` until, ms,
+``r`` for how many ms it is renewed. A newcomer is a list: place, words of `handoff.Share` with spaces between, version.
 An adjustment is a map: ``i`` id, ``l`` line, ``p`` place of who made it, ``a`` added version, ``t`` when, in ms since
 the cart was made, and the attributes that `engine.cart.commands.AddAdjustment.ops` writes.
 A log entry is a list: version, operation id, ms since the cart was made, place, channel, store, device, changes.
@@ -46,9 +49,11 @@ from engine.cart.model import (
     Facts,
     FeeChoice,
     Invite,
+    Lease,
     LineItem,
     LogEntry,
     Member,
+    Newcomer,
 )
 from engine.cart.viewing import Seen, SeenLine, Viewer
 from engine.errors import PanierError
@@ -137,6 +142,10 @@ def decode_cart(blob: bytes) -> Cart:
         note=packed.get("t", ""),
         customer=packed.get("u"),
         facts=facts_of(facts) if facts else None,
+        lease=_lease(packed["o"], places) if "o" in packed else None,
+        newcomers=tuple(
+            [Newcomer(places[at], tuple(words.split()), since) for at, words, since in packed.get("q", ())]
+        ),
         draw=packed["h"] if "h" in packed else draw_of(packed["i"]),
         created_ms=created,
         updated_ms=packed["e"],
@@ -215,6 +224,12 @@ def _line(packed: dict[str, Any], places: list[MemberId], created_ms: int) -> Li
         packed["a"],
         packed["c"],
         InstantMs(created_ms + packed["t"]),
+    )
+
+
+def _lease(packed: dict[str, Any], places: list[MemberId]) -> Lease:
+    return Lease(
+        places[packed["p"]], packed["d"], packed["c"], packed.get("s"), InstantMs(packed["a"]), InstantMs(packed["e"])
     )
 
 

@@ -9,6 +9,7 @@ import hashlib
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Protocol
 
 from engine.cart.model import AdjustmentKind, DeliveryChoice, Facts
@@ -315,6 +316,37 @@ class RefreshFacts:
     def ops(self) -> list[Op]:
         """One operation."""
         return [["facts", self.facts.customer, packed_facts(self.facts)]]
+
+
+class LeaseChange(StrEnum):
+    """What becomes of a lease: its holder renews or returns it, the cart's owner takes it back."""
+
+    RENEW = "renew"
+    RETURN = "return"
+    TAKE_BACK = "take_back"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLease:
+    """Renew or end what a MOVE gave to one device."""
+
+    change: LeaseChange
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["lease", self.change.value]]
+
+
+@dataclass(frozen=True, slots=True)
+class AdmitScreen:
+    """Give a screen a place among the members, to edit or to read only. For the owner."""
+
+    screen: MemberId
+    edits: bool
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["screen", self.screen, "e" if self.edits else "v"]]
 
 
 class Command(Protocol):

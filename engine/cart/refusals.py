@@ -91,5 +91,8 @@ REFUSALS: Final = {
     UserErrorCode.INVITE_LIMIT: "the cart would have more open invites than a cart may have",
     UserErrorCode.SUGGESTION_NOT_FOUND: "nothing of the kind is suggested",
     UserErrorCode.SUGGESTION_LIMIT: "more lines would wait for approval than a cart may hold",
+    UserErrorCode.CART_HELD: "the cart was moved to another device: until it comes back, this one reads only",
+    UserErrorCode.NOT_HELD: "the cart is not with this device, or not any more",
+    UserErrorCode.HANDOFF_LIMIT: "the cart has as many open codes as a cart may have: revoke one, or let one expire",
     UserErrorCode.ADJUSTMENT_NOT_FOUND: "there is no such change by staff in the cart",
 }

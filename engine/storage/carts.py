@@ -166,15 +166,15 @@ class CartStore:
 
         Whether it is good for anything is written in the cart.
         """
-        return bool(await self._connection.command("SET", self._names.code(code), cart, "NX", "PX", life_ms))
+        return bool(await self._connection.command("SET", self._names.invite(code), cart, "NX", "PX", life_ms))
 
     async def release_code(self, code: str) -> None:
         """Have a code lead nowhere. One round trip."""
-        await self._connection.command("DEL", self._names.code(code))
+        await self._connection.command("DEL", self._names.invite(code))
 
     async def cart_behind(self, code: str) -> CartId | None:
         """Return the cart that a code leads to. One round trip."""
-        found: bytes | None = await self._connection.command("GET", self._names.code(code))
+        found: bytes | None = await self._connection.command("GET", self._names.invite(code))
         return CartId(found.decode()) if found else None
 
     def wake_up_channel(self, cart: CartId) -> str:

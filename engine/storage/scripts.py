@@ -38,6 +38,12 @@ CUSTOMER_RELEASE: Final = _load("customer_release")
 CUSTOMER_UPSERT: Final = _load("customer_upsert")
 READ_SEEN: Final = _load("read_seen")
 VIEWERS: Final = _load("viewers")
+HANDOFF_CREATE: Final = _load("handoff_create")
+HANDOFF_CLAIM: Final = _load("handoff_claim")
+HANDOFF_REVOKE: Final = _load("handoff_revoke")
+PAIRING_START: Final = _load("pairing_start")
+PAIRING_APPROVE: Final = _load("pairing_approve")
+ATTEMPT: Final = _load("attempt")
 
 ALL: Final = (
     COMMIT,
@@ -49,4 +55,10 @@ ALL: Final = (
     CUSTOMER_UPSERT,
     READ_SEEN,
     VIEWERS,
+    HANDOFF_CREATE,
+    HANDOFF_CLAIM,
+    HANDOFF_REVOKE,
+    PAIRING_START,
+    PAIRING_APPROVE,
+    ATTEMPT,
 )

@@ -1,12 +1,14 @@
 """The lines of a cart as clients see them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
 import strawberry
 from strawberry import ID
 
+from engine.cart.handoff import Discretion
 from engine.cart.model import DeliveryChoice, LineItem
 from engine.fields import label_in
 from engine.pricing.evaluation import Allocation, EvaluatedLine, EvaluatedUnits, Unavailable, UnitRole
@@ -301,15 +303,20 @@ class LineItemView:
         return [LineUnitsView(units, self._currency) for units in self._price.units]
 
 
-def priced_lines(priced: PricedCart) -> list[LineItemView]:
+def priced_lines(priced: PricedCart, discretion: Discretion) -> list[LineItemView]:
     """Return the lines of a cart in the order in which they were added, and behind them its gifts."""
     evaluation, products = priced.evaluation, priced.snapshot.shop.products
     prices: Mapping[LineId, EvaluatedLine] = {line.line: line for line in evaluation.lines}
     gifts = [_as_wish(line) for line in evaluation.lines if line.gift_of is not None]
     return [
         LineItemView(wish, prices[wish.id], products.get(wish.sku), priced, evaluation.currency)
-        for wish in (*priced.cart.lines, *gifts)
+        for wish in (*[_discreet(line, discretion) for line in priced.cart.lines], *gifts)
     ]
+
+
+def _discreet(line: LineItem, discretion: Discretion) -> LineItem:
+    shown = discretion.shown(line.delivery)
+    return line if shown is line.delivery else replace(line, delivery=shown)
 
 
 def _as_wish(gift: EvaluatedLine) -> LineItem:

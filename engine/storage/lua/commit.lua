@@ -50,11 +50,16 @@ end
 local RIGHTS = {
   o = setmetatable({}, {__index = function() return true end}),
   e = set_of('add', 'set', 'del', 'line_put', 'put', 'clear', 'code', 'uncode', 'fee', 'unfee', 'choose', 'adjust',
-    'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in'),
-  a = set_of('add', 'set', 'del', 'line_put', 'join', 'leave', 'sign_in'),
-  s = set_of('add', 'set', 'del', 'join', 'leave', 'sign_in'),
-  v = set_of('join', 'leave', 'sign_in'),
+    'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease'),
+  a = set_of('add', 'set', 'del', 'line_put', 'join', 'leave', 'sign_in', 'lease'),
+  s = set_of('add', 'set', 'del', 'join', 'leave', 'sign_in', 'lease'),
+  v = set_of('join', 'leave', 'sign_in', 'lease'),
 }
+
+-- What may be done to a cart that another device has: sign in, come, be told less, and end or ask for the lease.
+local WHILE_ELSEWHERE = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease')
+
+-- include: lease
 
 local function place_of(member)
   for place, known in ipairs(cart.m) do
@@ -71,12 +76,22 @@ local function place_made(member)
   return place
 end
 
--- The role in which the request acts, nil for somebody who is no member. Staff by scope act like the owner.
+-- The role in which the request acts, nil for somebody who is no member. Staff by scope act like the owner, and the
+-- device that has the cart like an editor, whoever it is.
 local function role()
   if by_scope then return 'o' end
   local place = place_of(actor)
   local letter = place and cart.m[place][2]
+  if letter ~= 'o' and lease.is_with(cart, now, actor, who[8]) then return 'e' end
   return RIGHTS[letter] and letter
+end
+
+local function must_wait(operations)
+  if not lease.is_elsewhere(cart, now, actor, who[8]) then return false end
+  for _, operation in ipairs(operations) do
+    if not WHILE_ELSEWHERE[operation[1]] then return true end
+  end
+  return false
 end
 
 -- The lines of which the actor changes only what they put themselves, nil where all of it is theirs to change.
@@ -87,76 +102,6 @@ local function own_part()
   if letter == 's' then return cart.sg or {} end
 end
 
--- Lines: line.q is a flat list {place, quantity, place, quantity, ...}, oldest share first.
-
-local function line_of(id, list)
-  for index, line in ipairs(list or cart.n) do
-    if line.i == id then return line, index end
-  end
-end
-
-local function touch(line)
-  line.c = version
-  line.t = now - cart.b
-end
-
-local function total_of(line)
-  local total = 0
-  for index = 2, #line.q, 2 do total = total + line.q[index] end
-  return total
-end
-
-local function most_of(line)
-  return line.m and limits.quantity * SCALE or limits.quantity
-end
-
-local function give(line, place, quantity)
-  local shares = line.q
-  for index = 1, #shares, 2 do
-    if shares[index] == place then
-      shares[index + 1] = shares[index + 1] + quantity
-      return
-    end
-  end
-  shares[#shares + 1] = place
-  shares[#shares + 1] = quantity
-end
-
-local function share_of(line, place)
-  for index = 1, #line.q, 2 do
-    if line.q[index] == place then return line.q[index + 1] end
-  end
-  return 0
-end
-
-local function drop_empty_shares(line)
-  local shares, kept = line.q, {}
-  for index = 1, #shares, 2 do
-    if shares[index + 1] > 0 then
-      kept[#kept + 1] = shares[index]
-      kept[#kept + 1] = shares[index + 1]
-    end
-  end
-  line.q = kept
-end
-
--- Takes up to `quantity` from the share at `index` and returns what is still to be taken.
-local function take_at(shares, index, quantity)
-  local taken = math.min(shares[index + 1], quantity)
-  shares[index + 1] = shares[index + 1] - taken
-  return quantity - taken
-end
-
--- Takes from the actor's own share first, then from the newest of the others.
-local function take(line, own, quantity)
-  local shares = line.q
-  for index = 1, #shares, 2 do
-    if shares[index] == own then quantity = take_at(shares, index, quantity) end
-  end
-  for index = #shares - 1, 1, -2 do quantity = take_at(shares, index, quantity) end
-  drop_empty_shares(line)
-end
-
 -- What this request has changed itself is not stale to it.
 local function stale(changed, seen)
   return seen and changed > seen and changed < version
@@ -164,23 +109,6 @@ end
 
 local function same(one, other)
   return cmsgpack.pack(one) == cmsgpack.pack(other)
-end
-
-local function holds(list, wanted)
-  for _, item in ipairs(list) do
-    if item == wanted then return true end
-  end
-  return false
-end
-
--- The guard of an add: {channels or false, stores or false, channels for carts without a store}; false is anywhere.
-local function sold_here(guard)
-  if not guard then return true end
-  local channels, stores, storeless = guard[1], guard[2], guard[3]
-  if channels and not holds(channels, cart.c) then return false end
-  if not stores then return true end
-  if cart.s then return holds(stores, cart.s) end
-  return holds(storeless, cart.c)
 end
 
 -- Adjustments: cart.j is a list of maps, each with an id and perhaps the line it is about; absent where there is none.
@@ -207,112 +135,12 @@ local function named(list, name)
   end
 end
 
--- Adds to a line of a list, which is made of `attributes` where it is not there yet.
-local function add_to(list, most, refusal, id, quantity, attributes, place)
-  local line = line_of(id, list)
-  if not line then
-    if #list >= most then return refusal end
-    line = attributes
-    line.i, line.a, line.q = id, version, {}
-    list[#list + 1] = line
-  elseif line.m ~= attributes.m then
-    return 'INVALID_QUANTITY'  -- the product changed its unit since: pieces and thousandths do not add up
-  end
-  if total_of(line) + quantity > most_of(line) then return 'QUANTITY_LIMIT' end
-  give(line, place, quantity)
-  touch(line)
-end
-
--- After a share was lowered: takes away what is empty.
-local function tidy(list, index)
-  local line = list[index]
-  drop_empty_shares(line)
-  touch(line)
-  if line.q[1] then return end
-  if list == cart.n then remove_line(index) else table.remove(list, index) end
-end
-
--- The quantity that is meant for a line, nil where it cannot be.
-local function quantity_of(line, thousandths)
-  local wanted = line.m and thousandths or thousandths / SCALE
-  if wanted >= 0 and wanted == math.floor(wanted) then return wanted end
-end
-
--- Sets the actor's own share of a line. The log is told the total, like that of every other set.
-local function set_own(list, id, thousandths, seen)
-  local line, index = line_of(id, list)
-  if not line then return 'LINE_NOT_FOUND' end
-  if stale(line.c, seen) then return 'STALE_VERSION' end
-  local wanted, place = quantity_of(line, thousandths), place_of(actor)
-  if not wanted then return 'INVALID_QUANTITY' end
-  local own = share_of(line, place)
-  if wanted == 0 and own == 0 then return 'ROLE_FORBIDS' end
-  if wanted > own and total_of(line) + wanted - own > most_of(line) then return 'QUANTITY_LIMIT' end
-  if wanted ~= own then
-    give(line, place, wanted - own)
-    tidy(list, index)
-  end
-  return nil, total_of(line), id, list == cart.n and 'set' or 'suggest'
-end
-
 -- The operations. Each returns a refusal's code, or nil and what the log keeps: the detail, and where they are not
 -- those of the operation, the subject and the verb.
 
 local apply = {}
 
-function apply.add(id, quantity, attributes, guard)
-  if not sold_here(guard) then return 'NOT_SOLD_HERE' end
-  if quantity < 1 then return 'INVALID_QUANTITY' end
-  if role() ~= 's' then
-    return add_to(cart.n, limits.lines, 'LINE_LIMIT', id, quantity, attributes, place_made(actor)), quantity
-  end
-  cart.sg = cart.sg or {}
-  local most, place = limits.suggestions, place_of(actor)
-  return add_to(cart.sg, most, 'SUGGESTION_LIMIT', id, quantity, attributes, place), quantity, id, 'suggest'
-end
-
-function apply.set(id, thousandths, seen)
-  local own = own_part()
-  if own then return set_own(own, id, thousandths, seen) end
-  local line, index = line_of(id)
-  if not line then return 'LINE_NOT_FOUND' end
-  if stale(line.c, seen) then return 'STALE_VERSION' end
-  local wanted = quantity_of(line, thousandths)
-  if not wanted then return 'INVALID_QUANTITY' end
-  local total = total_of(line)
-  if wanted > total and wanted > most_of(line) then return 'QUANTITY_LIMIT' end
-  if wanted == 0 then
-    remove_line(index)
-  elseif wanted > total then
-    give(line, place_made(actor), wanted - total)
-  elseif wanted < total then
-    take(line, place_of(actor), total - wanted)
-  end
-  if wanted ~= total then touch(line) end
-  return nil, wanted
-end
-
-function apply.del(id, seen)
-  local own = own_part()
-  if own then return set_own(own, id, 0, seen) end
-  local line, index = line_of(id)
-  if not line then return 'LINE_NOT_FOUND' end
-  if stale(line.c, seen) then return 'STALE_VERSION' end
-  remove_line(index)
-end
-
-function apply.line_put(id, field, value, seen)
-  local line = line_of(id)
-  if not line then return 'LINE_NOT_FOUND' end
-  if stale(line.c, seen) then return 'STALE_VERSION' end
-  if own_part() and share_of(line, place_of(actor)) < total_of(line) then return 'ROLE_FORBIDS' end
-  if not value or value == '' then value = nil end
-  if not same(line[field], value) then
-    line[field] = value
-    touch(line)
-  end
-  return nil, field
-end
+-- include: lines
 
 local FIELDS = {channel = 'c', store = 's', locale = 'l', delivery = 'd', payment = 'y', note = 't'}
 
@@ -395,6 +223,10 @@ function apply.unadjust(id)
   if #(cart.j or {}) == before then return 'ADJUSTMENT_NOT_FOUND' end
 end
 
+function apply.lease(what)
+  return lease.change(cart, what, now, actor, who[8])
+end
+
 -- include: members
 
 -- The request.
@@ -404,10 +236,10 @@ local function refused(code, index)
 end
 
 -- After these the actor may be no member any more, at least not under that name.
-local PARTING = set_of('attach', 'leave', 'sign_in')
+local PARTING = set_of('attach', 'leave', 'sign_in', 'lease')
 
 -- A request applied before is recognised for its sender only, because the operation key names them. Where it took
--- their membership away, its replay cannot be asked for it.
+-- their membership or their lease away, its replay cannot be asked for it.
 local function replay(record)
   local known_content, made, _, parted = cmsgpack.unpack(record)
   if not parted and not role() then return {'missing', now} end
@@ -450,6 +282,7 @@ end
 
 local function commit(operations)
   local parted, outside = false, not role()
+  if must_wait(operations) then return {'refused', now, not outside and stored, 'CART_HELD', -1} end
   if not stored then changes[1] = {'create'} end
   for _, operation in ipairs(operations) do parted = parted or PARTING[operation[1]] end
   local code, index = apply_all(operations)
@@ -458,6 +291,7 @@ local function commit(operations)
   local life_ms = cart.u and limits.customer_ms or limits.guest_ms
   local place = place_made(actor)
   if cart.sg and not cart.sg[1] then cart.sg = nil end
+  if not lease.now_of(cart, now) then cart.o = nil end
   cart.v, cart.e, cart.x = version, now, now + life_ms
   local blob = cmsgpack.pack(cart)
   -- A cart that is over a lowered limit may still shrink.

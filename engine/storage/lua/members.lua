@@ -20,14 +20,20 @@ local function rename(guest, member)
     move_shares(cart.n, left, kept)
     move_shares(cart.sg or {}, left, kept)
     cart.m[left] = {member, '-'}
+    if cart.o and cart.o.p == left then cart.o.p = kept end
   end
   if actor == guest then actor = member end
 end
 
-local function guest_owner()
+local function owner_of()
   for _, known in ipairs(cart.m) do
-    if known[2] == 'o' and string.sub(known[1], 1, 6) == 'guest:' then return known[1] end
+    if known[2] == 'o' then return known[1] end
   end
+end
+
+local function guest_owner()
+  local owner = owner_of()
+  if owner and string.sub(owner, 1, 6) == 'guest:' then return owner end
 end
 
 local function make_owner(member)
@@ -96,11 +102,28 @@ local function part(member, keep, entry)
     take_out(cart.sg or {}, place, 'suggest')
   end
   cart.m[place] = entry
+  if cart.o and cart.o.p == place then cart.o = nil end
   return nil, keep and 'keep' or 'remove', member
 end
 
 function apply.seat(member, letter)
   return seat(member, letter), letter
+end
+
+-- Gives a screen a place, to edit or to read. Who has one keeps what they may do; who comes is told nothing of the
+-- owner's, because a screen may be anybody's (cart.q lists {place, what is shared, version}).
+function apply.screen(member, letter)
+  if actor ~= owner_of() then return 'ROLE_FORBIDS' end
+  local known, place = seat_of(member)
+  if not known then
+    local refusal = seat(member, letter)
+    if refusal then return refusal end
+    cart.q = cart.q or {}
+    cart.q[#cart.q + 1] = {place_of(member), '', version}
+  elseif known[2] == 'v' then
+    known[2] = letter
+  end
+  return nil, letter
 end
 
 function apply.expel(member, keep)
@@ -152,7 +175,7 @@ end
 -- A guest who takes part in somebody else's cart signs in and keeps the seat, or the one that they had signed in.
 function apply.sign_in(guest, member)
   local known = seat_of(member) or seat_of(guest)
-  if guest ~= actor or known[2] == 'o' then return 'ROLE_FORBIDS' end
+  if guest ~= actor or not known or known[2] == 'o' then return 'ROLE_FORBIDS' end
   local letter, rules = known[2], known[3]
   rename(guest, member)
   cart.m[place_of(member)] = {member, letter, rules}

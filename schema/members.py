@@ -69,7 +69,7 @@ class InvitePayloadView:
 
 
 @strawberry.type
-class MemberMutation:
+class MemberMutations:
     """A part of the root of mutations."""
 
     @field(
