@@ -5,6 +5,7 @@ the cart is priced again without each promotion that may be to blame, and the to
 thresholds counts; rivals inside a lane are settled by its mode. It is worked out only where somebody asks for it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,14 +13,10 @@ from engine.money import format_minor
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import Evaluation, Outcome, OutcomeCode, Target
 from engine.pricing.notices import Notice, NoticeCode
-from engine.rules.benefits.tiers import Tiers
-from engine.rules.conditions.line_amount import LineAmount
-from engine.rules.conditions.spend import Spend
+from engine.rules.edges import Edge
 from engine.rules.evaluate import evaluate
 from engine.rules.explain import label_of, may_see
 from engine.rules.ruleset import CompiledPromotion, Ruleset
-from engine.rules.selectors import Selector
-from engine.rules.walk import parts
 from engine.types import Currency, PromotionId
 
 ALTERNATIVES_MAX: Final = 8
@@ -65,7 +62,7 @@ def losses(basket: Basket, ruleset: Ruleset, evaluation: Evaluation) -> list[Los
 
 def _last(threatened: list[CompiledPromotion]) -> list[CompiledPromotion]:
     """Return those that whatever comes before any of them comes before: the last, and the last with tiers."""
-    tiers = [promotion for promotion in threatened if isinstance(promotion.written.benefit(), Tiers)]
+    tiers = [promotion for promotion in threatened if promotion.in_steps]
     return [max(some, key=lambda promotion: promotion.place) for some in (threatened, tiers) if some]
 
 
@@ -93,29 +90,19 @@ def _given(promotion: CompiledPromotion, evaluation: Evaluation) -> int:
 
 def _comes_before(one: CompiledPromotion, other: CompiledPromotion) -> bool:
     """Say whether what one takes may matter to the other: conditions look at earlier lanes, tiers at what is left."""
-    return one.place < other.place and (one.lane != other.lane or isinstance(other.written.benefit(), Tiers))
+    return one.place < other.place and (one.lane != other.lane or other.in_steps)
 
 
 def _is_threatened(promotion: CompiledPromotion, outcome: Outcome, currency: Currency, list_minor: int) -> bool:
     """Say whether a promotion might give more if earlier ones took less."""
     if outcome.code is OutcomeCode.CONDITION_FAILED:
-        return outcome.measure is not None and _looks_at_discounts(promotion.written.when, currency, list_minor)
-    return outcome.code in _BENEFIT_ASKED and _looks_at_discounts(promotion.written.benefit(), currency, list_minor)
+        return outcome.measure is not None and _may_be_kept_from(promotion.condition_edges, currency, list_minor)
+    return outcome.code in _BENEFIT_ASKED and _may_be_kept_from(promotion.benefit_edges, currency, list_minor)
 
 
-def _looks_at_discounts(written: object, currency: Currency, list_minor: int) -> bool:
-    """Say whether something depends on what was taken off, and asks no more money than the goods cost before that."""
-    for _, part in parts(written):
-        match part:
-            case Selector() if part.discounted is not None:
-                return True
-            case Spend() | LineAmount() if part.threshold_on == "current":
-                if part.at_least[currency] <= list_minor:
-                    return True
-            case Tiers() if part.by_spend is not None:
-                if part.by_spend[0].spend[currency] <= list_minor:
-                    return True
-    return False
+def _may_be_kept_from(edges: Sequence[Edge], currency: Currency, list_minor: int) -> bool:
+    """Say whether one of the edges is about discounts, or asks no more money than the goods cost before them."""
+    return any(edge is None or edge[currency] <= list_minor for edge in edges)
 
 
 def loss_notices(found: list[Loss], basket: Basket, ruleset: Ruleset, *, staff: bool) -> list[Notice]:

@@ -11,9 +11,11 @@ from engine.money import Rounding
 from engine.pricing.basket import Basket
 from engine.pricing.shop import Store
 from engine.pricing.tally import Tally
+from engine.rules.benefits.tiers import Tiers
 from engine.rules.best.bids import Bids, Stock
 from engine.rules.conditions.codes import Codes
 from engine.rules.customers import Customers, Unmet
+from engine.rules.edges import Edge, discount_edges
 from engine.rules.index import Entry, Index, entry_of
 from engine.rules.model import DEFAULT_LANES, Lane, Per, Promotion
 from engine.rules.selectors import Selections
@@ -51,6 +53,10 @@ class CompiledPromotion:
     make_bids: MakeBids | None
     """Where its lane decides by line or by unit."""
     at_most: Mapping[Currency, int] | None
+    in_steps: bool
+    """Whether it gives in steps (`tiers`), each of what is left when it is its turn."""
+    condition_edges: Sequence[Edge]
+    benefit_edges: Sequence[Edge]
     windows: dict[str, Window] = field(default_factory=dict, compare=False)
     """Resolved windows by the store's time zone: filled when first asked, always the same."""
 
@@ -271,6 +277,9 @@ def _compile(written: Promotion, place: int, env: CompileEnv) -> CompiledPromoti
         propose=benefit.compile(env),
         make_bids=benefit.bids(env),
         at_most=benefit.at_most,
+        in_steps=isinstance(benefit, Tiers),
+        condition_edges=discount_edges(written.when),
+        benefit_edges=discount_edges(benefit),
     )
 
 

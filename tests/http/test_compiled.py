@@ -129,7 +129,7 @@ def answered(ways: BothWays, query: str, variables: dict[str, Any], caller: Call
 
 
 @pytest.mark.parametrize("kind", ["query", "mutation"])
-@settings(max_examples=300, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_both_ways_answer_alike(ways: BothWays, kind: str, data: st.DataObject) -> None:
     asked = data.draw(requests(CORE, ways.pools, kind, often={"cart", "lines", "nodes"}))
