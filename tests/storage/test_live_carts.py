@@ -311,7 +311,7 @@ async def test_who_leaves_at_once_leaves_nobody_looking(
     engine: Panier, connection: Connection, carts: CartStore
 ) -> None:
     await made(carts)
-    live = LiveCarts(engine, carts, LosesACancellation(connection))
+    live = LiveCarts(engine, LosesACancellation(connection))
     following = asyncio.create_task(live.follow(ANN_CALLS, CART))
     await asyncio.sleep(0.01)
     following.cancel()
