@@ -20,7 +20,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from engine.errors import RefusedError, StoreUnavailableError
+from engine.errors import StoreUnavailableError
 from engine.live import LiveCarts
 from engine.service import Panier
 from engine.types import InstantMs
@@ -31,7 +31,7 @@ from schema.compiled.answers import Attempt, CompiledAnswers, Outcome
 from schema.compiled.plan import DEFINITION
 from schema.context import RequestContext
 from schema.documents import DocumentLimits, Documents
-from schema.errors import ErrorCode, RequestRefusedError, fault, presented
+from schema.errors import ErrorCode, RequestRefusedError, fault, is_ours, presented
 from schema.http import (
     EVENT_STREAM,
     GRAPHQL_JSON,
@@ -279,13 +279,11 @@ def _status(result: ExecutionResult, media: str) -> int:
 
 
 def _status_of(error: GraphQLError) -> int:
-    match error.original_error:
-        case StoreUnavailableError():
-            return 503
-        case None | GraphQLError() | RefusedError():
-            return 401 if (error.extensions or {}).get("code") == ErrorCode.TOKEN_MISSING else 200
-        case _:
-            return 500
+    if isinstance(error.original_error, StoreUnavailableError):
+        return 503
+    if is_ours(error):
+        return 500
+    return 401 if (error.extensions or {}).get("code") == ErrorCode.TOKEN_MISSING else 200
 
 
 def _health(ping: Ping | None, counts: AnswerCounts, engine: Panier) -> Callable[[Request], Awaitable[Response]]:
