@@ -1,6 +1,7 @@
 """Rule sets as bytes: they price as they did, and nothing is compiled that no cart met."""
 
 import asyncio
+import pickle
 from pathlib import Path
 from random import Random
 
@@ -17,7 +18,8 @@ from engine.rules.explain import explain_all
 from engine.rules.load import load_rules
 from engine.rules.packed import CompiledWhenMet, PromotionsAt, cooled_down, kept_packed, warmed_up
 from engine.rules.ruleset import Ruleset
-from engine.types import PromotionId
+from engine.rules.schedule import Schedule
+from engine.types import InstantMs, PromotionId
 from tests.carts import basket_of
 from tests.cases.running import engine_basket, engine_rules
 from tests.generator.scenarios import scenario
@@ -129,6 +131,21 @@ def test_a_question_about_one_promotion_compiles_that_one_alone(kept: Ruleset, s
     assert met(kept) == before | {"elsewhere"}
     assert explain_all(basket, kept, evaluation, staff=False, only=PromotionId("secret")) == []
     assert met(kept) == before | {"elsewhere", "secret"}
+
+
+def test_the_schedule_compiles_nothing(kept: Ruleset, shop: Shop) -> None:
+    schedule = Schedule(kept, shop)
+    assert schedule.at(InstantMs(0)) != schedule.at(InstantMs(1_893_456_000_000)), "a window has ended since"
+    assert not met(kept)
+
+
+def test_what_is_read_back_is_what_was_written(load: Load) -> None:
+    for promotion in load(RULES).ruleset.promotions:
+        read = pickle.loads(pickle.dumps(promotion.written))  # noqa: S301 - our own bytes
+        assert read == promotion.written
+        assert list(vars(read)) == list(vars(promotion.written))
+        assert read.model_fields_set == promotion.written.model_fields_set
+        assert read.model_dump_json() == promotion.written.model_dump_json()
 
 
 # Handed over by another process
