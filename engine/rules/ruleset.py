@@ -18,6 +18,7 @@ from engine.rules.customers import Customers, Unmet
 from engine.rules.index import Entry, Index, entry_of
 from engine.rules.model import DEFAULT_LANES, Lane, Per, Promotion
 from engine.rules.selectors import Selections
+from engine.rules.thresholds import Threshold, thresholds
 from engine.rules.vocabulary import CompileEnv, MakeBids, Propose, Test
 from engine.rules.walk import parts
 from engine.rules.window import ALWAYS, Active, Window, window_in
@@ -48,7 +49,11 @@ class CompiledPromotion:
     asks_segments: bool
     currencies: frozenset[Currency] | None
     test: Test | None
+    test_thresholds: tuple[Threshold, ...]
+    """Of its conditions, from which amounts on they depend on what others take off."""
     propose: Propose
+    give_thresholds: tuple[Threshold, ...]
+    """Of its benefit, likewise."""
     make_bids: MakeBids | None
     """Where its lane decides by line or by unit."""
     at_most: Mapping[Currency, int] | None
@@ -272,7 +277,9 @@ def _compile(written: Promotion, place: int, env: CompileEnv) -> CompiledPromoti
         asks_segments=any(customers.segments for customers in asked_customers),
         currencies=frozenset.intersection(*stated) if stated else None,
         test=written.when.compile(env) if written.when else None,
+        test_thresholds=tuple(thresholds(written.when)),
         propose=benefit.compile(env),
+        give_thresholds=tuple(thresholds(benefit)),
         make_bids=benefit.bids(env),
         at_most=benefit.at_most,
     )
