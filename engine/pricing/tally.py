@@ -306,16 +306,20 @@ class Tally:
         return Held(proposal, shares)
 
     def grant_held(self, lane: str, granted: Sequence[tuple[PromotionId, Held]]) -> None:
-        """Take what promotions take off the goods in their hands. No unit is in two hands."""
+        """Take what promotions take off the goods in their hands, of which no unit is in two hands.
+
+        Who gives nothing uses no unit, as elsewhere.
+        """
         takings: dict[int, list[Taking]] = {}
         for promotion, held in granted:
+            if not held.granted_minor:
+                continue
             proposal, shares = held.proposal, dict(held.shares)
             for place, picks in proposal.picks.items():
                 takings.setdefault(place, []).append(Taking(shares.get(place, 0), picks, proposal.may))
-            if held.granted_minor:
-                self.grants.append(
-                    Grant(promotion, lane, proposal.target, held.shares, proposal.wanted_minor, held.granted_minor)
-                )
+            self.grants.append(
+                Grant(promotion, lane, proposal.target, held.shares, proposal.wanted_minor, held.granted_minor)
+            )
         for place in sorted(takings):
             self._take_units(place, *takings[place])
 
