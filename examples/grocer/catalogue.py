@@ -35,6 +35,7 @@ from vocabulary import (
 HERE = Path(__file__).parent
 DATA_ZONE = "America/New_York"
 """The data set's timestamps are UTC; in this zone the redemption dates agree with them."""
+
 GROUPS = {"uptown": (367, 292, 356), "value": (406, 381, 424), "ecuador": (31782, 32004)}
 STORE_ZONES = {
     **dict.fromkeys(GROUPS["uptown"] + GROUPS["value"], "America/New_York"),
@@ -43,6 +44,7 @@ STORE_ZONES = {
 }
 STORES = tuple(STORE_ZONES)
 BIG_STORES = frozenset((367, 406, 31782))
+
 BEST_SELLERS = 4000
 MIN_LINES = 5
 """Below so many lines a median is no price."""
@@ -65,6 +67,7 @@ EXTRA_PRODUCTS = {
 }
 """Departments or categories with few best-sellers that a shop should show: best-sellers of each, added."""
 SEASONAL = frozenset(["EASTER", "HALLOWEEN", "VALENTINE", "CHRISTMAS  SEASONAL", "SPRING/SUMMER SEASONAL"])
+
 CASE_SIZES = {"YOGURT": 12, "CAT FOOD": 12, "SOUP": 12, "SOFT DRINKS": 6, "VEGETABLES - SHELF STABLE": 12,
               "ISOTONIC DRINKS": 6, "WATER - CARBONATED/FLVRD DRINK": 6, "BABY FOODS": 12}  # fmt: skip
 CASES_EACH = 8
