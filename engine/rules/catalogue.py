@@ -55,8 +55,9 @@ def catalogue_rules(ruleset: Ruleset) -> Ruleset:
     for promotion in promotions:
         assembly.add(head_of(promotion))
     lanes = tuple(lane for lane in ruleset.lanes if lane.name == CATALOGUE_LANE)
-    name = RulesetName(ruleset.hash, lanes, ruleset.rounding, ruleset.may_conflict, ruleset.pace_ms)
-    return assembly.ruleset(name, promotions)
+    return assembly.ruleset(
+        RulesetName(ruleset.hash, lanes, ruleset.rounding, may_conflict=ruleset.may_conflict), promotions
+    )
 
 
 def catalogue_price(

@@ -13,11 +13,12 @@ from engine.money import format_minor
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import Evaluation, Outcome, OutcomeCode, Target
 from engine.pricing.notices import Notice, NoticeCode
-from engine.rules.edges import Edge
+from engine.rules.benefits.tiers import Tiers
 from engine.rules.evaluate import evaluate
 from engine.rules.explain import label_of, may_see
 from engine.rules.ruleset import CompiledPromotion, Ruleset
-from engine.types import Currency, PromotionId
+from engine.rules.thresholds import Threshold
+from engine.types import PromotionId
 
 ALTERNATIVES_MAX: Final = 8
 """Without how many promotions, of those that go first in the total order, the cart is priced again."""
@@ -43,16 +44,22 @@ def losses(basket: Basket, ruleset: Ruleset, evaluation: Evaluation) -> list[Los
 
     `evaluation` is of this basket and rule set. Each is left out alone: what only two together cost is not found.
     """
+    asking = [
+        (promotion, thresholds)
+        for outcome in evaluation.outcomes.values()
+        if (thresholds := _thresholds(promotion := ruleset.by_id[outcome.promotion], outcome))
+    ]
     lowered = [discount for discount in evaluation.discounts if discount.target in (Target.ITEM, Target.ORDER)]
+    if not asking or not lowered:
+        return []
     givers = sorted((ruleset.by_id[discount.promotion] for discount in lowered), key=lambda giver: giver.place)
     list_minor = sum(line.list_minor for line in basket.lines)
     threatened = [
         promotion
-        for outcome in evaluation.outcomes.values()
-        for promotion in (ruleset.by_id[outcome.promotion],)
-        if givers
-        and _comes_before(givers[0], promotion)
-        and _is_threatened(promotion, outcome, basket.currency, list_minor)
+        for promotion, thresholds in asking
+        if _comes_before(givers[0], promotion)
+        # What asks more money than the goods cost before any discount is out of reach anyway.
+        and any(threshold.get(basket.currency, 0) <= list_minor for threshold in thresholds)
     ]
     last = _last(threatened)
     suspects = [giver for giver in givers if any(_comes_before(giver, other) for other in last)]
@@ -62,7 +69,7 @@ def losses(basket: Basket, ruleset: Ruleset, evaluation: Evaluation) -> list[Los
 
 def _last(threatened: list[CompiledPromotion]) -> list[CompiledPromotion]:
     """Return those that whatever comes before any of them comes before: the last, and the last with tiers."""
-    tiers = [promotion for promotion in threatened if promotion.in_steps]
+    tiers = [promotion for promotion in threatened if isinstance(promotion.written.benefit(), Tiers)]
     return [max(some, key=lambda promotion: promotion.place) for some in (threatened, tiers) if some]
 
 
@@ -90,19 +97,14 @@ def _given(promotion: CompiledPromotion, evaluation: Evaluation) -> int:
 
 def _comes_before(one: CompiledPromotion, other: CompiledPromotion) -> bool:
     """Say whether what one takes may matter to the other: conditions look at earlier lanes, tiers at what is left."""
-    return one.place < other.place and (one.lane != other.lane or other.in_steps)
+    return one.place < other.place and (one.lane != other.lane or isinstance(other.written.benefit(), Tiers))
 
 
-def _is_threatened(promotion: CompiledPromotion, outcome: Outcome, currency: Currency, list_minor: int) -> bool:
-    """Say whether a promotion might give more if earlier ones took less."""
+def _thresholds(promotion: CompiledPromotion, outcome: Outcome) -> Sequence[Threshold]:
+    """Return from which amounts on a promotion might give more if earlier ones took less; none where it would not."""
     if outcome.code is OutcomeCode.CONDITION_FAILED:
-        return outcome.measure is not None and _may_be_kept_from(promotion.condition_edges, currency, list_minor)
-    return outcome.code in _BENEFIT_ASKED and _may_be_kept_from(promotion.benefit_edges, currency, list_minor)
-
-
-def _may_be_kept_from(edges: Sequence[Edge], currency: Currency, list_minor: int) -> bool:
-    """Say whether one of the edges is about discounts, or asks no more money than the goods cost before them."""
-    return any(edge is None or edge[currency] <= list_minor for edge in edges)
+        return promotion.test_thresholds if outcome.measure is not None else ()
+    return promotion.give_thresholds if outcome.code in _BENEFIT_ASKED else ()
 
 
 def loss_notices(found: list[Loss], basket: Basket, ruleset: Ruleset, *, staff: bool) -> list[Notice]:

@@ -14,6 +14,7 @@ from engine.pricing.shop import Shop
 from engine.remembered import Remembered
 from engine.rules.customers import is_first_order
 from engine.rules.ruleset import Ruleset
+from engine.rules.window import pace_ms
 from engine.types import CartId, ChannelId, InstantMs, StoreId
 
 P = TypeVar("P")
@@ -44,7 +45,7 @@ class PricedLately(Generic[P]):
 
     def __init__(self, shop: Shop, ruleset: Ruleset) -> None:
         dates = [date for each in shop.prices.lists for date in (each.from_ms, each.until_ms) if date is not None]
-        self._pace_ms = gcd(ruleset.pace_ms, *dates)
+        self._pace_ms = gcd(pace_ms(ruleset.windows), *dates)
         self._kept: Remembered[_Where, tuple[_From, Cart, P]] = Remembered(LINES_MAX)
         self.hits = 0
         self.misses = 0

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
@@ -11,17 +11,17 @@ from engine.money import Rounding
 from engine.pricing.basket import Basket
 from engine.pricing.shop import Store
 from engine.pricing.tally import Tally
-from engine.rules.benefits.tiers import Tiers
 from engine.rules.best.bids import Bids, Stock
+from engine.rules.conditions.active import ActiveCondition
 from engine.rules.conditions.codes import Codes
 from engine.rules.customers import Customers, Unmet
-from engine.rules.edges import Edge, discount_edges
 from engine.rules.index import Entry, Index, entry_of
 from engine.rules.model import DEFAULT_LANES, Lane, Per, Promotion
 from engine.rules.selectors import Selections
+from engine.rules.thresholds import Threshold, thresholds
 from engine.rules.vocabulary import CompileEnv, MakeBids, Propose, Test
 from engine.rules.walk import parts
-from engine.rules.window import Active, Window, pace_ms, window_in
+from engine.rules.window import ALWAYS, Active, Window, window_in
 from engine.types import Currency, PromotionId
 
 K = TypeVar("K")
@@ -49,14 +49,14 @@ class CompiledPromotion:
     asks_segments: bool
     currencies: frozenset[Currency] | None
     test: Test | None
+    test_thresholds: tuple[Threshold, ...]
+    """Of its conditions, from which amounts on they depend on what others take off."""
     propose: Propose
+    give_thresholds: tuple[Threshold, ...]
+    """Of its benefit, likewise."""
     make_bids: MakeBids | None
     """Where its lane decides by line or by unit."""
     at_most: Mapping[Currency, int] | None
-    in_steps: bool
-    """Whether it gives in steps (`tiers`), each of what is left when it is its turn."""
-    condition_edges: Sequence[Edge]
-    benefit_edges: Sequence[Edge]
     windows: dict[str, Window] = field(default_factory=dict, compare=False)
     """Resolved windows by the store's time zone: filled when first asked, always the same."""
 
@@ -106,11 +106,11 @@ class Ruleset:
     """The places of the promotions of each lane that has any."""
     open_places: Sequence[int]
     """The places of the promotions that any shopper may be told about."""
+    windows: Collection[Active]
+    """Each window in which some promotion is active or a condition holds, once; not the one that is always open."""
     index: Index
     may_conflict: bool
     """Whether some promotion keeps others from the cart."""
-    pace_ms: int
-    """The clock changes verdicts only where a multiple of so much has passed, but for what `is_first_order` says."""
 
     def code_meant(self, entered: str) -> str:
         """Return the code that is meant: itself where it is known, else the only known one that looks the same."""
@@ -140,7 +140,6 @@ def compile_ruleset(
         lanes=lanes,
         rounding=rounding,
         may_conflict=any(promotion.may_conflict() for promotion in ordered),
-        pace_ms=pace_ms([part for promotion in ordered for _, part in parts(promotion) if isinstance(part, Active)]),
     )
     return assembly.ruleset(name, compiled)
 
@@ -153,7 +152,6 @@ class RulesetName:
     lanes: tuple[Lane, ...]
     rounding: Rounding
     may_conflict: bool
-    pace_ms: int
 
 
 class Head(NamedTuple):
@@ -163,16 +161,19 @@ class Head(NamedTuple):
     lane: str
     for_everybody: bool
     unlocked_by: tuple[str, ...]
+    windows: tuple[Active, ...]
     entry: Entry
 
 
 def head_of(promotion: CompiledPromotion) -> Head:
     """Return what is known of a promotion without compiling it."""
+    conditions = [word for word in promotion.written.conditions() if isinstance(word, ActiveCondition)]
     return Head(
         promotion.id,
         promotion.lane,
         promotion.for_everybody,
         tuple(sorted(promotion.unlocked_by)),
+        tuple(window for window in (promotion.written.active, *conditions) if window != ALWAYS),
         entry_of(promotion.written, promotion.place, with_code=bool(promotion.unlocked_by)),
     )
 
@@ -186,6 +187,7 @@ class Assembly:
         self._look_alikes: dict[str, str | None] = {}
         self._by_lane: dict[str, list[int]] = {}
         self._open_places: list[int] = []
+        self._windows: dict[Active, None] = {}
         self._index = Index()
 
     def add(self, head: Head) -> None:
@@ -199,6 +201,7 @@ class Assembly:
                 looks = look_alike(code)
                 self._look_alikes[looks] = None if looks in self._look_alikes else code
             self._by_code.setdefault(code, []).append(place)
+        self._windows.update(dict.fromkeys(head.windows))
         self._index.add(head.entry)
 
     def ruleset(self, name: RulesetName, promotions: Sequence[CompiledPromotion]) -> Ruleset:
@@ -213,9 +216,9 @@ class Assembly:
             look_alikes=self._look_alikes,
             by_lane=self._by_lane,
             open_places=self._open_places,
+            windows=self._windows.keys(),
             index=self._index,
             may_conflict=name.may_conflict,
-            pace_ms=name.pace_ms,
         )
 
 
@@ -274,12 +277,11 @@ def _compile(written: Promotion, place: int, env: CompileEnv) -> CompiledPromoti
         asks_segments=any(customers.segments for customers in asked_customers),
         currencies=frozenset.intersection(*stated) if stated else None,
         test=written.when.compile(env) if written.when else None,
+        test_thresholds=tuple(thresholds(written.when)),
         propose=benefit.compile(env),
+        give_thresholds=tuple(thresholds(benefit)),
         make_bids=benefit.bids(env),
         at_most=benefit.at_most,
-        in_steps=isinstance(benefit, Tiers),
-        condition_edges=discount_edges(written.when),
-        benefit_edges=discount_edges(benefit),
     )
 
 

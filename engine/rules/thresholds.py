@@ -1,6 +1,7 @@
-"""The edges of a promotion: amounts of money at which it begins to give something, or gives more."""
+"""Which parts of a promotion look at what earlier promotions took off the goods, and from which amount on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from engine.rules.benefits.tiers import Tiers
 from engine.rules.conditions.line_amount import LineAmount
@@ -9,20 +10,17 @@ from engine.rules.selectors import Selector
 from engine.rules.walk import parts
 from engine.types import Currency
 
-Edge = Mapping[Currency, int] | None
-"""So much by currency; None where it is about whether there was a discount, not about amounts."""
+Threshold = Mapping[Currency, int]
+"""What the goods must cost at least before any discount for the part to matter; 0 where a currency is not in it."""
+_ANY: Final[Threshold] = {}
 
 
-def discount_edges(written: object) -> Sequence[Edge]:
-    """Return the edges of a condition or benefit that discounts before it may keep a cart from: each one's lowest."""
-    return tuple(_edges(written))
-
-
-def _edges(written: object) -> Iterator[Edge]:
+def thresholds(written: object) -> Iterator[Threshold]:
+    """Yield one for each part of a condition or benefit that depends on what was taken off."""
     for _, part in parts(written):
         match part:
             case Selector() if part.discounted is not None:
-                yield None
+                yield _ANY
             case Spend() | LineAmount() if part.threshold_on == "current":
                 yield part.at_least
             case Tiers() if part.by_spend is not None:
