@@ -30,6 +30,7 @@ from graphql.execution.executor import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from engine.callers import Caller
+from engine.cart.handoff import Discretion, discretion_towards
 from engine.live import CartEvent, Follower, LiveCarts
 from engine.service import Panier
 from engine.types import InstantMs
@@ -88,23 +89,25 @@ class Stream:
     async def texts(self) -> AsyncIterator[str]:
         """Yield the result of each event as JSON. Raises like `Follower.__anext__`."""
         async for event in self._follower:
-            answer = event.answers.get(self._key)
+            discretion = discretion_towards(event.priced.cart, self._follower.caller.member)
+            answer = event.answers.get((self._key, discretion))
             if answer is None:
-                answer = event.answers[self._key] = self._written(event)
+                answer = event.answers[self._key, discretion] = self._written(event, discretion)
             yield answer if isinstance(answer, str) else await asyncio.shield(answer)
 
     def close(self) -> None:
         """End it."""
         self._follower.close()
 
-    def _written(self, event: CartEvent) -> str | asyncio.Future[str]:
+    def _written(self, event: CartEvent, discretion: Discretion) -> str | asyncio.Future[str]:
         """Write what is selected of an event.
 
         What has to wait for something becomes a task: whoever asked first may leave, and the others get it all the
         same.
         """
         context = replace(self._context, snapshot=event.priced.snapshot, now_ms=event.priced.as_of_ms)
-        written = self._writer.written(self._asked, self._document, context, event)
+        root = CartEventView(event, context.known_caller(), discretion)
+        written = self._writer.written(self._asked, self._document, context, root)
         return written if isinstance(written, str) else asyncio.ensure_future(written)
 
     def _sharing_key(self, nameless: Caller) -> bytes:
@@ -135,10 +138,9 @@ class EventWriter:
         self._counts = counts
 
     def written(
-        self, asked: GraphQLRequest, document: Document, context: RequestContext, event: CartEvent
+        self, asked: GraphQLRequest, document: Document, context: RequestContext, root: CartEventView
     ) -> str | Awaitable[str]:
         """Return the result of a subscription for an event, at once where nothing has to wait."""
-        root = CartEventView(event, context.known_caller())
         attempt: Attempt | Awaitable[Attempt] = Attempt()
         if self._compiled is not None:
             operation = document.operation(asked.operation_name)

@@ -20,12 +20,10 @@ from engine.errors import PanierError
 from engine.live import LiveCarts
 from engine.service import Panier, Snapshot
 from engine.settings import Settings, masked_url, variable
-from engine.storage.carts import CartStore
 from engine.storage.checks import Finding, Severity, check_server, require_fit
 from engine.storage.connection import Connection, StoreAccessError
-from engine.storage.customers import CustomerStore
 from engine.storage.keys import KeyNames, agree_on_partitions
-from engine.storage.viewers import ViewerStore
+from engine.storage.stores import Stores
 from engine.storage.wake_ups import WakeUps
 from schema.app import build_app
 from schema.auth import TokenAuthority
@@ -108,11 +106,9 @@ class Service:
     def __init__(
         self, settings: Settings, snapshot: Snapshot, tokens: TokenAuthority, connection: Connection, names: KeyNames
     ) -> None:
-        carts = CartStore(connection, names, cart_limits(settings))
-        viewers = ViewerStore(connection, names)
-        customers = CustomerStore(connection, names)
-        self.engine = Panier(snapshot, carts, customers, request_limits(settings), viewers)
-        self._live = LiveCarts(self.engine, carts, WakeUps(connection))
+        stores = Stores.on(connection, names, cart_limits(settings))
+        self.engine = Panier(snapshot, stores, request_limits(settings))
+        self._live = LiveCarts(self.engine, WakeUps(connection))
         self._settings = settings
         self._tokens = tokens
         self._connection = connection

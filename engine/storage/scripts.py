@@ -1,6 +1,10 @@
-"""The Lua scripts of the store, read once. Each file says what its keys, arguments and answers are."""
+"""The Lua scripts of the store, read once. Each file says what its keys, arguments and answers are.
+
+A line ``-- include: NAME`` stands for another file: Redis knows no modules.
+"""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
@@ -15,8 +19,13 @@ class Script:
     sha: str
 
 
+def _text(name: str) -> str:
+    text = files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    return re.sub(r"^-- include: (\w+)$", lambda line: _text(line[1]), text, flags=re.MULTILINE)
+
+
 def _load(name: str) -> Script:
-    source = files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    source = _text(name)
     return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -29,6 +38,12 @@ CUSTOMER_RELEASE: Final = _load("customer_release")
 CUSTOMER_UPSERT: Final = _load("customer_upsert")
 READ_SEEN: Final = _load("read_seen")
 VIEWERS: Final = _load("viewers")
+HANDOFF_CREATE: Final = _load("handoff_create")
+HANDOFF_CLAIM: Final = _load("handoff_claim")
+HANDOFF_REVOKE: Final = _load("handoff_revoke")
+PAIRING_START: Final = _load("pairing_start")
+PAIRING_APPROVE: Final = _load("pairing_approve")
+ATTEMPT: Final = _load("attempt")
 
 ALL: Final = (
     COMMIT,
@@ -40,4 +55,10 @@ ALL: Final = (
     CUSTOMER_UPSERT,
     READ_SEEN,
     VIEWERS,
+    HANDOFF_CREATE,
+    HANDOFF_CLAIM,
+    HANDOFF_REVOKE,
+    PAIRING_START,
+    PAIRING_APPROVE,
+    ATTEMPT,
 )

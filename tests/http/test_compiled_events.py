@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bench.live import FOLLOW
 from engine.callers import Caller
+from engine.cart.handoff import discretion_towards
 from engine.cart.viewing import Viewer
 from engine.live import CartEvent, EventReason
 from engine.service import Snapshot
@@ -20,6 +21,7 @@ from schema.documents import Documents
 from schema.http import GraphQLRequest
 from schema.ids import key_of
 from schema.streams import EventWriter
+from schema.types.events import CartEventView
 from tests.http.both_ways import NOW_MS, WIDE, BothWays
 from tests.http.test_compiled import CORE, GUEST, STAFF, everything_of, populated
 from tests.strategies_documents import Asked, requests
@@ -47,7 +49,8 @@ def written(ways: BothWays, event: CartEvent, asked: Asked, caller: Caller) -> t
     request = GraphQLRequest(asked.query, asked.variables, None)
 
     async def text(compiled: CompiledAnswers | None, counts: AnswerCounts) -> str:
-        answer = EventWriter(CORE, compiled, counts).written(request, document, context, event)
+        root = CartEventView(event, context.known_caller(), discretion_towards(event.priced.cart, caller.member))
+        answer = EventWriter(CORE, compiled, counts).written(request, document, context, root)
         return answer if isinstance(answer, str) else await answer
 
     counts = AnswerCounts()
