@@ -1,6 +1,7 @@
 """What `bench.load` puts load on: the service over the workload's shop, or the bare route that sets the limit.
 
-Run as ``python -m bench.served panier|uncached|bare STORE_URL FOLDER``; prints its address when it listens.
+Run as ``python -m bench.served panier|uncached|bare STORE_URL FOLDER [sampled]``; prints its address when it listens.
+What is sampled answers at ``/samples`` with what was seen since it was asked last (`bench.sampling`).
 """
 
 import socket
@@ -18,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bench import workload
+from bench.sampling import Sampler
 from bench.servers import SECRET
 from engine.pricing.requests import Limits
 from engine.service import Panier, Snapshot
@@ -71,8 +73,21 @@ async def bare(store_url: str, _: Path) -> Any:
     return Starlette(routes=[Route("/graphql", route, methods=["POST"])])
 
 
-async def _serve(what: str, store_url: str, folder: Path) -> None:
+def sampled(app: Starlette) -> None:
+    """Have the stack of this process looked at."""
+    sampler = Sampler()
+
+    async def samples(_: Request) -> Response:
+        return Response(orjson.dumps(sampler.taken()), media_type="application/json")
+
+    app.routes.append(Route("/samples", samples))
+    sampler.start()
+
+
+async def _serve(what: str, store_url: str, folder: Path, *options: str) -> None:
     app = await {"panier": panier, "uncached": uncached, "bare": bare}[what](store_url, folder)
+    if "sampled" in options:
+        sampled(app)
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         print(f"127.0.0.1:{listening.getsockname()[1]}", flush=True)
         config = uvicorn.Config(app, http="httptools", ws="none", log_level="warning", access_log=False)
@@ -80,4 +95,4 @@ async def _serve(what: str, store_url: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
+    uvloop.run(_serve(sys.argv[1], sys.argv[2], Path(sys.argv[3]), *sys.argv[4:]))

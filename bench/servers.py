@@ -57,9 +57,9 @@ def waited_s(pid: int) -> float:
 
 
 @contextmanager
-def served(what: str, store_url: str, folder: Path, core: int) -> Iterator[Server]:
+def served(what: str, store_url: str, folder: Path, core: int, *options: str) -> Iterator[Server]:
     """Run one of the servers of `bench.served` on a core of its own."""
-    command = [sys.executable, "-m", "bench.served", what, store_url, str(folder)]
+    command = [sys.executable, "-m", "bench.served", what, store_url, str(folder), *options]
     with _process(command, os.environ, {core}) as process:
         assert process.stdout is not None
         host, port = process.stdout.readline().strip().split(":")
