@@ -128,7 +128,7 @@ def measure_workers(shop: Path, store_url: str, cores: set[int]) -> None:
             f"{name:26} two workers {two.per_s:.0f} requests/s, one {one.per_s:.0f};"
             f" the load took {two.load_share:.0%} of a core, {one.load_share:.0%} beside one"
         )
-        what = f"`{name}`, two workers on two cores, store and load on them too, against one"
+        what = f"`{name}`, two workers against one, on two cores with store and load"
         table.at_least(what, two.per_s / one.per_s, 1.5)
 
 

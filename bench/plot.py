@@ -110,7 +110,7 @@ def history(runs: list[Run]) -> Figure:
         ]
         numbers, values = zip(*measured, strict=True)
         axes.plot(numbers, values, color=COLOURS["cart"], linewidth=1.8, marker="o", markersize=4)
-        axes.annotate(f"{values[-1]:,.4g}", (numbers[-1], values[-1]), (6, 0), textcoords="offset points", va="center")
+        axes.annotate(_short(values[-1]), (numbers[-1], values[-1]), (6, 0), textcoords="offset points", va="center")
         _limit(axes, row["limit"], f"at {'least' if row['at_least'] else 'most'} {row['limit']:,g}")
         axes.set_title("\n".join(textwrap.wrap(what.replace("`", ""), 46)), fontsize=8.5)
         axes.set_ylabel(row["unit"], fontsize=8)
@@ -119,6 +119,10 @@ def history(runs: list[Run]) -> Figure:
         axes.set_ylim(0, 1.2 * max(*values, row["limit"]))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _limit(axes: Axes, value: float, text: str) -> None:

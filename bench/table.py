@@ -94,10 +94,8 @@ def main() -> None:
         "commit": commit.strip(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "load": round(os.getloadavg()[0], 1),
-        "rows": {row.what: round(row.value, 3) for row in rows},
-        "curves": {
-            each["curve"]: {"axes": each["axes"], "points": each["points"]} for each in stated if "curve" in each
-        },
+        "rows": [asdict(row) | {"value": round(row.value, 3)} for row in rows],
+        "curves": {each.pop("curve"): each for each in stated if "curve" in each},
     }
     with HISTORY.open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")

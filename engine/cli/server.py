@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,14 +40,14 @@ def run(settings: Settings) -> None:
         fail(f"{variable('workers')}: `{settings.workers}` is wrong on this system, expected 1")
     check_folders(settings.shop, settings.rules, shop_name=variable("shop"), rules_name=variable("rules"))
     tokens = token_authority(settings)
-    with _listening(settings.host, settings.port) as listener:
+    with _listening(settings.host, settings.port, settings.workers) as listeners:
         reloader, snapshot = _loaded(settings)
-        greeting = _Greeting(settings, snapshot, tokens, listener)
+        greeting = _Greeting(settings, snapshot, tokens, listeners[0])
         with _store(settings) as store:
             if settings.workers > 1:
-                in_loop(_with_workers(settings, snapshot, reloader, listener, store, greeting.say))
+                in_loop(_with_workers(settings, snapshot, reloader, listeners, store, greeting.say))
             else:
-                in_loop(_alone(settings, snapshot, reloader, tokens, listener, store, greeting.say))
+                in_loop(_alone(settings, snapshot, reloader, tokens, listeners[0], store, greeting.say))
 
 
 def _loaded(settings: Settings) -> tuple[Reloader, Snapshot]:
@@ -85,7 +85,7 @@ async def _with_workers(
     settings: Settings,
     snapshot: Snapshot,
     reloader: Reloader,
-    listener: socket.socket,
+    listeners: Sequence[socket.socket],
     store: "_Store",
     ready: Callable[[], None],
 ) -> None:
@@ -93,22 +93,36 @@ async def _with_workers(
     async with store_connection(settings, store.url, KeyNames(shop=snapshot.shop.id), out.print):
         pass  # it is fit for those who need it
     handover = handed_over(snapshot.shop, snapshot.ruleset, snapshot.loaded_ms)
-    workers = Workers(Start(settings, store.url), handover, listener)
+    workers = Workers(Start(settings, store.url), handover, listeners)
     with reloader.running(workers.take, watching=settings.reloads):
         await workers.run(ready, store.watch)
 
 
 @contextlib.contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Take the address before anything else is done, so that a taken one is noticed at once."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-    except OSError as fault:
-        why = os.strerror(fault.errno).lower() if fault.errno and fault.errno > 0 else fault.strerror
-        fail(f"cannot listen on {host}:{port}: {why}; choose another address with --host and --port")
-    with listener:
-        yield listener
+def _listening(host: str, port: int, workers: int) -> Iterator[list[socket.socket]]:
+    """Take the address before anything else is done, so that a taken one is noticed at once.
+
+    Several workers have a queue each where the system deals connections out evenly, else they share one.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+                0
+            ]
+            listeners = [socket.create_server(address[:2], family=family, backlog=_BACKLOG)]
+            if workers > 1 and sys.platform == "linux":
+                taken = listeners.pop()
+                address = taken.getsockname()
+                taken.close()  # that nobody else has it is known now: only ours may have it together
+                for _ in range(workers):
+                    each = socket.create_server(address[:2], family=family, backlog=_BACKLOG, reuse_port=True)
+                    listeners.append(stack.enter_context(each))
+            else:
+                stack.enter_context(listeners[0])
+        except OSError as fault:
+            why = os.strerror(fault.errno).lower() if fault.errno and fault.errno > 0 else fault.strerror
+            fail(f"cannot listen on {host}:{port}: {why}; choose another address with --host and --port")
+        yield listeners
 
 
 @dataclass(frozen=True, slots=True)

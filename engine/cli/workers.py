@@ -3,7 +3,7 @@
 The parent holds the address, the store and what is loaded, and answers nothing itself. Each worker is told through a
 channel what to take over: the parent sends the open file, the worker says when it serves what is in it. The end of
 that channel is the end of the worker, so it stops when its parent does, however that ended. A worker that ends by
-itself is replaced: connections wait for it in the queue of the address, which the parent keeps open.
+itself is replaced: connections wait for it in its queue of the address, which the parent keeps open.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -91,10 +91,13 @@ class _Worker:
 class Workers:
     """All workers of a service. One instance belongs to one event loop."""
 
-    def __init__(self, start: Start, handover: Handover, listener: socket.socket) -> None:
-        """Prepare workers that serve what is handed over first; more may come (`take`)."""
+    def __init__(self, start: Start, handover: Handover, listeners: Sequence[socket.socket]) -> None:
+        """Prepare workers that serve what is handed over first; more may come (`take`).
+
+        `listeners` are one for each worker, or one for all.
+        """
         self._start = start
-        self._listener = listener
+        self._listeners = listeners
         self._handovers = [handover]
         self._handing = asyncio.Lock()
         self._workers: dict[int, _Worker] = {}
@@ -121,7 +124,8 @@ class Workers:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._over.set()
-            self._listener.close()  # whoever is let go comes back at once, and must not find this service
+            for listener in self._listeners:
+                listener.close()  # whoever is let go comes back at once, and must not find this service
             await self._end_all()
             for task in tasks:
                 task.cancel()
@@ -167,7 +171,8 @@ class Workers:
 
     async def _begin(self, number: int) -> bool:
         """Start a worker and have it serve what all others do; say whether it does."""
-        worker = self._workers[number] = await _Worker.begun(self._start, self._listener)
+        listener = self._listeners[number % len(self._listeners)]
+        worker = self._workers[number] = await _Worker.begun(self._start, listener)
         async with self._handing:
             for handover in self._handovers:
                 if not await worker.take(handover):
