@@ -48,7 +48,7 @@ bench-plot: $(VENV)/dev.stamp ## draw what was measured: docs/performance-*.svg
 	$(BIN)/python -m bench.plot
 
 bench-profile: $(VENV)/dev.stamp ## where the time of one cartLinesAdd goes
-	$(BIN)/python -m bench.profile
+	$(BIN)/python -m bench.profile --page
 
 format: $(VENV)/dev.stamp ## format, and mend what the linter can mend
 	$(BIN)/ruff format .

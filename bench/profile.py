@@ -15,7 +15,7 @@ from typing import Final
 import httpx
 from redis import Redis
 
-from bench import generator, workload
+from bench import generator, table, workload
 from bench.generator import ADD, NOTHING, READ, Work
 from bench.servers import Server, served
 from engine.storage.embedded import EmbeddedServer
@@ -75,6 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--read", action="store_true", help="the query `cart` in place of `cartLinesAdd`")
+    parser.add_argument("--page", action="store_true", help="write the table into docs/performance.md as well")
     asked = parser.parse_args()
     name, work = ("cart", READ) if asked.read else ("cartLinesAdd", ADD)
     first, *others = sorted(os.sched_getaffinity(0))
@@ -86,7 +87,10 @@ def main() -> None:
                 of_bare = profile(bare, NOTHING, store, asked.seconds)
             with served("panier", server.url, shop, first, "sampled") as panier:
                 found = profile(panier, work, store, asked.seconds)
-    print(shown(name, found, of_bare))
+    layers = shown(name, found, of_bare)
+    print(layers)
+    if asked.page:
+        table.write_into_page("profile", layers + "\n")
     print(f"\nThe busiest functions of `{name}`, with what they call in C:\n")
     for function, us in found.functions_us.items():
         print(f"{us:7.1f} us  {function}")

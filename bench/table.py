@@ -19,7 +19,6 @@ from typing import Any, Final
 
 HISTORY: Final = Path(__file__).parent / "history.jsonl"
 PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
-BEGIN, END = "<!-- table: made by bench/table.py -->\n", "<!-- end of the table -->\n"
 ROWS: Final = "PANIER_BENCH_ROWS"
 
 
@@ -80,6 +79,14 @@ def page_table(rows: Sequence[Row], about: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def write_into_page(name: str, text: str) -> None:
+    """Write a part of docs/performance.md anew, between the marks that carry its name."""
+    begin, end = f"<!-- {name}: made by make bench", f"<!-- end of the {name} -->"
+    before, begins, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    mark, _, rest = rest.partition("\n")
+    PAGE.write_text(f"{before}{begins}{mark}\n{text}{end}{rest.partition(end)[2]}", encoding="utf-8")
+
+
 def main() -> None:
     """Print the rows of this run, and keep them."""
     parser = argparse.ArgumentParser(description="Print the rows of a run, and add them to the history.")
@@ -101,8 +108,7 @@ def main() -> None:
         file.write(json.dumps(entry) + "\n")
     if asked.page:
         about = f"Measured on {entry['machine']}, at {entry['at']}, commit {entry['commit']}."
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        PAGE.write_text(before + BEGIN + page_table(rows, about) + END + rest.partition(END)[2], encoding="utf-8")
+        write_into_page("table", page_table(rows, about))
 
 
 if __name__ == "__main__":
