@@ -62,9 +62,9 @@ def latency(runs: list[Run]) -> Figure | None:
         axes.plot(rates, p50, color=colour, linewidth=1.2, linestyle=(0, (1, 1.5)), label=f"{name}, p50")
     rates, _, p99 = zip(*curves["bare route"], strict=True)
     axes.plot(rates, [3 * each for each in p99], color=LIMIT, linewidth=1.2, linestyle="--", label="bare p99 x 3")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_xlim(left=0)
+    for scale, axis in ((axes.set_xscale, axes.xaxis), (axes.set_yscale, axes.yaxis)):
+        scale("log")
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.set_xlabel("requests a second, at a steady rate: a tenth to nine tenths of each one's highest")
     axes.set_ylabel("milliseconds from when a request is due")
     axes.set_title("How long a request takes, by load")
@@ -117,7 +117,7 @@ def history(runs: list[Run]) -> Figure:
         axes.tick_params(labelsize=8)
         axes.set_xlim(0.5, len(runs) + 0.9)
         axes.set_ylim(0, 1.2 * max(*values, row["limit"]))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure
 
 
