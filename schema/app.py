@@ -1,6 +1,5 @@
 """The ASGI application: where GraphQL, GraphiQL and the health check are served."""
 
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -27,7 +26,7 @@ from engine.types import InstantMs
 from schema import build_schema, core_schema
 from schema.auth import TokenAuthority
 from schema.callers import checked_caller
-from schema.compiled.answers import Attempt, CompiledAnswers, Outcome
+from schema.compiled.answers import AnswerCounts, Attempt, CompiledAnswers, Outcome, note_failed
 from schema.compiled.plan import DEFINITION
 from schema.context import RequestContext
 from schema.documents import DocumentLimits, Documents
@@ -47,9 +46,7 @@ from schema.http import (
 )
 from schema.socket import PROTOCOL, Socket
 from schema.sse import respond
-from schema.streams import StreamLimits, Streams
-
-_LOG: Final = logging.getLogger("panier.graphql")
+from schema.streams import EventWriter, StreamLimits, Streams
 
 GRAPHQL_PATH: Final = "/graphql"
 GRAPHIQL_PATH: Final = "/graphiql"
@@ -95,14 +92,6 @@ class HttpConfig:
     compiled_answers: bool = True
 
 
-@dataclass(slots=True)
-class AnswerCounts:
-    """How many answers were written in which way, since the start; refused requests count for neither."""
-
-    compiled: int = 0
-    ordinary: int = 0
-
-
 def build_app(
     engine: Panier,
     tokens: TokenAuthority,
@@ -145,11 +134,10 @@ class _Endpoint:
         self._config = config
         self._schema = core_schema(build_schema())
         self._documents = Documents(self._schema, config.documents, introspection=config.development)
-        self.streams = (
-            Streams(engine, live, tokens, self._documents, self._schema, config.streams) if live is not None else None
-        )
         self._compiled = CompiledAnswers(self._schema) if config.compiled_answers else None
         self.counts = AnswerCounts()
+        writer = EventWriter(self._schema, self._compiled, self.counts)
+        self.streams = Streams(engine, live, tokens, self._documents, writer, config.streams) if live else None
 
     async def graphql(self, request: Request) -> Response:
         """Answer one request: a result, or errors only."""
@@ -236,7 +224,7 @@ class _Endpoint:
         _refuse_variables(finished)
         self.counts.ordinary += 1
         if attempt.fault is not None and finished.errors is None:
-            _LOG.error("a compiled answer failed where the ordinary one did not", exc_info=attempt.fault)
+            note_failed(attempt.fault)
         return finished, changes
 
 

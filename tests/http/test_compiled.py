@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -32,7 +33,13 @@ ADA = Caller(CallerKind.CUSTOMER, "ada", ChannelId("app"))
 
 @pytest.fixture(scope="module")
 def ways(store_url: str, shop: Snapshot) -> Iterator[BothWays]:
-    """Both services, over a cart that has something of everything."""
+    with populated(store_url, shop) as ways:
+        yield ways
+
+
+@contextmanager
+def populated(store_url: str, shop: Snapshot) -> Iterator[BothWays]:
+    """Yield both services, over a cart that has something of everything."""
     more = EXTRA_RULES.removeprefix("promotions:\n")
     ruleset = load_rule_sources([Source("rules.yaml", RULES + more)], shop.shop).ruleset
     with both_ways(store_url, Snapshot(shop.shop, ruleset)) as ways:
