@@ -52,7 +52,7 @@ async def pairing_of(engine: Panier, caller: Caller, address: str, entered: str)
 async def approve_pairing(
     engine: Panier, caller: Caller, address: str, entered: str, cart: CartId, access: Access
 ) -> Paired:
-    """Give the screen that shows a code a place in the caller's cart. Five round trips, once for each screen."""
+    """Give the screen that shows a code a place in the caller's cart. Six round trips, once for each screen."""
     found = await pairing_of(engine, caller, address, entered)
     if found.code is None or found.pairing is None:
         return found
@@ -61,6 +61,7 @@ async def approve_pairing(
         return Paired(errors=(UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",)),))
     if not await engine.stores.pairings.approve(found.code, caller.member, cart, access):
         return Paired(errors=(UNKNOWN,))
+    await engine.stores.pointers.note_cart(found.pairing.screen.member, cart)
     command = AdmitScreen(found.pairing.screen.member, access is Access.EDIT)
     operation = f"pairing-{found.code.text}"
     changed = await engine.apply(caller, cart, operation, lambda *_: command)

@@ -43,6 +43,7 @@ from engine.rules.explain import Explanation, NearMiss, explain_all, near_misses
 from engine.rules.gift_choices import GiftChoice, gift_choices, open_choices
 from engine.rules.losses import Loss, loss_notices, losses
 from engine.rules.ruleset import Ruleset
+from engine.sharing import Sharing, settle, sharing_of
 from engine.storage.carts import Actor, Committed, Edit, Missing, Refused
 from engine.storage.customers import CustomerRecord
 from engine.storage.stores import Stores
@@ -276,7 +277,7 @@ class Panier:
         """Make a cart, or adopt the active one that the customer already has: then what is new goes into that.
 
         The id follows from caller and operation, so that a request sent twice makes one cart. One round trip; two for
-        a customer, whose active cart must be found first.
+        a customer, whose active cart must be found first, and three more where they share new carts with a group.
         """
         snapshot, operation = self.snapshot, read_operation(operation_id)
         if isinstance(operation, UserError):
@@ -290,7 +291,11 @@ class Panier:
             return await self._commit_new(caller, cart_id, new, operation, None)
         record = await self.stores.customers.claim_first(caller.customer, cart_id)
         chosen, facts = record.chosen or cart_id, self._facts(caller.customer, record)
-        changed = await self._commit_new(caller, chosen, new, operation, facts)
+        group = record.shares_with if chosen == cart_id else None
+        sharing = await sharing_of(self.stores, caller.customer, caller.member, group, cart_id) if group else None
+        changed = await self._commit_new(caller, chosen, new, operation, facts, sharing)
+        if sharing:
+            await settle(self.stores, sharing, cart_id, self.snapshot.shop.default_channel)
         if changed.priced is None and changed.errors == (_MISSING,):
             # A sign-in that was cut off in the middle left a pointer to a cart that is not the customer's.
             await self.stores.customers.release(caller.customer, chosen)
@@ -328,6 +333,7 @@ class Panier:
             answer = await self.stores.carts.commit(cart_id, replace(edit, actor=self._actor(caller)))
         if isinstance(answer, Refused) and answer.code is UserErrorCode.ROLE_FORBIDS and guest is not None:
             # It is somebody else's cart, in which the guest takes part: they keep their seat under their name.
+            await self.stores.pointers.note_cart(member, cart_id)
             answer = await self.stores.carts.commit(cart_id, replace(edit, ops=SignIn(guest.member, member).ops()))
         if record.claimed and not (isinstance(answer, Committed) and answer.cart.customer == customer):
             await self.stores.customers.release(customer, cart_id)
@@ -371,7 +377,13 @@ class Panier:
         return answer.cart if isinstance(answer, Committed) else None
 
     async def _commit_new(
-        self, caller: Caller, cart_id: CartId, new: NewCart, operation: OperationId, facts: Facts | None
+        self,
+        caller: Caller,
+        cart_id: CartId,
+        new: NewCart,
+        operation: OperationId,
+        facts: Facts | None,
+        sharing: Sharing | None = None,
     ) -> Changed:
         shop = self.snapshot.shop
         cart = Cart(
@@ -388,7 +400,7 @@ class Panier:
         edit = Edit(
             self._actor(caller),
             operation,
-            _ops(new.commands),
+            [*_ops(new.commands), *(sharing.ops() if sharing else ())],
             _content(new),
             encode_new_cart(cart),
             adopt=caller.customer is not None,

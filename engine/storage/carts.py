@@ -157,22 +157,6 @@ class CartStore:
         complete = len(packed) >= found.version - since
         return LogRead(found, decode_log(blob, packed), complete, at_ms)
 
-    async def reserve_code(self, code: str, cart: CartId, life_ms: int) -> bool:
-        """Have a code lead to a cart for a while; False where it leads to one already. One round trip.
-
-        Whether it is good for anything is written in the cart.
-        """
-        return bool(await self._connection.command("SET", self._names.invite(code), cart, "NX", "PX", life_ms))
-
-    async def release_code(self, code: str) -> None:
-        """Have a code lead nowhere. One round trip."""
-        await self._connection.command("DEL", self._names.invite(code))
-
-    async def cart_behind(self, code: str) -> CartId | None:
-        """Return the cart that a code leads to. One round trip."""
-        found: bytes | None = await self._connection.command("GET", self._names.invite(code))
-        return CartId(found.decode()) if found else None
-
     def wake_up_channel(self, cart: CartId) -> str:
         """Return the sharded channel that carries each new version number of a cart; a message may be lost."""
         return self._names.wake_up(cart)

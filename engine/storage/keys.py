@@ -6,7 +6,7 @@ from typing import Final
 
 from engine.errors import PanierError
 from engine.storage.connection import Connection
-from engine.types import CartId, CustomerId, MemberId
+from engine.types import CartId, CustomerId, GroupId, MemberId
 
 PARTITIONS: Final = 256
 """How many partitions a new store gets."""
@@ -69,6 +69,23 @@ class KeyNames:
     def invite(self, code: str) -> str:
         """Return the key of the cart that an invite's code leads to."""
         return f"{self.partition(code)}:j:{code}"
+
+    def group_invite(self, code: str) -> str:
+        """Return the key of the named group that an invite's code leads to."""
+        return f"{self.partition(code)}:f:{code}"
+
+    def group(self, group: GroupId) -> tuple[str, str]:
+        """Return the keys of a named group and of the carts that are shared with it."""
+        tag = self.partition(group)
+        return f"{tag}:g:{group}", f"{tag}:y:{group}"
+
+    def carts_of(self, member: MemberId) -> str:
+        """Return the key of the carts that somebody takes part in."""
+        return f"{self.partition(member)}:m:{self.shop}:{member}"
+
+    def groups_of(self, member: MemberId) -> str:
+        """Return the key of the named groups that somebody takes part in."""
+        return f"{self.partition(member)}:t:{self.shop}:{member}"
 
     def handoff(self, name: str) -> str:
         """Return the key of a code, which hashes to the partition of its cart: draw it so."""

@@ -44,6 +44,8 @@ HANDOFF_REVOKE: Final = _load("handoff_revoke")
 PAIRING_START: Final = _load("pairing_start")
 PAIRING_APPROVE: Final = _load("pairing_approve")
 ATTEMPT: Final = _load("attempt")
+GROUP: Final = _load("group")
+POINTERS: Final = _load("pointers")
 
 ALL: Final = (
     COMMIT,
@@ -61,4 +63,6 @@ ALL: Final = (
     PAIRING_START,
     PAIRING_APPROVE,
     ATTEMPT,
+    GROUP,
+    POINTERS,
 )

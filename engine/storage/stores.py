@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from engine.storage.carts import CartLimits, CartStore
 from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
+from engine.storage.groups import GroupStore
 from engine.storage.handoffs import HandoffStore
+from engine.storage.invites import InviteCodes
 from engine.storage.keys import KeyNames
 from engine.storage.pairings import PairingStore
+from engine.storage.pointers import PointerStore
 from engine.storage.viewers import ViewerStore
 
 
@@ -20,6 +23,10 @@ class Stores:
     viewers: ViewerStore
     handoffs: HandoffStore
     pairings: PairingStore
+    invites: InviteCodes
+    groups: GroupStore
+    group_invites: InviteCodes
+    pointers: PointerStore
 
     @classmethod
     def on(cls, connection: Connection, names: KeyNames, limits: CartLimits | None = None) -> "Stores":
@@ -30,4 +37,8 @@ class Stores:
             ViewerStore(connection, names),
             HandoffStore(connection, names, limits),
             PairingStore(connection, names),
+            InviteCodes(connection, names.invite),
+            GroupStore(connection, names, limits),
+            InviteCodes(connection, names.group_invite),
+            PointerStore(connection, names),
         )

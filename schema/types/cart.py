@@ -37,7 +37,7 @@ from schema.types.members import MemberTotalView, MemberView, SuggestionView, bu
 from schema.types.money import MoneyView
 from schema.types.node import Node
 from schema.types.offers import ExplanationView, NearMissView
-from schema.types.paging import page_of
+from schema.types.paging import Page, PageInfoView, page_of
 from schema.types.viewing import SinceSeenView, ViewerView
 from schema.views import field, object_type
 
@@ -413,3 +413,29 @@ class CartView(_Priced):
         info.context.place(channel, store)
         there = self._priced.elsewhere(ChannelId(channel), StoreId(store) if store is not None else None)
         return CartElsewhereView(there, self._priced, self._discretion, staff=self._staff)
+
+
+@object_type("CartConnection")
+class CartConnectionView:
+    """Carts that the viewer may see."""
+
+    __slots__ = ("_page", "_viewer")
+
+    def __init__(self, page: Page[PricedCart], viewer: Caller) -> None:
+        self._page = page
+        self._viewer = viewer
+
+    @property
+    def nodes(self) -> list[CartView]:
+        """The carts."""
+        return [CartView(priced, self._viewer) for priced in self._page.items]
+
+    @property
+    def page_info(self) -> PageInfoView:
+        """Where this page lies."""
+        return PageInfoView(self._page)
+
+    @property
+    def total_count(self) -> int:
+        """How many there are."""
+        return self._page.count

@@ -79,6 +79,8 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         guest,
         id=cart,
     )["cart"]
+    group = run('mutation { groupCreate(name: "Martins", operationId: "group") { group { id } } }', ada)
+    group = group["groupCreate"]["group"]["id"]
     ways.engine.example = ways.loop.run(ways.engine.cart(GUEST, CartId(key_of(cart, "Cart"))))
     faulty = [cart_id("gone"), cart_id(AWAY), cart_id(BROKEN), cart_id(UNPRICED), "", "é"]
     line_ids = [line["id"] for line in seen["lines"]["nodes"]]
@@ -114,6 +116,8 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         "lifeSeconds": [3600, 1],
         "ttl": [600, 1],
         "lease": [1800, 1],
+        "groupId": [*[group] * 3, "", "x"],
+        "name": ["Martins", ""],
     }
 
 
