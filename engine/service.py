@@ -7,7 +7,7 @@ immutable value, swapped whole: a request in flight finishes on the one it start
 import copy
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -307,10 +307,11 @@ class Panier:
     async def attach(
         self, caller: Caller, cart_id: CartId, customer: CustomerId, operation_id: str | None, guest: Caller | None
     ) -> Changed:
-        """Make a cart a customer's, and their active one. Two round trips.
+        """Make a cart a customer's, and their active one. Two round trips, and one more for a guest who signs in.
 
         `guest` is who owned it and signs in now, shown to be the same person by the guest's own token; without one the
-        caller must be the customer already or act by scope. The customer's older active cart stays readable.
+        caller must be the customer already or act by scope. The customer's older active cart stays readable. What the
+        guest searched for and looked at follows them.
         """
         snapshot, operation = self.snapshot, read_operation(operation_id)
         if isinstance(operation, UserError):
@@ -337,15 +338,27 @@ class Panier:
             answer = await self.stores.carts.commit(cart_id, replace(edit, ops=SignIn(guest.member, member).ops()))
         if record.claimed and not (isinstance(answer, Committed) and answer.cart.customer == customer):
             await self.stores.customers.release(customer, cart_id)
+        if guest is not None and isinstance(answer, Committed):
+            await self.stores.journeys.go_over(guest.member, member)
         return _changed(answer, snapshot, command)
 
-    async def upsert_customers(self, caller: Caller, records: Iterable[Facts]) -> list[Facts]:
-        """Write customer records and copy them into the customers' open carts. Needs the scope `service`."""
+    async def upsert_customers(
+        self, caller: Caller, records: Iterable[Facts], phones: Mapping[CustomerId, str]
+    ) -> list[Facts]:
+        """Write customer records and copy them into the customers' open carts. Needs the scope `service`.
+
+        ``phones`` are in canonical form, empty for none any more; who is not in it keeps theirs. No cart holds them.
+        """
         if not caller.may(Scope.SERVICE):
             raise RefusedError.because(UserErrorCode.FORBIDDEN, "writing customers needs the scope `service`")
+        if phones and not self.stores.phones.is_kept:
+            message = "this service keeps no phone numbers: set PANIER_PHONE_SECRET"
+            raise RefusedError.because(UserErrorCode.INVALID_CUSTOMER, message, "customers")
         written = []
         for record in records:
             stored = await self.stores.customers.write_facts(record)
+            if record.customer in phones:
+                await self.stores.phones.keep(record.customer, phones[record.customer])
             for cart_id in stored.open_carts:
                 await self._refresh(cart_id, stored.facts)
             written.append(stored.facts)

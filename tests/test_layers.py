@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "engine.live": (*CORE, "engine.callers", "engine.storage", "engine.service"),
     "engine.viewing": (*CORE, "engine.callers", "engine.service"),
     "engine.membership": (*CORE, "engine.callers", "engine.storage", "engine.service"),
+    "engine.journey_service": (*CORE, "engine.callers", "engine.service"),
     "engine.group_service": (
         *CORE,
         "engine.callers",
@@ -45,6 +46,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.live",
         "engine.membership",
         "engine.group_service",
+        "engine.journey_service",
         "engine.viewing",
         "engine.handoff_service",
         "engine.pairing_service",

@@ -184,7 +184,8 @@ class _Service:
     async def _engine(self, connection: Connection) -> tuple[Panier, LiveCarts]:
         settings, names = self._settings, KeyNames(shop=self._shop.id)
         await agree_on_partitions(connection, names)
-        stores = Stores.on(connection, names, cart_limits(settings))
+        secret = settings.phone_secret.get_secret_value() if settings.phone_secret else ""
+        stores = Stores.on(connection, names, cart_limits(settings), phone_secret=secret)
         engine = Panier(self._snapshot, stores, request_limits(settings))
         return engine, LiveCarts(engine, WakeUps(connection))
 

@@ -23,7 +23,8 @@ class CartLimits:
 
     ``quantity`` bounds the pieces of a line or fee, and a thousand times as much in thousandths of measured goods;
     ``fees`` how many different fees, ``adjustments`` how many changes by staff; ``members`` are those with a role,
-    ``invites`` those still open, ``suggestions`` lines that wait for approval. Life spans count from the last change.
+    ``invites`` those still open, ``suggestions`` lines that wait for approval, ``handoffs`` codes that hand it over;
+    ``journey_steps`` and ``journey_ms`` are of its owner's journey. Life spans count from the last change.
     ``log`` is how many versions a returning subscriber can catch up on. ``applied_ms`` is how long an operation is
     recognised when it is sent again.
     """
@@ -36,10 +37,13 @@ class CartLimits:
     members: int = 100
     invites: int = 20
     suggestions: int = 50
+    handoffs: int = 20
     cart_bytes: int = 128 * 1024
     guest_ms: int = 30 * _DAY_MS
     customer_ms: int = 180 * _DAY_MS
     log: int = 200
+    journey_steps: int = 200
+    journey_ms: int = 90 * _DAY_MS
     applied_ms: int = _DAY_MS
 
 

@@ -25,9 +25,6 @@ from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
 from engine.types import CartId, ChannelId, InstantMs, MemberId, OperationId, StoreId
 
-OPEN_MOST: Final = 20
-"""How many codes of a cart may be open at a time."""
-
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 
 
@@ -126,6 +123,7 @@ class HandoffStore:
         self._names = names
         kept = {"guest_ms": known.guest_ms, "customer_ms": known.customer_ms, "log": known.log}
         self._limits = pack({**kept, "members": known.members})
+        self._open_most = known.handoffs
         self._remembered_ms = remembered_ms
 
     async def create(self, cart: CartId, giver: Actor, operation: OperationId, terms: Terms) -> Made | NotMade:
@@ -140,7 +138,7 @@ class HandoffStore:
         while True:
             code = self._drawn(cart, terms)
             keys = (self._names.handoff(code.name), self._names.cart(cart), self._names.handoffs(cart))
-            arguments = (who, code.name, OPEN_MOST, terms.ttl_ms, pack(fields))
+            arguments = (who, code.name, self._open_most, terms.ttl_ms, pack(fields))
             status, _, *rest = await self._connection.run(scripts.HANDOFF_CREATE, keys, arguments)
             if status == b"made":
                 return Made(code_of_name(rest[0].decode()), rest[1])

@@ -103,6 +103,15 @@ class KeyNames:
         """Return the key of what was spent of a budget of attempts."""
         return f"{self.partition(budget)}:b:{budget}"
 
+    def journey(self, member: MemberId) -> tuple[str, str]:
+        """Return the key of somebody's journey, and that of their wish to have none."""
+        tag = self.partition(member)
+        return f"{tag}:d:{self.shop}:{member}", f"{tag}:x:{self.shop}:{member}"
+
+    def phone(self, digest: str) -> str:
+        """Return the key of the customers who have a phone."""
+        return f"{self.partition(digest)}:v:{self.shop}:{digest}"
+
     def commit(self, cart: CartId) -> tuple[str, str, str, str]:
         """Return cart, log, applied operations and channel, hashing the id once."""
         tag = self.partition(cart)

@@ -46,6 +46,7 @@ PAIRING_APPROVE: Final = _load("pairing_approve")
 ATTEMPT: Final = _load("attempt")
 GROUP: Final = _load("group")
 POINTERS: Final = _load("pointers")
+JOURNEY: Final = _load("journey")
 
 ALL: Final = (
     COMMIT,
@@ -65,4 +66,5 @@ ALL: Final = (
     ATTEMPT,
     GROUP,
     POINTERS,
+    JOURNEY,
 )
