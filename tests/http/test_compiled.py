@@ -118,6 +118,8 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         "lease": [1800, 1],
         "groupId": [*[group] * 3, "", "x"],
         "name": ["Martins", ""],
+        "text": ["oat", "", "bread and butter"],
+        "phone": ["+33 6 12 34 56 78", "06"],
     }
 
 

@@ -45,6 +45,7 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
     callers = {
         "guestToken": service.token(CallerKind.CUSTOMER, "guide"),
         "cartAdjustmentAdd": _staff(service),
+        "customerCarts": service.token(CallerKind.STAFF, "guide", scopes=frozenset({"cart:read"})),
         "cartHandoffClaim": service.token(CallerKind.TERMINAL, "guide", "pos", "south", device="till-1"),
     }
     token = next((token for word, token in callers.items() if word in document), guest_token)

@@ -198,7 +198,7 @@ def test_a_timeline_says_that_its_beginning_is_missing(service: Service, ann: Cl
     ann.add(cart, "oat")
     with Redis.from_url(service.store_url) as redis:
         for key in redis.scan_iter("*:l:*"):
-            if redis.llen(key) == 2 and b"create" in redis.lindex(key, 0):  # type: ignore[operator]  # no type for replies
+            if redis.llen(key) == 2 and b"create" in redis.lindex(key, 0):
                 redis.ltrim(key, 1, -1)
     timeline = ann.run(TIMELINE, id=cart)["cart"]["timeline"]
     assert ([entry["version"] for entry in timeline["nodes"]], timeline["complete"]) == ([2], False)
