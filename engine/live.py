@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from engine.callers import Caller
 from engine.cart.handoff import Discretion
-from engine.cart.model import LogEntry
+from engine.cart.model import Cart, LogEntry
 from engine.cart.viewing import Viewer
 from engine.errors import RefusedError, StoreUnavailableError, UserErrorCode
 from engine.pricing.differences import same_price
@@ -27,7 +27,7 @@ from engine.rules.schedule import Schedule
 from engine.service import Panier, PricedCart, Snapshot
 from engine.storage.carts import LogRead
 from engine.storage.wake_ups import WakeUps
-from engine.types import CartId, InstantMs
+from engine.types import CartId, InstantMs, MemberId
 
 BACKLOG: Final = 200
 """How many operations are told at once: whoever is farther behind gets a snapshot."""
@@ -58,7 +58,7 @@ class EventReason(StrEnum):
     PRESENCE = "presence"
     """Somebody came or left."""
     LAPSED = "lapsed"
-    """The device that had the cart did not bring it back in time: it is free again."""
+    """The time of a device is over: of the one that had the cart, which is free again, or of a screen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -381,8 +381,8 @@ class _LiveCart:
                 raise
             return _RETRY_S
         self._replace(read, present)
-        lease = read.cart.lease_at(read.at_ms) if read.cart else None
-        lapses_s = (lease.until_ms - read.at_ms) / 1000 if lease else _LOOK_S
+        ends = [until_ms for _, until_ms in _devices(read.cart, read.at_ms)] if read.cart else []
+        lapses_s = (min(ends) - read.at_ms) / 1000 if ends else _LOOK_S
         return min(_LOOK_S, lapses_s, max(0.0, self._presence_due_s - time.monotonic()))
 
     async def _presence(self) -> tuple[Viewer, ...]:
@@ -410,7 +410,7 @@ class _LiveCart:
                 follows_on = read.complete and read.cart.version > priced.cart.version
                 entries = (*(entries if follows_on else ()), *read.entries)[-BACKLOG:]
                 told = told._replace(version=read.cart.version, price=told.price + 1)
-            elif priced.cart.lease_at(priced.as_of_ms) and not read.cart.lease_at(read.at_ms):
+            elif _devices(priced.cart, priced.as_of_ms) != _devices(read.cart, read.at_ms):
                 told = told._replace(lapses=told.lapses + 1)
             elif reprice and not same_price(priced.evaluation, read_now.evaluation):
                 told = told._replace(price=told.price + 1)
@@ -428,6 +428,13 @@ class _LiveCart:
 
 def _no_cart() -> RefusedError:
     return RefusedError.because(UserErrorCode.CART_NOT_FOUND, "there is no such cart", "cartId")
+
+
+def _devices(cart: Cart, at_ms: InstantMs) -> list[tuple[MemberId, InstantMs]]:
+    """Return the devices whose time with a cart ends by itself, and when."""
+    lease = cart.lease_at(at_ms)
+    screens = [(member.id, member.until_ms) for member in cart.members if member.until_ms is not None]
+    return [*screens, *([(lease.member, lease.until_ms)] if lease else [])]
 
 
 def _clock_ms() -> int:

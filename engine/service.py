@@ -20,6 +20,7 @@ from engine.cart.commands import (
     Op,
     RefreshFacts,
     RemoveAdjustment,
+    StayOnScreen,
     as_asked,
     content_version,
 )
@@ -197,11 +198,16 @@ class Panier:
         return copy.copy(self)
 
     async def cart(self, caller: Caller, cart_id: CartId) -> PricedCart | None:
-        """Return a cart that the caller may see. One round trip."""
+        """Return a cart that the caller may see. One round trip; a second one renews a screen's time now and then."""
         snapshot = self.snapshot
         read = await self.stores.carts.read(cart_id)
         if read.cart is None or not caller.may_read(read.cart, read.at_ms):
             return None
+        member = read.cart.member(caller.member)
+        if member is not None and member.until_ms is not None and member.until_ms - read.at_ms < member.stay_ms // 2:
+            # Who looks at a screen uses it. Half of its time is left before that costs a write.
+            edit = Edit(self._actor(caller), OperationId(uuid.uuid4().hex), StayOnScreen().ops())
+            await self.stores.carts.commit(cart_id, edit)
         return PricedCart(read.cart, snapshot, read.at_ms)
 
     async def active_cart(self, caller: Caller) -> PricedCart | None:

@@ -209,6 +209,8 @@ class Settings(BaseSettings):
     cart_handoffs_max: Count = Field(20, description="open codes of a cart that hand it over")
     cart_bytes_max: Count = Field(128 * 1024, description="bytes of a cart as it is stored")
     cart_log_max: Count = Field(200, description="changes of a cart that are remembered")
+    screen_stay: Duration = Field(timedelta(days=30), description="how long a paired screen keeps a cart unused")
+    kiosk_stay: Duration = Field(timedelta(minutes=10), description="the same for a screen that is the shop's")
     journey_steps_max: Count = Field(200, description="searches and products seen that are remembered of a shopper")
     journey_life: Duration = Field(timedelta(days=90), description="how long they are remembered")
     guest_cart_life: Duration = Field(timedelta(days=30), description="how long a guest's cart lives untouched")

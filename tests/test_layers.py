@@ -36,7 +36,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.membership",
     ),
     "engine.handoff_service": (*CORE, "engine.callers", "engine.storage", "engine.service"),
-    "engine.pairing_service": (*CORE, "engine.callers", "engine.storage", "engine.service", "engine.handoff_service"),
+    "engine.pairing_service": (
+        *CORE,
+        "engine.callers",
+        "engine.storage",
+        "engine.service",
+        "engine.membership",
+        "engine.handoff_service",
+    ),
     "engine.settings": BASE,
     "engine.cli": ("engine", "schema"),
     "schema": (

@@ -47,12 +47,17 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A participant of a cart. ``blocked`` are the paths of categories that are not for them."""
+    """A participant of a cart. ``blocked`` are the paths of categories that are not for them.
+
+    A screen takes part until ``until_ms``, and whatever it does makes that ``stay_ms`` from then; None for all others.
+    """
 
     id: MemberId
     role: Role
     budget: Budget | None = None
     blocked: tuple[str, ...] = ()
+    until_ms: InstantMs | None = None
+    stay_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

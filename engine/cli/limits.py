@@ -38,6 +38,8 @@ def request_limits(settings: Settings) -> Limits:
         quantity_max=settings.cart_quantity_max,
         codes_max=settings.cart_codes_max,
         fees_max=settings.cart_fees_max,
+        screen_stay_ms=_ms(settings.screen_stay),
+        kiosk_stay_ms=_ms(settings.kiosk_stay),
     )
 
 

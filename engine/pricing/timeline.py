@@ -181,6 +181,7 @@ _WORDS: Final[Mapping[str, Callable[[_Told], str]]] = {
     "join": lambda told: f"joined as {_LETTERS.get(told.detail, told.detail)}",
     "seat": lambda told: f"let {told.subject} take part as {_LETTERS.get(told.detail, told.detail)}",
     "screen": lambda told: f"gave the cart to a screen, {told.subject}",
+    "stay": lambda _: "went on showing the cart",
     "leave": lambda _: "left the cart",
     "expel": lambda told: f"took {told.subject} out of the cart",
     "role": lambda told: f"made {told.subject} {_LETTERS.get(told.detail, told.detail)}",

@@ -149,7 +149,7 @@ class CartStore:
     async def read(self, cart: CartId) -> CartRead:
         """Read a cart in one round trip. Reading does not lengthen its life."""
         at_ms, blob = await self._connection.run(scripts.READ, (self._names.cart(cart),), ())
-        return CartRead(_decoded(blob), at_ms)
+        return CartRead(_decoded(blob, at_ms), at_ms)
 
     async def read_log(self, cart: CartId, since: int) -> LogRead:
         """Read a cart and what made the versions after ``since``, in one round trip."""
@@ -157,7 +157,7 @@ class CartStore:
         at_ms, blob, packed = await self._connection.run(scripts.READ_LOG, keys, (since,))
         if not blob:
             return LogRead(None, (), complete=True, at_ms=at_ms)
-        found = decode_cart(blob)
+        found = decode_cart(blob, at_ms)
         complete = len(packed) >= found.version - since
         return LogRead(found, decode_log(blob, packed), complete, at_ms)
 
@@ -202,8 +202,8 @@ def _packed_actor(edit: Edit, content: bytes) -> bytes:
     return pack((actor.member, actor.by_scope, key, content, edit.operation, *where))
 
 
-def _decoded(blob: bytes | None) -> Cart | None:
-    return decode_cart(blob) if blob else None
+def _decoded(blob: bytes | None, at_ms: InstantMs) -> Cart | None:
+    return decode_cart(blob, at_ms) if blob else None
 
 
 def _outcome(answer: list[Any]) -> Committed | Refused | Missing:
@@ -212,5 +212,5 @@ def _outcome(answer: list[Any]) -> Committed | Refused | Missing:
         return Missing(at_ms)
     if status == b"refused":
         _, _, blob, code, index = answer
-        return Refused(UserErrorCode(code.decode()), index if index >= 0 else None, _decoded(blob), at_ms)
-    return Committed(decode_cart(answer[2]), answer[3], at_ms, replayed=status == b"replayed")
+        return Refused(UserErrorCode(code.decode()), index if index >= 0 else None, _decoded(blob, at_ms), at_ms)
+    return Committed(decode_cart(answer[2], at_ms), answer[3], at_ms, replayed=status == b"replayed")

@@ -183,7 +183,7 @@ class HandoffStore:
         status, at_ms, *rest = await self._connection.run_durably(scripts.HANDOFF_CLAIM, keys, arguments)
         if status in {b"won", b"replayed"}:
             blob = rest[1] if len(rest) > 1 else None
-            return Won(_receipt(rest[0]), decode_cart(blob) if blob else None, at_ms, status == b"replayed")
+            return Won(_receipt(rest[0]), decode_cart(blob, at_ms) if blob else None, at_ms, status == b"replayed")
         if status == b"claimed":
             return TooLate(_receipt(rest[0]), tells_name=rest[1] == 1)
         if status == b"held":

@@ -27,7 +27,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local code, flat = {}, redis.call('HGETALL', KEYS[1])
 for index = 1, #flat, 2 do code[flat[index]] = flat[index + 1] end
 local stored = redis.call('GET', KEYS[2])
-local cart = stored and cmsgpack.unpack(stored)
+local cart = stored and lease.without_lapsed_screens(cmsgpack.unpack(stored), now)
 
 local function place_of(wanted)
   for place, known in ipairs(cart.m) do
