@@ -26,6 +26,8 @@ class Scope(StrEnum):
     """Change prices by hand, up to the ceiling of one's role."""
     OFFERS_READ = "offers:read"
     """See the outcome of every promotion, hidden ones and those for other segments too."""
+    JOURNEY_READ = "journey:read"
+    """See what the owner of a cart searched for and looked at."""
     SERVICE = "service"
     """Back office: write customer records."""
 

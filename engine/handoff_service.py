@@ -150,6 +150,8 @@ async def claim_handoff(engine: Panier, caller: Caller, address: str, entered: s
     if isinstance(answer, Unknown):
         left = not concerned or await attempt(engine, caller, address, spend=True)
         return Claimed(errors=(UNKNOWN if left else EXHAUSTED,))
+    if isinstance(answer, Won) and answer.receipt.mode is not HandoffMode.MOVE and not caller.is_shops:
+        await engine.stores.pointers.note_cart(caller.member, answer.receipt.cart)
     return _told(engine, caller, answer)
 
 

@@ -7,7 +7,7 @@ immutable value, swapped whole: a request in flight finishes on the one it start
 import copy
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -20,6 +20,7 @@ from engine.cart.commands import (
     Op,
     RefreshFacts,
     RemoveAdjustment,
+    StayOnScreen,
     as_asked,
     content_version,
 )
@@ -44,6 +45,7 @@ from engine.rules.gift_choices import GiftChoice, gift_choices, open_choices
 from engine.rules.losses import Loss, loss_notices, losses
 from engine.rules.priced_lately import PricedLately
 from engine.rules.ruleset import Ruleset
+from engine.sharing import Sharing, settle, sharing_of
 from engine.storage.carts import Actor, Committed, Edit, Missing, Refused
 from engine.storage.customers import CustomerRecord
 from engine.storage.stores import Stores
@@ -217,11 +219,16 @@ class Panier:
         return copy.copy(self)
 
     async def cart(self, caller: Caller, cart_id: CartId) -> PricedCart | None:
-        """Return a cart that the caller may see. One round trip."""
+        """Return a cart that the caller may see. One round trip; a second one renews a screen's time now and then."""
         snapshot = self.snapshot
         read = await self.stores.carts.read(cart_id)
         if read.cart is None or not caller.may_read(read.cart, read.at_ms):
             return None
+        member = read.cart.member(caller.member)
+        if member is not None and member.until_ms is not None and member.until_ms - read.at_ms < member.stay_ms // 2:
+            # Who looks at a screen uses it. Half of its time is left before that costs a write.
+            edit = Edit(self._actor(caller), OperationId(uuid.uuid4().hex), StayOnScreen().ops())
+            await self.stores.carts.commit(cart_id, edit)
         return PricedCart(read.cart, snapshot, read.at_ms)
 
     async def active_cart(self, caller: Caller) -> PricedCart | None:
@@ -297,7 +304,7 @@ class Panier:
         """Make a cart, or adopt the active one that the customer already has: then what is new goes into that.
 
         The id follows from caller and operation, so that a request sent twice makes one cart. One round trip; two for
-        a customer, whose active cart must be found first.
+        a customer, whose active cart must be found first, and three more where they share new carts with a group.
         """
         snapshot, operation = self.snapshot, read_operation(operation_id)
         if isinstance(operation, UserError):
@@ -311,7 +318,11 @@ class Panier:
             return await self._commit_new(caller, cart_id, new, operation, None)
         record = await self.stores.customers.claim_first(caller.customer, cart_id)
         chosen, facts = record.chosen or cart_id, self._facts(caller.customer, record)
-        changed = await self._commit_new(caller, chosen, new, operation, facts)
+        group = record.shares_with if chosen == cart_id else None
+        sharing = await sharing_of(self.stores, caller.customer, caller.member, group, cart_id) if group else None
+        changed = await self._commit_new(caller, chosen, new, operation, facts, sharing)
+        if sharing:
+            await settle(self.stores, sharing, cart_id, self.snapshot.shop.default_channel)
         if changed.priced is None and changed.errors == (_MISSING,):
             # A sign-in that was cut off in the middle left a pointer to a cart that is not the customer's.
             await self.stores.customers.release(caller.customer, chosen)
@@ -323,10 +334,11 @@ class Panier:
     async def attach(
         self, caller: Caller, cart_id: CartId, customer: CustomerId, operation_id: str | None, guest: Caller | None
     ) -> Changed:
-        """Make a cart a customer's, and their active one. Two round trips.
+        """Make a cart a customer's, and their active one. Two round trips, and one more for a guest who signs in.
 
         `guest` is who owned it and signs in now, shown to be the same person by the guest's own token; without one the
-        caller must be the customer already or act by scope. The customer's older active cart stays readable.
+        caller must be the customer already or act by scope. The customer's older active cart stays readable. What the
+        guest searched for and looked at follows them.
         """
         snapshot, operation = self.snapshot, read_operation(operation_id)
         if isinstance(operation, UserError):
@@ -349,18 +361,31 @@ class Panier:
             answer = await self.stores.carts.commit(cart_id, replace(edit, actor=self._actor(caller)))
         if isinstance(answer, Refused) and answer.code is UserErrorCode.ROLE_FORBIDS and guest is not None:
             # It is somebody else's cart, in which the guest takes part: they keep their seat under their name.
+            await self.stores.pointers.note_cart(member, cart_id)
             answer = await self.stores.carts.commit(cart_id, replace(edit, ops=SignIn(guest.member, member).ops()))
         if record.claimed and not (isinstance(answer, Committed) and answer.cart.customer == customer):
             await self.stores.customers.release(customer, cart_id)
+        if guest is not None and isinstance(answer, Committed):
+            await self.stores.journeys.go_over(guest.member, member)
         return _changed(answer, snapshot, command)
 
-    async def upsert_customers(self, caller: Caller, records: Iterable[Facts]) -> list[Facts]:
-        """Write customer records and copy them into the customers' open carts. Needs the scope `service`."""
+    async def upsert_customers(
+        self, caller: Caller, records: Iterable[Facts], phones: Mapping[CustomerId, str]
+    ) -> list[Facts]:
+        """Write customer records and copy them into the customers' open carts. Needs the scope `service`.
+
+        ``phones`` are in canonical form, empty for none any more; who is not in it keeps theirs. No cart holds them.
+        """
         if not caller.may(Scope.SERVICE):
             raise RefusedError.because(UserErrorCode.FORBIDDEN, "writing customers needs the scope `service`")
+        if phones and not self.stores.phones.is_kept:
+            message = "this service keeps no phone numbers: set PANIER_PHONE_SECRET"
+            raise RefusedError.because(UserErrorCode.INVALID_CUSTOMER, message, "customers")
         written = []
         for record in records:
             stored = await self.stores.customers.write_facts(record)
+            if record.customer in phones:
+                await self.stores.phones.keep(record.customer, phones[record.customer])
             for cart_id in stored.open_carts:
                 await self._refresh(cart_id, stored.facts)
             written.append(stored.facts)
@@ -392,7 +417,13 @@ class Panier:
         return answer.cart if isinstance(answer, Committed) else None
 
     async def _commit_new(
-        self, caller: Caller, cart_id: CartId, new: NewCart, operation: OperationId, facts: Facts | None
+        self,
+        caller: Caller,
+        cart_id: CartId,
+        new: NewCart,
+        operation: OperationId,
+        facts: Facts | None,
+        sharing: Sharing | None = None,
     ) -> Changed:
         shop = self.snapshot.shop
         cart = Cart(
@@ -409,7 +440,7 @@ class Panier:
         edit = Edit(
             self._actor(caller),
             operation,
-            _ops(new.commands),
+            [*_ops(new.commands), *(sharing.ops() if sharing else ())],
             _content(new),
             encode_new_cart(cart),
             adopt=caller.customer is not None,

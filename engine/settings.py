@@ -181,6 +181,10 @@ class Settings(BaseSettings):
     jwt_audience: Text = Field("panier", description="whom tokens are for: the claim `aud`")
     token_life: Duration = Field(timedelta(hours=12), description="how long a token that Panier issues is good for")
 
+    phone_secret: Secret | None = Field(
+        None, description="keys the digests by which staff find customers by phone; without it no phone is kept"
+    )
+
     # What a request may be.
     body_bytes_max: Count = Field(256 * 1024, description="bytes of a request's body")
     query_depth_max: Count = Field(12, description="how deep the fields of a query may be nested")
@@ -202,8 +206,16 @@ class Settings(BaseSettings):
     cart_codes_max: Count = Field(20, description="codes of a cart")
     cart_fees_max: Count = Field(20, description="different fees of a cart")
     cart_adjustments_max: Count = Field(20, description="changes by staff of a cart")
+    cart_members_max: Count = Field(100, description="members of a cart, and of a named group")
+    cart_invites_max: Count = Field(20, description="open invites of a cart, and of a named group")
+    cart_suggestions_max: Count = Field(50, description="lines of a cart that wait for approval")
+    cart_handoffs_max: Count = Field(20, description="open codes of a cart that hand it over")
     cart_bytes_max: Count = Field(128 * 1024, description="bytes of a cart as it is stored")
     cart_log_max: Count = Field(200, description="changes of a cart that are remembered")
+    screen_stay: Duration = Field(timedelta(days=30), description="how long a paired screen keeps a cart unused")
+    kiosk_stay: Duration = Field(timedelta(minutes=10), description="the same for a screen that is the shop's")
+    journey_steps_max: Count = Field(200, description="searches and products seen that are remembered of a shopper")
+    journey_life: Duration = Field(timedelta(days=90), description="how long they are remembered")
     guest_cart_life: Duration = Field(timedelta(days=30), description="how long a guest's cart lives untouched")
     customer_cart_life: Duration = Field(timedelta(days=180), description="how long a customer's cart lives untouched")
 

@@ -27,6 +27,8 @@ AdjustmentId = NewType("AdjustmentId", str)
 """Made from who adjusts and their operation: the same request sent again is the same adjustment."""
 InviteId = NewType("InviteId", str)
 """Made from who invites and their operation; the code, which is the secret, is another thing."""
+GroupId = NewType("GroupId", str)
+"""Made from who makes a named group and their operation."""
 CustomerId = NewType("CustomerId", str)
 Sku = NewType("Sku", str)
 ChannelId = NewType("ChannelId", str)

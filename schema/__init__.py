@@ -4,7 +4,9 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from schema.groups import GroupMutations, GroupQueries
 from schema.handoffs import HandoffMutations
+from schema.journey import JourneyMutations, JourneyQueries
 from schema.members import MemberMutations
 from schema.mutations import MUTATIONS, Mutation
 from schema.pairings import PairingMutations, PairingQueries
@@ -16,12 +18,12 @@ from schema.types.offers import PromotionView
 
 
 @strawberry.type(name="Mutation", description=MUTATIONS)
-class _Mutations(Mutation, MemberMutations, HandoffMutations, PairingMutations):
+class _Mutations(Mutation, MemberMutations, HandoffMutations, PairingMutations, GroupMutations, JourneyMutations):
     """All of them: there is one root, and it would be a long file."""
 
 
 @strawberry.type(name="Query", description=QUERIES)
-class _Queries(Query, PairingQueries):
+class _Queries(Query, PairingQueries, GroupQueries, JourneyQueries):
     """All of them, likewise."""
 
 

@@ -37,6 +37,7 @@ from schema.inputs import (
     admits_note,
     admits_removals,
     customer_facts,
+    customer_phones,
     new_cart,
 )
 from schema.scalars import Long
@@ -413,7 +414,10 @@ class Mutation:
         """One round trip to the store for each customer, and one for each of their open carts."""
         caller = info.context.known_caller()
         try:
-            return CustomersPayloadView(await info.context.engine.upsert_customers(caller, customer_facts(customers)))
+            written = await info.context.engine.upsert_customers(
+                caller, customer_facts(customers), customer_phones(customers)
+            )
+            return CustomersPayloadView(written)
         except RefusedError as refused:
             return CustomersPayloadView([], refused.errors)
 

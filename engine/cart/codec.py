@@ -11,9 +11,9 @@ A cart is one msgpack map with short keys:
 
 People are lists of member id, role and perhaps rules: ``o`` owner, ``e`` editor, ``a`` adder, ``s`` suggester, ``v``
 viewer, ``x`` removed, ``-`` no member, but somebody who did something, such as staff. Rules are ``b`` budget and ``k``
-blocked categories; of those removed, ``x`` the version. A budget is a pair of amount and currency. People are named by
-their place in the list, counted from 1, so that signing in renames one of them and touches no line and no log entry;
-the list never shrinks.
+blocked categories; of those removed, ``x`` the version; of screens, ``t`` until when and ``r`` for how long anew, ms. A
+budget is a pair of amount and currency. People are named by their place in the list, counted from 1, so that signing in
+renames one of them and touches no line and no log entry; the list never shrinks.
 
 A line is a map as well: ``i`` id, ``q`` shares, a flat list of place and quantity, ``a`` added and ``c`` changed
 version, ``t`` changed, in ms since the cart was made; and the attributes that `engine.cart.commands.NewLine.op` writes.
@@ -57,7 +57,7 @@ from engine.cart.model import (
 )
 from engine.cart.viewing import Seen, SeenLine, Viewer
 from engine.errors import PanierError
-from engine.types import ChannelId, InstantMs, MemberId, OperationId, StoreId
+from engine.types import EPOCH, ChannelId, InstantMs, MemberId, OperationId, StoreId
 
 LAYOUT: Final = 1
 """Raised when the meaning of stored bytes changes; a reader refuses what it does not know."""
@@ -115,8 +115,8 @@ def encode_new_cart(cart: Cart) -> bytes:
     return pack(packed)
 
 
-def decode_cart(blob: bytes) -> Cart:
-    """Return the cart that the bytes hold.
+def decode_cart(blob: bytes, at_ms: InstantMs = EPOCH) -> Cart:
+    """Return the cart that the bytes hold; screens whose time is over at an instant are no members any more.
 
     Raises `UnknownLayoutError` where another version of Panier wrote them.
     """
@@ -128,7 +128,9 @@ def decode_cart(blob: bytes) -> Cart:
     return Cart(
         id=packed["i"],
         version=packed["v"],
-        members=tuple([_member(*person) for person in people if person[1] in _ROLE]),
+        members=tuple(
+            [_member(*person) for person in people if person[1] in _ROLE and not _has_lapsed(at_ms, *person[2:])]
+        ),
         channel=packed["c"],
         store=store,
         locale=packed["l"],
@@ -176,7 +178,13 @@ def _unpacked(blob: bytes) -> dict[str, Any]:
 
 
 def _member(id_: str, letter: str, rules: Mapping[str, Any] = _NO_RULES) -> Member:
-    return Member(MemberId(id_), _ROLE[letter], _budget(rules), tuple(rules.get("k", ())))
+    return Member(
+        MemberId(id_), _ROLE[letter], _budget(rules), tuple(rules.get("k", ())), rules.get("t"), rules.get("r", 0)
+    )
+
+
+def _has_lapsed(at_ms: InstantMs, rules: Mapping[str, Any] = _NO_RULES) -> bool:
+    return "t" in rules and bool(rules["t"] <= at_ms)
 
 
 def _budget(rules: Mapping[str, Any]) -> Budget | None:

@@ -48,12 +48,17 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A participant of a cart. ``blocked`` are the paths of categories that are not for them."""
+    """A participant of a cart. ``blocked`` are the paths of categories that are not for them.
+
+    A screen takes part until ``until_ms``, and whatever it does makes that ``stay_ms`` from then; None for all others.
+    """
 
     id: MemberId
     role: Role
     budget: Budget | None = None
     blocked: tuple[str, ...] = ()
+    until_ms: InstantMs | None = None
+    stay_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +250,10 @@ class Cart:
     def newcomer(self, member: MemberId) -> Newcomer | None:
         """Return how somebody came, None unless a code of another person's brought them."""
         return next((known for known in self.newcomers if known.member == member), None)
+
+    def loses_a_member_by(self, at_ms: InstantMs) -> bool:
+        """Say whether somebody who takes part does not any more at an instant."""
+        return any(known.until_ms is not None and known.until_ms <= at_ms for known in self.members)
 
     def lease_at(self, at_ms: InstantMs) -> Lease | None:
         """Return which device has the cart at an instant, None where it is with nobody."""

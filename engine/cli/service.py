@@ -106,7 +106,8 @@ class Service:
     def __init__(
         self, settings: Settings, snapshot: Snapshot, tokens: TokenAuthority, connection: Connection, names: KeyNames
     ) -> None:
-        stores = Stores.on(connection, names, cart_limits(settings))
+        secret = settings.phone_secret.get_secret_value() if settings.phone_secret else ""
+        stores = Stores.on(connection, names, cart_limits(settings), phone_secret=secret)
         self.engine = Panier(snapshot, stores, request_limits(settings))
         self._live = LiveCarts(self.engine, WakeUps(connection))
         self._settings = settings

@@ -26,7 +26,8 @@ class CartLimits:
 
     ``quantity`` bounds the pieces of a line or fee, and a thousand times as much in thousandths of measured goods;
     ``fees`` how many different fees, ``adjustments`` how many changes by staff; ``members`` are those with a role,
-    ``invites`` those still open, ``suggestions`` lines that wait for approval. Life spans count from the last change.
+    ``invites`` those still open, ``suggestions`` lines that wait for approval, ``handoffs`` codes that hand it over;
+    ``journey_steps`` and ``journey_ms`` are of its owner's journey. Life spans count from the last change.
     ``log`` is how many versions a returning subscriber can catch up on. ``applied_ms`` is how long an operation is
     recognised when it is sent again.
     """
@@ -39,10 +40,13 @@ class CartLimits:
     members: int = 100
     invites: int = 20
     suggestions: int = 50
+    handoffs: int = 20
     cart_bytes: int = 128 * 1024
     guest_ms: int = 30 * _DAY_MS
     customer_ms: int = 180 * _DAY_MS
     log: int = 200
+    journey_steps: int = 200
+    journey_ms: int = 90 * _DAY_MS
     applied_ms: int = _DAY_MS
 
 
@@ -149,7 +153,7 @@ class CartStore:
     async def read(self, cart: CartId) -> CartRead:
         """Read a cart in one round trip. Reading does not lengthen its life."""
         at_ms, blob = await self._connection.run(scripts.READ, (self._names.cart(cart),), ())
-        return CartRead(self._decoded(cart, blob) if blob else None, at_ms)
+        return CartRead(self._decoded(cart, blob, at_ms) if blob else None, at_ms)
 
     async def read_log(self, cart: CartId, since: int) -> LogRead:
         """Read a cart and what made the versions after ``since``, in one round trip."""
@@ -157,36 +161,23 @@ class CartStore:
         at_ms, blob, packed = await self._connection.run(scripts.READ_LOG, keys, (since,))
         if not blob:
             return LogRead(None, (), complete=True, at_ms=at_ms)
-        found = self._decoded(cart, blob)
+        found = self._decoded(cart, blob, at_ms)
         complete = len(packed) >= found.version - since
         return LogRead(found, decode_log(blob, packed), complete, at_ms)
-
-    async def reserve_code(self, code: str, cart: CartId, life_ms: int) -> bool:
-        """Have a code lead to a cart for a while; False where it leads to one already. One round trip.
-
-        Whether it is good for anything is written in the cart.
-        """
-        return bool(await self._connection.command("SET", self._names.invite(code), cart, "NX", "PX", life_ms))
-
-    async def release_code(self, code: str) -> None:
-        """Have a code lead nowhere. One round trip."""
-        await self._connection.command("DEL", self._names.invite(code))
-
-    async def cart_behind(self, code: str) -> CartId | None:
-        """Return the cart that a code leads to. One round trip."""
-        found: bytes | None = await self._connection.command("GET", self._names.invite(code))
-        return CartId(found.decode()) if found else None
 
     def wake_up_channel(self, cart: CartId) -> str:
         """Return the sharded channel that carries each new version number of a cart; a message may be lost."""
         return self._names.wake_up(cart)
 
-    def _decoded(self, cart: CartId, blob: bytes) -> Cart:
-        """Return the cart that the bytes hold: for the same bytes the very same object, which others go by."""
+    def _decoded(self, cart: CartId, blob: bytes, at_ms: InstantMs) -> Cart:
+        """Return the cart that the bytes hold: for the same bytes the very same object, which others go by.
+
+        It is another one as soon as the time of a member is over.
+        """
         known = self._known.get(cart)
-        if known is not None and known[0] == blob:
+        if known is not None and known[0] == blob and not known[1].loses_a_member_by(at_ms):
             return known[1]
-        decoded = decode_cart(blob)
+        decoded = decode_cart(blob, at_ms)
         self._known.keep(cart, (blob, decoded), len(blob))
         return decoded
 
@@ -196,10 +187,10 @@ class CartStore:
             return Missing(at_ms)
         if status == b"refused":
             blob, code, index = rest
-            found = self._decoded(cart, blob) if blob else None
+            found = self._decoded(cart, blob, at_ms) if blob else None
             return Refused(UserErrorCode(code.decode()), index if index >= 0 else None, found, at_ms)
         blob, version = rest
-        return Committed(self._decoded(cart, blob), version, at_ms, replayed=status == b"replayed")
+        return Committed(self._decoded(cart, blob, at_ms), version, at_ms, replayed=status == b"replayed")
 
 
 def _packed_limits(limits: CartLimits) -> bytes:

@@ -6,7 +6,7 @@ from typing import Final
 
 from engine.errors import PanierError
 from engine.storage.connection import Connection
-from engine.types import CartId, CustomerId, MemberId
+from engine.types import CartId, CustomerId, GroupId, MemberId
 
 PARTITIONS: Final = 256
 """How many partitions a new store gets."""
@@ -70,6 +70,23 @@ class KeyNames:
         """Return the key of the cart that an invite's code leads to."""
         return f"{self.partition(code)}:j:{code}"
 
+    def group_invite(self, code: str) -> str:
+        """Return the key of the named group that an invite's code leads to."""
+        return f"{self.partition(code)}:f:{code}"
+
+    def group(self, group: GroupId) -> tuple[str, str]:
+        """Return the keys of a named group and of the carts that are shared with it."""
+        tag = self.partition(group)
+        return f"{tag}:g:{group}", f"{tag}:y:{group}"
+
+    def carts_of(self, member: MemberId) -> str:
+        """Return the key of the carts that somebody takes part in."""
+        return f"{self.partition(member)}:m:{self.shop}:{member}"
+
+    def groups_of(self, member: MemberId) -> str:
+        """Return the key of the named groups that somebody takes part in."""
+        return f"{self.partition(member)}:t:{self.shop}:{member}"
+
     def handoff(self, name: str) -> str:
         """Return the key of a code, which hashes to the partition of its cart: draw it so."""
         return f"{self.partition(name)}:h:{name}"
@@ -85,6 +102,15 @@ class KeyNames:
     def attempts(self, budget: str) -> str:
         """Return the key of what was spent of a budget of attempts."""
         return f"{self.partition(budget)}:b:{budget}"
+
+    def journey(self, member: MemberId) -> tuple[str, str]:
+        """Return the key of somebody's journey, and that of their wish to have none."""
+        tag = self.partition(member)
+        return f"{tag}:d:{self.shop}:{member}", f"{tag}:x:{self.shop}:{member}"
+
+    def phone(self, digest: str) -> str:
+        """Return the key of the customers who have a phone."""
+        return f"{self.partition(digest)}:v:{self.shop}:{digest}"
 
     def commit(self, cart: CartId) -> tuple[str, str, str, str]:
         """Return cart, log, applied operations and channel, hashing the id once."""

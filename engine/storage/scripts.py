@@ -44,6 +44,9 @@ HANDOFF_REVOKE: Final = _load("handoff_revoke")
 PAIRING_START: Final = _load("pairing_start")
 PAIRING_APPROVE: Final = _load("pairing_approve")
 ATTEMPT: Final = _load("attempt")
+GROUP: Final = _load("group")
+POINTERS: Final = _load("pointers")
+JOURNEY: Final = _load("journey")
 
 ALL: Final = (
     COMMIT,
@@ -61,4 +64,7 @@ ALL: Final = (
     PAIRING_START,
     PAIRING_APPROVE,
     ATTEMPT,
+    GROUP,
+    POINTERS,
+    JOURNEY,
 )

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 from engine.storage.carts import CartLimits, CartStore
 from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
+from engine.storage.groups import GroupStore
 from engine.storage.handoffs import HandoffStore
+from engine.storage.invites import InviteCodes
+from engine.storage.journeys import JourneyStore
 from engine.storage.keys import KeyNames
 from engine.storage.pairings import PairingStore
+from engine.storage.phones import PhoneStore
+from engine.storage.pointers import PointerStore
 from engine.storage.viewers import ViewerStore
 
 
@@ -20,14 +25,31 @@ class Stores:
     viewers: ViewerStore
     handoffs: HandoffStore
     pairings: PairingStore
+    invites: InviteCodes
+    groups: GroupStore
+    group_invites: InviteCodes
+    pointers: PointerStore
+    journeys: JourneyStore
+    phones: PhoneStore
 
     @classmethod
-    def on(cls, connection: Connection, names: KeyNames, limits: CartLimits | None = None) -> "Stores":
-        """Return the stores on a connection; they open nothing of their own."""
+    def on(
+        cls, connection: Connection, names: KeyNames, limits: CartLimits | None = None, *, phone_secret: str = ""
+    ) -> "Stores":
+        """Return the stores on a connection; they open nothing of their own.
+
+        ``phone_secret`` is what customers are found by phone with, see `PhoneStore`.
+        """
         return cls(
             CartStore(connection, names, limits),
             CustomerStore(connection, names),
             ViewerStore(connection, names),
             HandoffStore(connection, names, limits),
             PairingStore(connection, names),
+            InviteCodes(connection, names.invite),
+            GroupStore(connection, names, limits),
+            InviteCodes(connection, names.group_invite),
+            PointerStore(connection, names),
+            JourneyStore(connection, names, limits),
+            PhoneStore(connection, names, phone_secret),
         )

@@ -9,10 +9,12 @@ from strawberry import ID
 from engine.callers import Caller, Scope
 from engine.cart.handoff import Discretion, Share, discretion_towards
 from engine.cart.viewing import Viewer
+from engine.journey_service import journey_of_cart, told_log
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
 from engine.pricing.member_totals import member_totals
 from engine.pricing.notices import Notice, NoticeCode
+from engine.pricing.timeline import contributions
 from engine.service import PricedCart
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from engine.viewing import since_last_seen
@@ -32,12 +34,13 @@ from schema.types.amounts import (
 )
 from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView, LaneSearchView
 from schema.types.handoffs import LeaseView
+from schema.types.journey import ContributionView, JourneyConnectionView, TimelineConnectionView
 from schema.types.line import DeliveryChoiceView, LineItemConnectionView, LineItemView, priced_lines
 from schema.types.members import MemberTotalView, MemberView, SuggestionView, budget_view, suggestions_of
 from schema.types.money import MoneyView
 from schema.types.node import Node
 from schema.types.offers import ExplanationView, NearMissView
-from schema.types.paging import page_of
+from schema.types.paging import Page, PageInfoView, page_of
 from schema.types.viewing import SinceSeenView, ViewerView
 from schema.views import field, object_type
 
@@ -407,9 +410,79 @@ class CartView(_Priced):
         news = await since_last_seen(info.context.engine, info.context.known_caller(), self._priced)
         return SinceSeenView(news, self._priced) if news else None
 
+    @field(
+        "What was done to the cart, by whom, where and on which device, in words, newest first, as far as the viewer "
+        "may know and the log reaches back (`complete`). Null in a subscription, which tells every change."
+    )
+    async def timeline(
+        self, info: Info, first: int | None = None, after: str | None = None
+    ) -> TimelineConnectionView | None:
+        """One round trip to the store."""
+        if self._present is not None:
+            return None
+        viewer, shown = info.context.known_caller(), self._priced
+        entries = await told_log(info.context.engine, viewer, shown)
+        page = page_of(entries[::-1], first, after)
+        complete = bool(entries) and entries[0].version == 1
+        return TimelineConnectionView(page, shown.cart, shown.snapshot.shop, viewer, complete=complete)
+
+    @field(
+        "What each channel contributed to each line: where it was found, added, changed, and handed over with the "
+        "cart, as far as `timeline` reaches back. Null in a subscription."
+    )
+    async def contributions(self, info: Info) -> list[ContributionView] | None:
+        """Two round trips to the store."""
+        if self._present is not None:
+            return None
+        viewer, cart = info.context.known_caller(), self._priced.cart
+        entries = await told_log(info.context.engine, viewer, self._priced)
+        journey = await journey_of_cart(info.context.engine, viewer, cart)
+        measured = {line.id for line in cart.lines if line.measured}
+        found = contributions(cart, entries, journey)
+        return [ContributionView(each, measured=each.line in measured) for each in found]
+
+    @field(
+        "What the cart's owner searched for and looked at, newest first: for the owner, and staff with `journey:read`. "
+        "Null for everybody else, and in a subscription."
+    )
+    async def journey(
+        self, info: Info, first: int | None = None, after: str | None = None
+    ) -> JourneyConnectionView | None:
+        """One round trip to the store; none for others."""
+        if self._present is not None:
+            return None
+        journey = await journey_of_cart(info.context.engine, info.context.known_caller(), self._priced.cart)
+        return JourneyConnectionView(page_of(journey.steps, first, after), journey) if journey else None
+
     @field("The same cart as another channel or store would price it, without moving it.")
     def price_on(self, info: Info, channel: str, store: str | None = None) -> CartElsewhereView:
         """Price the cart in another place; its own store does not come along to another channel."""
         info.context.place(channel, store)
         there = self._priced.elsewhere(ChannelId(channel), StoreId(store) if store is not None else None)
         return CartElsewhereView(there, self._priced, self._discretion, staff=self._staff)
+
+
+@object_type("CartConnection")
+class CartConnectionView:
+    """Carts that the viewer may see."""
+
+    __slots__ = ("_page", "_viewer")
+
+    def __init__(self, page: Page[PricedCart], viewer: Caller) -> None:
+        self._page = page
+        self._viewer = viewer
+
+    @property
+    def nodes(self) -> list[CartView]:
+        """The carts."""
+        return [CartView(priced, self._viewer) for priced in self._page.items]
+
+    @property
+    def page_info(self) -> PageInfoView:
+        """Where this page lies."""
+        return PageInfoView(self._page)
+
+    @property
+    def total_count(self) -> int:
+        """How many there are."""
+        return self._page.count

@@ -51,6 +51,11 @@ class MemberView:
         """The paths of categories that are not for them."""
         return list(self._member.blocked)
 
+    @property
+    def until(self) -> InstantMs | None:
+        """Until when a screen takes part if it does nothing; null for all others."""
+        return self._member.until_ms
+
 
 @object_type("MemberTotal")
 class MemberTotalView:

@@ -233,7 +233,7 @@ async def engine_on(store_url: str, shop: Snapshot) -> AsyncIterator[Panier]:
     connection = Connection(store_url, timeout_s=5)
     names = KeyNames(shop="both-ways")  # customers of other tests are others
     await connection.load()
-    yield Panier(shop, Stores.on(connection, names, CART_LIMITS), LIMITS)
+    yield Panier(shop, Stores.on(connection, names, CART_LIMITS, phone_secret=SECRET), LIMITS)
     await connection.close()
 
 

@@ -97,7 +97,7 @@ class Service:
         self._connection = Connection(store_url, timeout_s=10)
         names = KeyNames()
         self.viewers = ViewerStore(self._connection, names, presence_ms=3_000)
-        stores = replace(Stores.on(self._connection, names, CART_LIMITS), viewers=self.viewers)
+        stores = replace(Stores.on(self._connection, names, CART_LIMITS, phone_secret=SECRET), viewers=self.viewers)
         self.engine = engine = Panier(shop, stores, LIMITS)
         self.live = LiveCarts(engine, WakeUps(self._connection))
         asked = replace(

@@ -86,6 +86,8 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         guest,
         id=cart,
     )["cart"]
+    group = run('mutation { groupCreate(name: "Martins", operationId: "group") { group { id } } }', ada)
+    group = group["groupCreate"]["group"]["id"]
     ways.engine.example = ways.loop.run(ways.engine.cart(GUEST, CartId(key_of(cart, "Cart"))))
     faulty = [cart_id("gone"), cart_id(AWAY), cart_id(BROKEN), cart_id(UNPRICED), cart_id(UNFIT), "", "é"]
     line_ids = [line["id"] for line in seen["lines"]["nodes"]]
@@ -121,6 +123,10 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         "lifeSeconds": [3600, 1],
         "ttl": [600, 1],
         "lease": [1800, 1],
+        "groupId": [*[group] * 3, "", "x"],
+        "name": ["Martins", ""],
+        "text": ["oat", "", "bread and butter"],
+        "phone": ["+33 6 12 34 56 78", "06"],
     }
 
 

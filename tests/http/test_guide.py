@@ -9,6 +9,7 @@ import pytest
 from engine.callers import CallerKind
 from tests.http.following import event_stream
 from tests.http.service import COMPILED, Service
+from tests.http.test_groups import create
 from tests.http.test_handoffs import code_for
 from tests.http.test_pairing import start
 
@@ -38,9 +39,13 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
         "SCREEN_CODE": start(guest)["code"],
     }.items():
         said = said.replace(word, value)
+    if "GROUP_ID" in said:
+        guest_token = service.token(CallerKind.CUSTOMER, "guide-group", "web")
+        said = said.replace("GROUP_ID", create(service.client(guest_token)))
     callers = {
         "guestToken": service.token(CallerKind.CUSTOMER, "guide"),
         "cartAdjustmentAdd": _staff(service),
+        "customerCarts": service.token(CallerKind.STAFF, "guide", scopes=frozenset({"cart:read"})),
         "cartHandoffClaim": service.token(CallerKind.TERMINAL, "guide", "pos", "south", device="till-1"),
     }
     token = next((token for word, token in callers.items() if word in document), guest_token)

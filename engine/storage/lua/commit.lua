@@ -50,14 +50,14 @@ end
 local RIGHTS = {
   o = setmetatable({}, {__index = function() return true end}),
   e = set_of('add', 'set', 'del', 'line_put', 'put', 'clear', 'code', 'uncode', 'fee', 'unfee', 'choose', 'adjust',
-    'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease'),
-  a = set_of('add', 'set', 'del', 'line_put', 'join', 'leave', 'sign_in', 'lease'),
-  s = set_of('add', 'set', 'del', 'join', 'leave', 'sign_in', 'lease'),
-  v = set_of('join', 'leave', 'sign_in', 'lease'),
+    'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease', 'stay'),
+  a = set_of('add', 'set', 'del', 'line_put', 'join', 'leave', 'sign_in', 'lease', 'stay'),
+  s = set_of('add', 'set', 'del', 'join', 'leave', 'sign_in', 'lease', 'stay'),
+  v = set_of('join', 'leave', 'sign_in', 'lease', 'stay'),
 }
 
 -- What may be done to a cart that another device has: sign in, come, be told less, and end or ask for the lease.
-local WHILE_ELSEWHERE = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease')
+local WHILE_ELSEWHERE = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease', 'stay')
 
 -- include: lease
 
@@ -290,6 +290,8 @@ local function commit(operations)
 
   local life_ms = cart.u and limits.customer_ms or limits.guest_ms
   local place = place_made(actor)
+  local rules = cart.m[place][3]
+  if rules and rules.t then rules.t = now + rules.r end
   if cart.sg and not cart.sg[1] then cart.sg = nil end
   if not lease.now_of(cart, now) then cart.o = nil end
   cart.v, cart.e, cart.x = version, now, now + life_ms
@@ -301,7 +303,7 @@ local function commit(operations)
 end
 
 if stored then
-  cart = cmsgpack.unpack(stored)
+  cart = lease.without_lapsed_screens(cmsgpack.unpack(stored), now)
 elseif ARGV[4] ~= '' then
   cart = cmsgpack.unpack(ARGV[4])
   cart.b = now

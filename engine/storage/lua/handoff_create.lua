@@ -19,7 +19,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local stored = redis.call('GET', KEYS[2])
 if not stored then return {'missing', now} end
-local cart = cmsgpack.unpack(stored)
+local cart = lease.without_lapsed_screens(cmsgpack.unpack(stored), now)
 local role
 for place, known in ipairs(cart.m) do
   if known[1] == member then role = lease.role_at(cart, place) end
