@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 from schema.handoffs import HandoffMutations
 from schema.members import MemberMutations
 from schema.mutations import MUTATIONS, Mutation
+from schema.offline import OfflineMutations, OfflineQueries
 from schema.pairings import PairingMutations, PairingQueries
 from schema.queries import QUERIES, Query
 from schema.scalars import SCALARS
@@ -16,12 +17,12 @@ from schema.types.offers import PromotionView
 
 
 @strawberry.type(name="Mutation", description=MUTATIONS)
-class _Mutations(Mutation, MemberMutations, HandoffMutations, PairingMutations):
+class _Mutations(Mutation, MemberMutations, HandoffMutations, PairingMutations, OfflineMutations):
     """All of them: there is one root, and it would be a long file."""
 
 
 @strawberry.type(name="Query", description=QUERIES)
-class _Queries(Query, PairingQueries):
+class _Queries(Query, PairingQueries, OfflineQueries):
     """All of them, likewise."""
 
 

@@ -7,6 +7,7 @@ from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
 from engine.storage.handoffs import HandoffStore
 from engine.storage.keys import KeyNames
+from engine.storage.offline import OfflineStore
 from engine.storage.pairings import PairingStore
 from engine.storage.viewers import ViewerStore
 
@@ -20,6 +21,7 @@ class Stores:
     viewers: ViewerStore
     handoffs: HandoffStore
     pairings: PairingStore
+    offline: OfflineStore
 
     @classmethod
     def on(cls, connection: Connection, names: KeyNames, limits: CartLimits | None = None) -> "Stores":
@@ -30,4 +32,5 @@ class Stores:
             ViewerStore(connection, names),
             HandoffStore(connection, names, limits),
             PairingStore(connection, names),
+            OfflineStore(connection, names, limits),
         )
