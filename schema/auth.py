@@ -17,8 +17,8 @@ import jwt
 
 from engine.callers import Caller, CallerKind
 from engine.errors import PanierError
+from engine.signed_snapshots import SnapshotSigner
 from engine.types import ChannelId, StoreId
-from schema.snapshots import SnapshotSigner
 
 SECRET_BYTES_MIN: Final = 32
 """RFC 7518, section 3.2: an HS256 key has at least as many bits as the hash."""

@@ -21,6 +21,7 @@ from engine.offline_service import (
 from engine.pricing.sales import SaleRequest, SoldLineRequest, UseRequest
 from engine.rules.ruleset import Ruleset
 from engine.service import Admit
+from engine.signed_snapshots import SnapshotError, SnapshotSigner
 from engine.types import CartId, InstantMs, LineId, PromotionId
 from schema.context import Info
 from schema.ids import key_of
@@ -41,13 +42,12 @@ from schema.inputs import (
     admits_removals,
 )
 from schema.scalars import DecimalText, Long
-from schema.snapshots import SnapshotError, SnapshotSigner
 from schema.types.offline import SalePayloadView, SnapshotPayloadView, SyncPayloadView
 from schema.views import field
 
 _ONE: Final = (
-    "exactly one of `add`, `update`, `remove`, `codesAdd`, `codesRemove`, `feesAdd`, `feesRemove`, `gift`, `context` and "
-    "`note`"
+    "exactly one of `add`, `update`, `remove`, `codesAdd`, `codesRemove`, `feesAdd`, `feesRemove`, `gift`, `context` "
+    "and `note`"
 )
 
 
@@ -212,8 +212,8 @@ class OfflineMutations:
         return SnapshotPayloadView(taken, signer.signed(taken.snapshot) if taken.snapshot else "", caller)
 
     @field(
-        "Do to a cart what was done to a snapshot of it, oldest first. Each operation is done once, and done or refused "
-        "by itself. Send all of them since the snapshot: quantities count as differences to what the till saw."
+        "Do to a cart what was done to a snapshot of it, oldest first. Each operation is done once, and done or "
+        "refused by itself. Send all of them since the snapshot: quantities count as differences to what the till saw."
     )
     async def cart_sync(self, info: Info, snapshot: str, operations: list[OfflineOperationInput]) -> SyncPayloadView:
         """One round trip to the store."""

@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "engine.handoff_service": (*CORE, "engine.callers", "engine.storage", "engine.service"),
     "engine.pairing_service": (*CORE, "engine.callers", "engine.storage", "engine.service", "engine.handoff_service"),
     "engine.offline_service": (*CORE, "engine.callers", "engine.storage", "engine.service", "engine.viewing"),
+    "engine.signed_snapshots": (*BASE, "engine.cart"),
     "engine.settings": BASE,
     "engine.cli": ("engine", "schema"),
     "schema": (
@@ -40,6 +41,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.handoff_service",
         "engine.pairing_service",
         "engine.offline_service",
+        "engine.signed_snapshots",
         "schema",
     ),
 }

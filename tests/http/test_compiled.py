@@ -79,6 +79,12 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         guest,
         id=cart,
     )["cart"]
+    along = 'mutation { cartCreate(input: {lines: [{sku: "milk"}]}, operationId: "along") { cart { id } } }'
+    taken = run(
+        "mutation($id: ID!) { cartSnapshot(cartId: $id) { snapshot { signed } } }",
+        staff,
+        id=run(along, guest)["cartCreate"]["cart"]["id"],
+    )
     ways.engine.example = ways.loop.run(ways.engine.cart(GUEST, CartId(key_of(cart, "Cart"))))
     faulty = [cart_id("gone"), cart_id(AWAY), cart_id(BROKEN), cart_id(UNPRICED), "", "é"]
     line_ids = [line["id"] for line in seen["lines"]["nodes"]]
@@ -114,6 +120,10 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         "lifeSeconds": [3600, 1],
         "ttl": [600, 1],
         "lease": [1800, 1],
+        "life": [3600, 1],
+        "snapshot": [*[taken["cartSnapshot"]["snapshot"]["signed"]] * 4, "x"],
+        "currency": ["EUR", "JPY"],
+        "total": ["1.20", "1"],
     }
 
 
