@@ -19,7 +19,7 @@ local function seen_by_place(shares)
 end
 
 -- Takes away what the device took away of what it saw: from its own share first, then from the newest of the others, of
--- each no more than was seen. Of a line that was removed and made anew since the snapshot, it saw nothing.
+-- each no more than was seen; and where names are gone from the oldest, for shares keep their places. Of a line that was removed and made anew since the snapshot, it saw nothing.
 function apply.less(id, thousandths, snapshot_version, shares)
   local line, index = line_of(id)
   if not line then return nil, 0, id, 'set' end
@@ -37,7 +37,7 @@ function apply.less(id, thousandths, snapshot_version, shares)
   end
   if line.a <= snapshot_version and not own_part() then
     for at = #line.q - 1, 1, -2 do take_most(at, seen[line.q[at]] or 0) end
-    for at = #line.q - 1, 1, -2 do seen[0] = seen[0] - take_most(at, seen[0]) end
+    for at = 1, #line.q, 2 do seen[0] = seen[0] - take_most(at, seen[0]) end
   end
   if left < wanted then tidy(cart.n, index) end
   return nil, total_of(line), id, 'set'
