@@ -18,7 +18,7 @@ from engine.rules.bundle import Bundle, BundleError, bundle_name, pack_bundle, u
 from engine.signed_snapshots import SnapshotError, SnapshotSigner, checked_snapshot, key_set, unchecked_snapshot
 from engine.types import InstantMs, MemberId
 from tests.carts import cart_of
-from tests.test_cli import RULES, Run, _panier, _shop, evaluations  # noqa: F401  # fixtures
+from tests.test_cli import Run, _panier, _shop, evaluations  # noqa: F401  # fixtures
 
 SIGNER = SnapshotSigner.from_secret("a secret of the tests, long enough")
 WITH_CODES = """\
