@@ -294,7 +294,7 @@ end
 local function commit(operations)
   local parted, outside = false, not role()
   local closed = closed_to(operations)
-  if closed then return refused(closed, -1) end
+  if closed then return {'refused', now, not outside and stored, closed, -1} end
   if not stored then changes[1] = {'create'} end
   for _, operation in ipairs(operations) do parted = parted or PARTING[operation[1]] end
   local code, index = apply_all(operations)
