@@ -5,11 +5,15 @@ from typing import Any
 
 import jwt
 import pytest
+from redis import Redis
 
 from engine.callers import CallerKind
 from engine.signed_snapshots import checked_snapshot, key_set
+from engine.storage.keys import KeyNames
+from engine.types import CustomerId
+from schema.ids import key_of
 from tests.http.service import CART, READ, Client, Service
-from tests.http.test_handoffs import RETURN, TAKE_BACK, claim, code_for, codes, customer, till
+from tests.http.test_handoffs import MAKE, RETURN, TAKE_BACK, claim, code_for, codes, customer, till
 from tests.http.test_mutations import only
 
 SNAPSHOT = """
@@ -375,3 +379,38 @@ def test_a_sale_that_cannot_be_understood(service: Service, change: dict[str, An
     assert (codes(refused), refused["sale"]) == (["INVALID_SALE"], None)
     assert refused["userErrors"][0]["field"][:2] == ["sale", field]
     assert till_4.run(TOTAL, id=cart)["cart"]["sold"] is None
+
+
+def sold_cart(service: Service, name: str) -> tuple[Client, str]:
+    """Return a customer, and a cart of theirs that a till has sold."""
+    phone, till_4 = customer(service, name), desk(service)
+    cart = phone.create(lines=[{"sku": "milk"}])
+    taken = snapshot(till_4, cart)
+    sold(till_4, taken, sale_of(taken, {"goods": {"sku": "milk"}, "total": "1.08"}, total="1.08"))
+    return phone, cart
+
+
+def test_a_sold_cart_is_handed_over_as_a_copy_only(service: Service) -> None:
+    phone, till_4 = customer(service, "offline-codes"), desk(service)
+    cart = phone.create(lines=[{"sku": "milk"}])
+    early = code_for(phone, cart, "JOIN")["code"]
+    taken = snapshot(till_4, cart)
+    sold(till_4, taken, sale_of(taken, {"goods": {"sku": "milk"}, "total": "1.08"}, total="1.08"))
+    friend = customer(service, "offline-friend")
+    assert codes(claim(friend, early)) == ["UNKNOWN_HANDOFF"]
+    assert codes(only(phone.run(MAKE, id=cart, mode="MOVE"))) == ["CART_SOLD"]
+    copied = claim(friend, code_for(phone, cart, "COPY")["code"])["cart"]
+    assert lines(copied) == {"milk": 1}
+    assert codes(friend.add(copied["id"], "oat")) == []
+
+
+def test_a_sale_that_was_cut_off_before_the_customer_was_told_leaves_no_closed_cart_active(service: Service) -> None:
+    """The pointer to the active cart is taken away after the sale: until then, the next wish does it."""
+    phone, cart = sold_cart(service, "offline-cut")
+    with Redis.from_url(service.store_url) as redis:
+        names = KeyNames().customer(CustomerId("offline-cut"))
+        redis.hset(names[0], "a", key_of(cart, "Cart"))
+    fresh = phone.create(lines=[{"sku": "oat"}])
+    assert fresh != cart
+    assert lines(phone.run(READ, id=fresh)["cart"]) == {"oat": 1}
+    assert phone.create() == fresh
