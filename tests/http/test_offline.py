@@ -1,5 +1,6 @@
 """Tills that lose the line: a snapshot, what they did to it, what they sold, as they do it."""
 
+import itertools
 import json
 from typing import Any
 
@@ -161,6 +162,19 @@ def test_a_field_that_changed_at_both_ends_is_told_and_the_devices_own_changes_a
     answer = synced(till_4, taken, *twice, {"note": "three"}, {"note": "four"})
     assert outcomes(answer) == ["DUPLICATE", "DUPLICATE", "DUPLICATE", "STALE_VERSION"]
     assert answer["cart"]["note"] == "phone"
+
+
+def test_a_snapshot_a_sync_and_a_sale_are_one_round_trip_each(service: Service) -> None:
+    till_4 = desk(service)
+    cart = till_4.create(lines=[{"sku": "milk"}], channel="pos")
+    counts = [service.scripts_run()]
+    taken = snapshot(till_4, cart)
+    counts.append(service.scripts_run())
+    synced(till_4, taken, *[{"add": [{"sku": "oat"}]}] * 20)
+    counts.append(service.scripts_run())
+    sold(till_4, taken, sale_of(taken, {"goods": {"sku": "milk"}, "total": "1.08"}, total="1.08"))
+    counts.append(service.scripts_run())
+    assert [after - before for before, after in itertools.pairwise(counts)] == [1, 1, 1]
 
 
 def test_the_log_says_that_and_when_it_was_done_offline(service: Service) -> None:

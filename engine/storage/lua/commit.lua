@@ -270,8 +270,8 @@ end
 
 -- While a snapshot of the cart is open, see open_snapshot.lua, everything that was applied is remembered.
 local function prune_applied()
-  local records = redis.call('HGETALL', KEYS[3])
   if now < tonumber(redis.call('HGET', KEYS[3], 'open') or 0) then return end
+  local records = redis.call('HGETALL', KEYS[3])
   for index = 1, #records, 2 do
     local _, _, at = cmsgpack.unpack(records[index + 1])
     if records[index] == 'open' or at < now - limits.ids_ms then redis.call('HDEL', KEYS[3], records[index]) end
