@@ -179,7 +179,7 @@ async def record_sale(engine: Panier, caller: Caller, snapshot: CartSnapshot, re
         message = "this snapshot was made for another device"
         return SaleResult(errors=(UserError(UserErrorCode.INVALID_SNAPSHOT, message, ("snapshot",)),))
     try:
-        sale = read_sale(request)
+        sale = read_sale(request, snapshot.cart)
     except RefusedError as refused:
         return SaleResult(errors=refused.errors)
     seen, loaded = snapshot.cart, engine.snapshot

@@ -81,7 +81,7 @@ class Sale:
     id: str
     at_ms: InstantMs
     lines: tuple[SoldLine, ...]
-    codes: tuple[str, ...] | None
+    codes: tuple[str, ...]
     currency: Currency
     total_minor: int
     payment_method: str
@@ -129,8 +129,11 @@ class KeptSale:
     verified: Verified
 
 
-def read_sale(request: SaleRequest) -> Sale:
-    """Return a sale. Raises `RefusedError` for one that cannot be understood; anything else is taken as it is told."""
+def read_sale(request: SaleRequest, seen: Cart) -> Sale:
+    """Return a sale of a cart that was taken along, as it is told.
+
+    Raises `RefusedError` for one that cannot be understood.
+    """
     faults: list[UserError] = []
 
     def amount_minor(written: str, *path: str) -> int:
@@ -162,7 +165,7 @@ def read_sale(request: SaleRequest) -> Sale:
         id=request.id,
         at_ms=request.at_ms,
         lines=tuple(lines),
-        codes=request.codes,
+        codes=tuple(code.entered for code in seen.codes) if request.codes is None else request.codes,
         currency=Currency(request.currency),
         total_minor=total_minor,
         payment_method=request.payment_method,
@@ -197,9 +200,7 @@ def sold_cart(seen: Cart, sale: Sale, shop: Shop, limits: Limits) -> SoldCart:
             quantity = line.quantity + (known.quantity if known else 0)
             lines[line.id] = replace(line, shares=((MemberId(""), quantity),))
         places.append(line.id)
-    codes = seen.codes
-    if sale.codes is not None:
-        codes = tuple(CodeEntry(*code) for code in admit_codes(sale.codes, limits).codes) if sale.codes else ()
+    codes = tuple(CodeEntry(*code) for code in admit_codes(sale.codes, limits).codes) if sale.codes else ()
     cart = replace(
         seen, lines=tuple(lines.values()), codes=codes, payment_method=sale.payment_method or seen.payment_method
     )

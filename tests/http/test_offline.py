@@ -428,3 +428,17 @@ def test_a_sale_that_was_cut_off_before_the_customer_was_told_leaves_no_closed_c
     assert fresh != cart
     assert lines(phone.run(READ, id=fresh)["cart"]) == {"oat": 1}
     assert phone.create() == fresh
+
+
+def test_codes_of_the_snapshot_are_those_of_a_sale_that_names_none(service: Service) -> None:
+    """They are kept with it, and wait to be posted like the uses that it names."""
+    till_4 = desk(service)
+    cart = till_4.create(lines=[{"sku": "oat", "quantity": 10}], codes=["Welcome-5"], channel="pos")
+    taken = snapshot(till_4, cart)
+    receipt = {"goods": {"sku": "oat", "quantity": 10}, "total": "16.60"}
+    kept = sold(till_4, taken, sale_of(taken, receipt, total="16.60"))["sale"]
+    assert (kept["verification"], kept["expectedTotal"]) == ("SAME", {"amount": "16.60"})
+    key = KeyNames().sales_to_post(KeyNames().partition(key_of(cart, "Cart")))
+    with Redis.from_url(service.store_url) as redis:
+        waiting = b"".join(redis.zrange(key, 0, -1))
+    assert kept["id"].encode() in waiting
