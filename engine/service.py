@@ -28,7 +28,7 @@ from engine.cart.draw import draw_of
 from engine.cart.handoff import discretion_towards
 from engine.cart.members import SignIn
 from engine.cart.model import Cart, Facts, LogEntry, Member, Role
-from engine.cart.refusals import REFUSALS, argument_of
+from engine.cart.refusals import argument_of, sentence_of
 from engine.errors import Diagnostic, RefusedError, UserError, UserErrorCode
 from engine.pricing.admission_adjustments import admit_adjustment
 from engine.pricing.basket import Basket, build_basket
@@ -64,6 +64,7 @@ from engine.types import (
 
 OPERATION_ID_LENGTH_MAX = 128
 CUSTOMER_ID_LENGTH_MAX = 128
+_NOT_ACTIVE = frozenset({UserErrorCode.CART_NOT_FOUND, UserErrorCode.CART_SOLD})
 _MISSING = UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",))
 
 
@@ -323,8 +324,9 @@ class Panier:
         changed = await self._commit_new(caller, chosen, new, operation, facts, sharing)
         if sharing:
             await settle(self.stores, sharing, cart_id, self.snapshot.shop.default_channel)
-        if changed.priced is None and changed.errors == (_MISSING,):
-            # A sign-in that was cut off in the middle left a pointer to a cart that is not the customer's.
+        if any(error.code in _NOT_ACTIVE for error in changed.errors):
+            # A sign-in or a sale that was cut off in the middle left a pointer to a cart that is not the customer's
+            # any more, or not yet.
             await self.stores.customers.release(caller.customer, chosen)
             record = await self.stores.customers.claim_first(caller.customer, cart_id)
             chosen = record.chosen or cart_id
@@ -507,4 +509,4 @@ def _changed(answer: Committed | Refused | Missing, snapshot: Snapshot, *command
         case Refused():
             priced = PricedCart(answer.cart, snapshot, answer.at_ms) if answer.cart else None
             path = argument_of(commands, answer.op_index) if answer.op_index is not None else ()
-            return Changed(priced, (UserError(answer.code, REFUSALS[answer.code], path),))
+            return Changed(priced, (UserError(answer.code, sentence_of(answer.code, answer.cart), path),))

@@ -9,6 +9,7 @@ from schema.handoffs import HandoffMutations
 from schema.journey import JourneyMutations, JourneyQueries
 from schema.members import MemberMutations
 from schema.mutations import MUTATIONS, Mutation
+from schema.offline import OfflineMutations, OfflineQueries
 from schema.pairings import PairingMutations, PairingQueries
 from schema.queries import QUERIES, Query
 from schema.scalars import SCALARS
@@ -18,12 +19,20 @@ from schema.types.offers import PromotionView
 
 
 @strawberry.type(name="Mutation", description=MUTATIONS)
-class _Mutations(Mutation, MemberMutations, HandoffMutations, PairingMutations, GroupMutations, JourneyMutations):
+class _Mutations(
+    Mutation,
+    MemberMutations,
+    HandoffMutations,
+    PairingMutations,
+    GroupMutations,
+    JourneyMutations,
+    OfflineMutations,
+):
     """All of them: there is one root, and it would be a long file."""
 
 
 @strawberry.type(name="Query", description=QUERIES)
-class _Queries(Query, PairingQueries, GroupQueries, JourneyQueries):
+class _Queries(Query, PairingQueries, GroupQueries, JourneyQueries, OfflineQueries):
     """All of them, likewise."""
 
 

@@ -44,6 +44,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.membership",
         "engine.handoff_service",
     ),
+    "engine.offline_service": (*CORE, "engine.callers", "engine.storage", "engine.service", "engine.viewing"),
+    "engine.signed_snapshots": (*BASE, "engine.cart"),
     "engine.settings": BASE,
     "engine.cli": ("engine", "schema"),
     "schema": (
@@ -57,6 +59,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.viewing",
         "engine.handoff_service",
         "engine.pairing_service",
+        "engine.offline_service",
+        "engine.signed_snapshots",
         "schema",
     ),
 }

@@ -7,7 +7,7 @@ A cart is one msgpack map with short keys:
     u customer          a owner's facts    b created, ms     e updated, ms x expires, ms  w field -> version
     y payment method    h draw             j adjustments   g chosen gifts, pairs of promotion and SKU
     sg suggested lines  iv invites         gr what holds for all members: b budget, d deadline, ms
-    o lease             q newcomers
+    o lease             q newcomers        sd sold
 
 People are lists of member id, role and perhaps rules: ``o`` owner, ``e`` editor, ``a`` adder, ``s`` suggester, ``v``
 viewer, ``x`` removed, ``-`` no member, but somebody who did something, such as staff. Rules are ``b`` budget and ``k``
@@ -19,7 +19,8 @@ A line is a map as well: ``i`` id, ``q`` shares, a flat list of place and quanti
 version, ``t`` changed, in ms since the cart was made; and the attributes that `engine.cart.commands.NewLine.op` writes.
 An invite is a map: ``i`` id, ``c`` code, ``r`` role, ``n`` uses, ``u`` uses left, ``x`` end, ms, ``a`` added version.
 A lease is a map: ``p`` place of its holder, ``d`` device, ``c`` channel, ``s`` store, ``a`` since and ``e`` until, ms,
-``r`` for how many ms it is renewed. A newcomer is a list: place, words of `handoff.Share` with spaces between, version.
+``r`` for how many ms it is renewed. What was sold is a map: ``i`` id of the sale, and ``p``, ``d``, ``c``, ``s``, ``a``
+as of a lease. A newcomer is a list: place, words of `handoff.Share` with spaces between, version.
 An adjustment is a map: ``i`` id, ``l`` line, ``p`` place of who made it, ``a`` added version, ``t`` when, in ms since
 the cart was made, and the attributes that `engine.cart.commands.AddAdjustment.ops` writes.
 A log entry is a list: version, operation id, ms since the cart was made, place, channel, store, device, changes.
@@ -54,6 +55,7 @@ from engine.cart.model import (
     LogEntry,
     Member,
     Newcomer,
+    Sold,
 )
 from engine.cart.viewing import Seen, SeenLine, Viewer
 from engine.errors import PanierError
@@ -145,6 +147,7 @@ def decode_cart(blob: bytes, at_ms: InstantMs = EPOCH) -> Cart:
         customer=packed.get("u"),
         facts=facts_of(facts) if facts else None,
         lease=_lease(packed["o"], places) if "o" in packed else None,
+        sold=_sold(packed["sd"], places) if "sd" in packed else None,
         newcomers=tuple(
             [Newcomer(places[at], tuple(words.split()), since) for at, words, since in packed.get("q", ())]
         ),
@@ -239,6 +242,11 @@ def _lease(packed: dict[str, Any], places: list[MemberId]) -> Lease:
     return Lease(
         places[packed["p"]], packed["d"], packed["c"], packed.get("s"), InstantMs(packed["a"]), InstantMs(packed["e"])
     )
+
+
+def _sold(packed: dict[str, Any], places: list[MemberId]) -> Sold:
+    where = (packed["d"], packed["c"], packed.get("s"), InstantMs(packed["a"]))
+    return Sold(packed["i"], places[packed["p"]], *where)
 
 
 def _adjustment(packed: dict[str, Any], places: list[MemberId], created_ms: int) -> Adjustment:

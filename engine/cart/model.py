@@ -172,6 +172,18 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Sold:
+    """A cart was paid for at a device, and is closed."""
+
+    sale: str
+    member: MemberId
+    device: str
+    channel: ChannelId
+    store: StoreId | None
+    at_ms: InstantMs
+
+
+@dataclass(frozen=True, slots=True)
 class Newcomer:
     """Another person who came by a code. ``shared`` is what its giver wanted them to know, see `handoff.Share`.
 
@@ -232,6 +244,7 @@ class Cart:
     customer: CustomerId | None = None
     facts: Facts | None = None
     lease: Lease | None = None
+    sold: Sold | None = None
     newcomers: tuple[Newcomer, ...] = ()
     draw: int = 0
     created_ms: InstantMs = EPOCH

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.bundle import bundle
 from engine.cli.check import check
 from engine.cli.codes import codes
 from engine.cli.price import price
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(price)
+app.command()(bundle)
 app.command()(check)
 app.command()(token)
 app.add_typer(rules, name="rules")

@@ -76,9 +76,7 @@ def load_rule_sources(
     failed = failed_examples(checked.with_examples, shop, checked.roundings, progress)
     diagnostics = [*checked.diagnostics, *failed]
     _refuse_errors(diagnostics)
-    promotions = [promotion.model for file in checked.files for promotion in file.promotions]
-    ruleset = compile_ruleset(promotions, lanes_of(checked.files), checked.roundings[0])
-    return LoadedRules(ruleset, in_order(diagnostics), checked.files)
+    return LoadedRules(_compiled(checked), in_order(diagnostics), checked.files)
 
 
 def checked_files(folder: Path, shop: Shop, progress: Progress | None = None) -> CheckedFiles:
@@ -87,6 +85,16 @@ def checked_files(folder: Path, shop: Shop, progress: Progress | None = None) ->
     checked = _checked(sources, shop, progress, found, _lists_in(folder))
     _refuse_errors(checked.diagnostics)
     return checked
+
+
+def load_checked_rules(folder: Path, shop: Shop, progress: Progress | None = None) -> Ruleset:
+    """Load rules whose examples were run where they come from. Raises `FilesRefusedError` with every error."""
+    return _compiled(checked_files(folder, shop, progress))
+
+
+def _compiled(checked: CheckedFiles) -> Ruleset:
+    promotions = [promotion.model for file in checked.files for promotion in file.promotions]
+    return compile_ruleset(promotions, lanes_of(checked.files), checked.roundings[0])
 
 
 def _checked(

@@ -140,13 +140,13 @@ class CartStore:
     def __init__(self, connection: Connection, names: KeyNames, limits: CartLimits | None = None) -> None:
         self._connection = connection
         self._names = names
-        self._limits = _packed_limits(limits or CartLimits())
+        self._limits = packed_limits(limits or CartLimits())
         self._known: Remembered[CartId, tuple[bytes, Cart]] = Remembered(_KNOWN_BYTES_MAX)
 
     async def commit(self, cart: CartId, edit: Edit) -> Committed | Refused | Missing:
         """Apply an edit to a cart in one round trip."""
         ops = pack_ops(edit.ops)
-        who = _packed_actor(edit, edit.content or _digest(ops, edit.new_cart))
+        who = packed_actor(edit.actor, edit.operation, edit.content or _digest(ops, edit.new_cart))
         arguments = (who, ops, self._limits, edit.new_cart, 1 if edit.adopt else "")
         return self._outcome(cart, await self._connection.run(scripts.COMMIT, self._names.commit(cart), arguments))
 
@@ -193,7 +193,8 @@ class CartStore:
         return Committed(self._decoded(cart, blob, at_ms), version, at_ms, replayed=status == b"replayed")
 
 
-def _packed_limits(limits: CartLimits) -> bytes:
+def packed_limits(limits: CartLimits) -> bytes:
+    """Return the guard rails as the script reads them."""
     return pack(
         {
             "lines": limits.lines,
@@ -222,8 +223,12 @@ def _digest(*parts: bytes) -> bytes:
     return digest.digest()
 
 
-def _packed_actor(edit: Edit, content: bytes) -> bytes:
-    actor = edit.actor
-    key = _digest(actor.member.encode(), edit.operation.encode())
+def operation_key(actor: Actor, operation: OperationId) -> bytes:
+    """Return what a cart remembers an operation by."""
+    return _digest(actor.member.encode(), operation.encode())
+
+
+def packed_actor(actor: Actor, operation: OperationId, content: bytes) -> bytes:
+    """Return who asks for an operation, as the script reads it."""
     where = (actor.channel, actor.store or False, actor.device)
-    return pack((actor.member, actor.by_scope, key, content, edit.operation, *where))
+    return pack((actor.member, actor.by_scope, operation_key(actor, operation), content, operation, *where))

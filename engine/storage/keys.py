@@ -54,6 +54,18 @@ class KeyNames:
         """Return the key of the operations applied to a cart."""
         return f"{self.partition(cart)}:i:{cart}"
 
+    def sales(self, cart: CartId) -> str:
+        """Return the key of the sales that tills made of a cart by themselves."""
+        return f"{self.partition(cart)}:x:{cart}"
+
+    def sales_to_post(self, partition: str) -> str:
+        """Return the key of the sales of a partition whose uses are to be posted."""
+        return f"{partition}:q"
+
+    def all_partitions(self) -> list[str]:
+        """Return every hash tag there is."""
+        return [f"{{p{number:03x}}}" for number in range(self.partitions)]
+
     def wake_up(self, cart: CartId) -> str:
         """Return the sharded channel on which a cart's new versions are announced."""
         return f"{self.partition(cart)}:n:{cart}"

@@ -31,6 +31,9 @@ def _load(name: str) -> Script:
 
 COMMIT: Final = _load("commit")
 READ: Final = _load("read")
+OPEN_SNAPSHOT: Final = _load("open_snapshot")
+SALE: Final = _load("sale")
+SALE_POSTED: Final = _load("sale_posted")
 READ_LOG: Final = _load("read_log")
 CUSTOMER_READ: Final = _load("customer_read")
 CUSTOMER_OPEN: Final = _load("customer_open")
@@ -51,6 +54,9 @@ JOURNEY: Final = _load("journey")
 ALL: Final = (
     COMMIT,
     READ,
+    OPEN_SNAPSHOT,
+    SALE,
+    SALE_POSTED,
     READ_LOG,
     CUSTOMER_READ,
     CUSTOMER_OPEN,

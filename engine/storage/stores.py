@@ -10,6 +10,7 @@ from engine.storage.handoffs import HandoffStore
 from engine.storage.invites import InviteCodes
 from engine.storage.journeys import JourneyStore
 from engine.storage.keys import KeyNames
+from engine.storage.offline import OfflineStore
 from engine.storage.pairings import PairingStore
 from engine.storage.phones import PhoneStore
 from engine.storage.pointers import PointerStore
@@ -31,6 +32,7 @@ class Stores:
     pointers: PointerStore
     journeys: JourneyStore
     phones: PhoneStore
+    offline: OfflineStore
 
     @classmethod
     def on(
@@ -52,4 +54,5 @@ class Stores:
             PointerStore(connection, names),
             JourneyStore(connection, names, limits),
             PhoneStore(connection, names, phone_secret),
+            OfflineStore(connection, names, limits),
         )

@@ -33,7 +33,7 @@ from schema.types.amounts import (
     TotalsView,
 )
 from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView, LaneSearchView
-from schema.types.handoffs import LeaseView
+from schema.types.handoffs import LeaseView, SoldView
 from schema.types.journey import ContributionView, JourneyConnectionView, TimelineConnectionView
 from schema.types.line import DeliveryChoiceView, LineItemConnectionView, LineItemView, priced_lines
 from schema.types.members import MemberTotalView, MemberView, SuggestionView, budget_view, suggestions_of
@@ -322,6 +322,12 @@ class CartView(_Priced):
         """The device that has it now, so that all others read only; null where it is with nobody."""
         lease = self._priced.cart.lease_at(self._priced.as_of_ms)
         return LeaseView(lease, sees_staff=self._sees_staff) if lease else None
+
+    @property
+    def sold(self) -> SoldView | None:
+        """Where and when it was paid for: it is closed since then. Null while it is open."""
+        sold = self._priced.cart.sold
+        return SoldView(sold, sees_staff=self._sees_staff) if sold else None
 
     @property
     def members(self) -> list[MemberView]:

@@ -68,6 +68,7 @@ class Recording:
         self._left: dict[str, list[Any]] | None = None
         self.snapshot = engine.snapshot
         self.last_refused = engine.last_refused
+        self.limits = engine.limits
         self.stores = _Recorded(self, "stores")
 
     def record(self) -> None:

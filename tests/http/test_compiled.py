@@ -88,6 +88,12 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
     )["cart"]
     group = run('mutation { groupCreate(name: "Martins", operationId: "group") { group { id } } }', ada)
     group = group["groupCreate"]["group"]["id"]
+    along = 'mutation { cartCreate(input: {lines: [{sku: "milk"}]}, operationId: "along") { cart { id } } }'
+    taken = run(
+        "mutation($id: ID!) { cartSnapshot(cartId: $id) { snapshot { signed } } }",
+        staff,
+        id=run(along, guest)["cartCreate"]["cart"]["id"],
+    )
     ways.engine.example = ways.loop.run(ways.engine.cart(GUEST, CartId(key_of(cart, "Cart"))))
     faulty = [cart_id("gone"), cart_id(AWAY), cart_id(BROKEN), cart_id(UNPRICED), cart_id(UNFIT), "", "é"]
     line_ids = [line["id"] for line in seen["lines"]["nodes"]]
@@ -127,6 +133,10 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         "name": ["Martins", ""],
         "text": ["oat", "", "bread and butter"],
         "phone": ["+33 6 12 34 56 78", "06"],
+        "life": [3600, 1],
+        "snapshot": [*[taken["cartSnapshot"]["snapshot"]["signed"]] * 4, "x"],
+        "currency": ["EUR", "JPY"],
+        "total": ["1.20", "1"],
     }
 
 

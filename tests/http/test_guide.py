@@ -11,6 +11,7 @@ from tests.http.following import event_stream
 from tests.http.service import COMPILED, Service
 from tests.http.test_groups import create
 from tests.http.test_handoffs import code_for
+from tests.http.test_offline import snapshot
 from tests.http.test_pairing import start
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "graphql.md").read_text(encoding="utf-8")
@@ -25,6 +26,24 @@ def _staff(service: Service) -> str:
     return service.token(CallerKind.STAFF, "guide", scopes=frozenset({"cart:adjust"}), role="manager")
 
 
+def _till(service: Service) -> str:
+    return service.token(
+        CallerKind.TERMINAL, "guide", "pos", "south", device="till-1", scopes=frozenset({"cart:write"})
+    )
+
+
+def _taken(service: Service, document: str, cart: str) -> dict[str, str]:
+    """Return what an example says of a snapshot, if it speaks of one."""
+    if "$snapshot" not in document:
+        return {}
+    taken = snapshot(service.client(_till(service)), cart)
+    return {
+        "SNAPSHOT": taken["signed"],
+        "RULESET_HASH": taken["rulesetHash"],
+        "PRICE_BOOK_VERSION": taken["priceBookVersion"],
+    }
+
+
 @pytest.mark.parametrize(("document", "variables"), EXAMPLES)
 def test_an_example_of_the_guide_runs(service: Service, document: str, variables: str) -> None:
     guest_token = service.token(CallerKind.GUEST, f"guide-{hash(document)}", "web")
@@ -37,8 +56,9 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
         "GUEST_TOKEN": guest_token,
         "HANDOFF_CODE": code_for(guest, payload["cart"]["id"])["code"],
         "SCREEN_CODE": start(guest)["code"],
+        **_taken(service, document, payload["cart"]["id"]),
     }.items():
-        said = said.replace(word, value)
+        said, document = said.replace(word, value), document.replace(word, value)
     if "GROUP_ID" in said:
         guest_token = service.token(CallerKind.CUSTOMER, "guide-group", "web")
         said = said.replace("GROUP_ID", create(service.client(guest_token)))
@@ -46,6 +66,7 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
         "guestToken": service.token(CallerKind.CUSTOMER, "guide"),
         "cartAdjustmentAdd": _staff(service),
         "customerCarts": service.token(CallerKind.STAFF, "guide", scopes=frozenset({"cart:read"})),
+        **dict.fromkeys(("cartSnapshot", "cartSync", "offlineSale"), _till(service)),
         "cartHandoffClaim": service.token(CallerKind.TERMINAL, "guide", "pos", "south", device="till-1"),
     }
     token = next((token for word, token in callers.items() if word in document), guest_token)

@@ -141,11 +141,13 @@ local function copy(is_known)
   return made.i
 end
 
--- Whoever gave the code must still have the right to: removed from the cart, their codes are good for nothing.
+-- Whoever gave the code must still have the right to: removed from the cart, their codes are good for nothing. So are
+-- those for a cart that was sold, but to copy it.
 local function giver_may()
   local edits = code.by_scope == '1' or lease.is_with(cart, now, code.giver, code.giver_device)
   local letter = role_of(code.giver)
-  return (letter or edits) and lease.may_give(code.mode, letter, edits)
+  local sold = cart.sd and code.mode ~= 'copy'
+  return not sold and (letter or edits) and lease.may_give(code.mode, letter, edits)
 end
 
 -- Whoever was removed from the cart needs a newer code to come back.

@@ -21,6 +21,7 @@ local function rename(guest, member)
     move_shares(cart.sg or {}, left, kept)
     cart.m[left] = {member, '-'}
     if cart.o and cart.o.p == left then cart.o.p = kept end
+    if cart.sd and cart.sd.p == left then cart.sd.p = kept end
   end
   if actor == guest then actor = member end
 end
