@@ -44,6 +44,9 @@ HANDOFF_REVOKE: Final = _load("handoff_revoke")
 PAIRING_START: Final = _load("pairing_start")
 PAIRING_APPROVE: Final = _load("pairing_approve")
 ATTEMPT: Final = _load("attempt")
+CUSTOMER_SUPERSEDE: Final = _load("customer_supersede")
+MERGE_DECIDE: Final = _load("merge_decide")
+MERGE_FINISH: Final = _load("merge_finish")
 
 ALL: Final = (
     COMMIT,
@@ -61,4 +64,7 @@ ALL: Final = (
     PAIRING_START,
     PAIRING_APPROVE,
     ATTEMPT,
+    CUSTOMER_SUPERSEDE,
+    MERGE_DECIDE,
+    MERGE_FINISH,
 )

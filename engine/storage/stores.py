@@ -7,6 +7,7 @@ from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
 from engine.storage.handoffs import HandoffStore
 from engine.storage.keys import KeyNames
+from engine.storage.merges import MergeStore
 from engine.storage.pairings import PairingStore
 from engine.storage.viewers import ViewerStore
 
@@ -20,14 +21,17 @@ class Stores:
     viewers: ViewerStore
     handoffs: HandoffStore
     pairings: PairingStore
+    merges: MergeStore
 
     @classmethod
     def on(cls, connection: Connection, names: KeyNames, limits: CartLimits | None = None) -> "Stores":
         """Return the stores on a connection; they open nothing of their own."""
+        carts = CartStore(connection, names, limits)
         return cls(
-            CartStore(connection, names, limits),
+            carts,
             CustomerStore(connection, names),
             ViewerStore(connection, names),
             HandoffStore(connection, names, limits),
             PairingStore(connection, names),
+            carts.merges,
         )

@@ -228,6 +228,7 @@ function apply.lease(what)
 end
 
 -- include: members
+-- include: merging
 
 -- The request.
 
@@ -282,6 +283,7 @@ end
 
 local function commit(operations)
   local parted, outside = false, not role()
+  if is_sealed(operations) then return refused('CART_MERGED', -1) end
   if must_wait(operations) then return refused('CART_HELD', -1) end
   if not stored then changes[1] = {'create'} end
   for _, operation in ipairs(operations) do parted = parted or PARTING[operation[1]] end
@@ -294,8 +296,8 @@ local function commit(operations)
   if not lease.now_of(cart, now) then cart.o = nil end
   cart.v, cart.e, cart.x = version, now, now + life_ms
   local blob = cmsgpack.pack(cart)
-  -- A cart that is over a lowered limit may still shrink.
-  if #blob > limits.bytes and #blob > #(stored or '') then return refused('CART_TOO_LARGE', -1) end
+  -- A cart that is over a lowered limit may still shrink, and be sealed.
+  if not cart.mg and #blob > limits.bytes and #blob > #(stored or '') then return refused('CART_TOO_LARGE', -1) end
   write(blob, place, parted, life_ms)
   return {'applied', now, blob, version}
 end
