@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.handoffs import HandoffMutations
 from schema.members import MemberMutations
+from schema.merging import MergeMutations, MergeQueries
 from schema.mutations import MUTATIONS, Mutation
 from schema.pairings import PairingMutations, PairingQueries
 from schema.queries import QUERIES, Query
@@ -16,12 +17,12 @@ from schema.types.offers import PromotionView
 
 
 @strawberry.type(name="Mutation", description=MUTATIONS)
-class _Mutations(Mutation, MemberMutations, HandoffMutations, PairingMutations):
+class _Mutations(Mutation, MemberMutations, HandoffMutations, PairingMutations, MergeMutations):
     """All of them: there is one root, and it would be a long file."""
 
 
 @strawberry.type(name="Query", description=QUERIES)
-class _Queries(Query, PairingQueries):
+class _Queries(Query, PairingQueries, MergeQueries):
     """All of them, likewise."""
 
 

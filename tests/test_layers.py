@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "engine.membership": (*CORE, "engine.callers", "engine.service"),
     "engine.handoff_service": (*CORE, "engine.callers", "engine.storage", "engine.service"),
     "engine.pairing_service": (*CORE, "engine.callers", "engine.storage", "engine.service", "engine.handoff_service"),
+    "engine.merge_service": (*CORE, "engine.callers", "engine.storage", "engine.service"),
     "engine.settings": BASE,
     "engine.cli": ("engine", "schema"),
     "schema": (
@@ -38,6 +39,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.viewing",
         "engine.handoff_service",
         "engine.pairing_service",
+        "engine.merge_service",
         "schema",
     ),
 }

@@ -124,8 +124,8 @@ class MergeReport:
     policy: MergePolicy
     at_ms: InstantMs
     version: int
-    undone: bool
     changes: tuple[MergeChange, ...]
+    undone: bool = False
 
     @property
     def undo_until_ms(self) -> InstantMs:
@@ -168,6 +168,16 @@ def merge(source: Cart, target: Cart, policy: MergePolicy, caps: Caps) -> Merged
         _place(source, target),
     )
     return Merged(merged, tuple(changes))
+
+
+def renamed(cart: Cart, guest: MemberId, member: MemberId) -> Cart:
+    """Return a cart as it is once a guest has signed in: what they put in is the member's."""
+
+    def theirs(line: LineItem) -> LineItem:
+        return replace(line, shares=_plus((), tuple((member if who == guest else who, n) for who, n in line.shares)))
+
+    lines, suggestions = map(theirs, cart.lines), map(theirs, cart.suggestions)
+    return replace(cart, lines=tuple(lines), suggestions=tuple(suggestions))
 
 
 class _Room:

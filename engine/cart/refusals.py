@@ -69,6 +69,7 @@ _OF_ONE_OPERATION: Final[dict[type[Command], tuple[str, ...]]] = {
 }
 
 REFUSALS: Final = {
+    UserErrorCode.CART_NOT_FOUND: "there is no such cart",
     UserErrorCode.STALE_VERSION: "it was changed since the version you named: see the cart as it is now, then decide",
     UserErrorCode.OPERATION_ID_REUSED: "this operation id was used for another request: make a new one for each",
     UserErrorCode.LINE_NOT_FOUND: "there is no such line in the cart",

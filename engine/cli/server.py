@@ -27,6 +27,7 @@ from engine.cli.reload import Fingerprint, Folders, Reloader, collector_resting,
 from engine.cli.secret import data_dir_refused, token_authority
 from engine.errors import PanierError
 from engine.live import LiveCarts
+from engine.merge_service import keep_settled
 from engine.rules.packed import kept_packed
 from engine.service import Panier, Snapshot
 from engine.settings import Settings, masked_url, variable
@@ -150,7 +151,7 @@ class _Service:
             fail(f"{variable('redis_url')}: {fault}, expected options that its kind of address has")
         try:
             engine, live = await self._engine_on(connection)
-            with self._reloading(engine):
+            with self._reloading(engine), _beside(keep_settled(engine)):
                 server = _Server(self._config(self._app(engine, live, connection)), self._announce, live.close)
                 await _served(server, self._listener, store.watch)
         finally:
@@ -254,6 +255,16 @@ class _Service:
         out.print(Text("Try it:", "bold"))
         token = self._demo_tokens[CallerKind.CUSTOMER]
         out.print(Text(curl_line(f"{address}{GRAPHQL_PATH}", token, demo_query(self._shop))))
+
+
+@contextlib.contextmanager
+def _beside(work: Coroutine[Any, Any, None]) -> Iterator[None]:
+    """Have something done for as long as the service runs."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 async def _served(

@@ -1,7 +1,8 @@
 """Merges in the store: carts that lie in different partitions, put together in three steps that anybody may go on with.
 
 A cart is sealed by a commit; here is what follows. What becomes of a merge is decided by one script in the slot of
-the target, once for ever, and then brought back to the source. `settle` does both, and whoever reads a sealed cart calls it.
+the target, once for ever, and then brought back to the source. `settle` does both, and whoever reads a sealed cart
+calls it.
 See ``docs/decisions/013-merging-carts.md``.
 """
 
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from engine.cart.codec import decode_cart, decode_decision, encode_content, encode_mover, pack, packed_changes
+from engine.cart.commands import Plain
 from engine.cart.merging import (
     UNDO_MS,
     Caps,
@@ -158,23 +160,20 @@ def _with_rest(done: Merged, source: Cart, room: Cart) -> Merged:
     return replace(done, changes=(*done.changes, *told)) if told else done
 
 
-def _logged(source: CartId, transfer: Transfer, done: Merged) -> list[list[str | int]]:
+def _logged(source: CartId, transfer: Transfer, done: Merged) -> list[Plain]:
     """Return what the log of the target keeps: the merge, and each thing that it changed with what there is of it."""
     undoes = transfer.state is TransferState.RETURNING
     changed = {MergeEffect.ADDED, MergeEffect.CHANGED, MergeEffect.REMOVED}
-    return [
-        ["unmerge" if undoes else "merge", source, transfer.policy],
-        *[
-            [_LOGGED[change.part], change.key, change.after]
-            for change in done.changes
-            if change.part in _LOGGED and change.effect in changed
-        ],
+    told: list[Plain] = [
+        [_LOGGED[change.part], change.key, change.after]
+        for change in done.changes
+        if change.part in _LOGGED and change.effect in changed
     ]
+    return [["unmerge" if undoes else "merge", source, transfer.policy], *told]
 
 
 def _decision(source: CartId, target: CartId, blob: bytes) -> Decision:
     status, at_ms, version, code, policy, changes = decode_decision(blob)
     known = MergePolicy(policy) if policy else MergePolicy.SUM
-    undone = status == "undone"
-    report = MergeReport(source, target, known, InstantMs(at_ms), version, undone, changes)
+    report = MergeReport(source, target, known, InstantMs(at_ms), version, changes, status == "undone")
     return Decision(report, UserErrorCode(code) if code else None)

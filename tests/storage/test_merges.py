@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.cart.commands import AttachCustomer, ChangeLines, ComeBack, LineChange, MergeInto, SetNote
+from engine.cart.commands import AttachCustomer, ChangeLines, ComeBack, LineChange, MergeInto, Op, SetNote
 from engine.cart.handoff import HandoffMode, Place, Terms
 from engine.cart.merging import MergePolicy
 from engine.cart.model import Cart, Member, Role
@@ -52,7 +52,8 @@ class Mortal:
         self._late = late
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
-        return await self._step(lambda: self._connection.run(script, keys, arguments))
+        answer: list[Any] = await self._step(lambda: self._connection.run(script, keys, arguments))
+        return answer
 
     async def command(self, *words: Argument) -> Any:
         return await self._step(lambda: self._connection.command(*words))
@@ -156,7 +157,8 @@ async def test_a_merge_that_is_sent_again_adds_nothing(carts: CartStore) -> None
 async def test_a_merged_cart_changes_no_more(carts: CartStore) -> None:
     await two_carts(carts)
     await merged(carts)
-    for op in (add("pen"), ["clear"], *SetNote("late").ops(), ["facts", "ben", {"c": "ben", "v": 1}], ["leave", True]):
+    ops: list[Op] = [add("pen"), ["clear"], *SetNote("late").ops(), ["facts", "ben", {"c": "ben"}], ["leave", True]]
+    for op in ops:
         answer = await carts.commit(SOURCE, edit(op))
         assert isinstance(answer, Refused)
         assert answer.code is UserErrorCode.CART_MERGED
