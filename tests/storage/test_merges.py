@@ -166,6 +166,15 @@ async def test_a_merged_cart_changes_no_more(carts: CartStore) -> None:
         assert answer.cart.superseded_by == TARGET
 
 
+async def test_an_invite_to_a_merged_cart_is_good_for_nothing(carts: CartStore) -> None:
+    await two_carts(carts)
+    await committed(carts, edit(["invite", "i", "CODE", "e", 1, 60_000]), SOURCE)
+    await merged(carts)
+    answer = await carts.commit(SOURCE, edit(["join", "CODE"], by=caller(EVE)))
+    assert isinstance(answer, Refused)
+    assert (answer.code, answer.cart) == (UserErrorCode.INVITE_NOT_FOUND, None)
+
+
 async def test_an_undo_takes_away_what_came_and_keeps_what_was_done_since(carts: CartStore) -> None:
     await two_carts(carts)
     await merged(carts)

@@ -283,7 +283,11 @@ end
 
 local function commit(operations)
   local parted, outside = false, not role()
-  if is_sealed(operations) then return refused('CART_MERGED', -1) end
+  if is_sealed(operations) then
+    -- Somebody outside has come with a code, which is good for nothing now.
+    if outside then return {'refused', now, false, 'INVITE_NOT_FOUND', 0} end
+    return refused('CART_MERGED', -1)
+  end
   if must_wait(operations) then return refused('CART_HELD', -1) end
   if not stored then changes[1] = {'create'} end
   for _, operation in ipairs(operations) do parted = parted or PARTING[operation[1]] end
