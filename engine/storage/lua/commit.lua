@@ -288,7 +288,7 @@ local function commit(operations)
     if outside then return {'refused', now, false, 'INVITE_NOT_FOUND', 0} end
     return refused('CART_MERGED', -1)
   end
-  if must_wait(operations) then return refused('CART_HELD', -1) end
+  if must_wait(operations) then return {'refused', now, not outside and stored, 'CART_HELD', -1} end
   if not stored then changes[1] = {'create'} end
   for _, operation in ipairs(operations) do parted = parted or PARTING[operation[1]] end
   local code, index = apply_all(operations)
