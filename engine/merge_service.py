@@ -90,7 +90,7 @@ async def undo_merge(engine: Panier, caller: Caller, source: CartId, operation_i
     if decision is None:
         return changed
     if decision.refused is not None:
-        return replace(changed, version=None, errors=(UserError(decision.refused, REFUSALS[decision.refused]),))
+        return replace(changed, version=None, errors=(_error(decision.refused, "sourceId"),))
     return replace(changed, merge=decision.report)
 
 
@@ -139,8 +139,12 @@ async def sign_in(
     may = caller.customer == customer or caller.may(Scope.CART_WRITE)
     if (guest is None and policy is None) or not may or customer_fault(customer):
         return await engine.attach(caller, cart, customer, operation_id, guest)
+    going = await _current(engine, cart)
+    if guest and going and (owner := going.member(guest.member)) and owner.role is Role.OWNER:
+        cart = going.id  # what the guest had merged before, and does not know of on this device
     record = await engine.stores.customers.claim_first(customer, cart)
-    target = await _other(engine, customer, record.active, cart)
+    alone = going is not None and len(going.members) == 1
+    target = await _other(engine, customer, record.active, cart) if alone else None
     if target is None:
         changed = await engine.attach(caller, cart, customer, operation_id, guest)
         if changed.errors and record.claimed:
@@ -153,6 +157,8 @@ async def sign_in(
     if done is not None and not done.errors:
         return done
     await engine.stores.merges.end(cart)
+    if going is not None and going.id == target:
+        return Changed(await engine.cart(caller, target), replayed=True)  # it went there by way of a third cart
     why = next((error for error in (done or changed).errors), None)
     if why is None or (done is None and why.code is not UserErrorCode.CART_HELD):
         return changed
@@ -171,8 +177,7 @@ async def keep_settled(engine: Panier) -> None:
 async def _other(engine: Panier, customer: CustomerId, active: CartId | None, cart: CartId) -> CartId | None:
     """Return the customer's active cart if another one is to go into it."""
     mine = MemberId(f"{CallerKind.CUSTOMER}:{customer}")
-    going = (await engine.stores.carts.read(cart)).cart
-    if active is None or active == cart or going is None or len(going.members) > 1:
+    if active is None or active == cart:
         return None
     for pause_s in (*_PAUSES_S, None):
         found = await _current(engine, active)
@@ -202,12 +207,11 @@ async def _answered(engine: Panier, caller: Caller, target: CartId | None, chang
     source = changed.priced.cart if changed.priced else None
     if source is None:
         return None
-    transfer, goes_on = source.transfer, not changed.errors and changed.version is not None
-    known = transfer is not None and target in {None, transfer.target}
-    if known and (goes_on or changed.errors[0].code is UserErrorCode.CART_MERGED):
-        assert transfer is not None  # noqa: S101  # it is known
+    transfer, sealed = source.transfer, changed.version is not None
+    merged_before = any(error.code is UserErrorCode.CART_MERGED for error in changed.errors)
+    if transfer is not None and target in {None, transfer.target} and (sealed or merged_before):
         target, attempt = transfer.target, transfer.version
-    elif goes_on and target is not None and changed.version is not None:
+    elif target is not None and changed.version is not None:
         attempt = changed.version
     else:
         return None

@@ -113,8 +113,10 @@ class MergeStore:
         who, mode, room = encode_mover(transfer.by), "undo" if undoes else "merge", source
         work: tuple[Argument, ...] = ("", "", "")
         refusal = ""
+        # Later there is no such seal any more, though perhaps another cart of that id.
+        asked_until_ms = source.expires_ms + UNDO_MS
         for _ in range(_TRIES):
-            arguments = (who, mode, *work, self._limits, UNDO_MS, refusal)
+            arguments = (who, mode, *work, self._limits, UNDO_MS, refusal, asked_until_ms)
             answer = await self._connection.run(scripts.MERGE_DECIDE, keys, arguments)
             match answer[0]:
                 case b"decided":

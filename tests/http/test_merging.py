@@ -192,6 +192,16 @@ def test_the_shop_says_how_and_a_request_may(service: Service, policy: str, milk
         assert sorted(lines) == sorted([("oat", 1), *[("milk", quantity) for quantity in milk]])
 
 
+def test_a_guest_who_merged_before_signs_in_with_what_became_of_the_cart(service: Service) -> None:
+    ben, guest = customer(service, "before-ben"), visitor(service, "before-g")
+    home = ben.create(lines=[{"sku": "milk"}])
+    source, target = two_carts(guest)
+    merge(guest, source, target)
+    for _ in range(2):
+        answer = sign_in(ben, source, guest)
+        assert (codes(answer), answer["cart"]["id"], held(answer["cart"])) == ([], home, {"milk": 6, "oat": 1})
+
+
 def test_a_first_cart_is_theirs_as_it_is(service: Service) -> None:
     ben, guest = customer(service, "first-ben"), visitor(service, "first-guest")
     cart = guest.create(lines=[{"sku": "milk"}])

@@ -10,7 +10,7 @@ import pytest
 
 from engine.cart.commands import AttachCustomer, ChangeLines, ComeBack, LineChange, MergeInto, Op, SetNote
 from engine.cart.handoff import HandoffMode, Place, Terms
-from engine.cart.merging import MergePolicy
+from engine.cart.merging import UNDO_MS, MergePolicy
 from engine.cart.model import Cart, Member, Role
 from engine.errors import StoreUnavailableError, UserErrorCode
 from engine.storage.carts import Actor, CartStore, Committed, Missing, Refused
@@ -131,6 +131,8 @@ async def test_two_carts_become_one(carts: CartStore, connection: Connection, na
     decision = await carts.merges.decision(SOURCE, TARGET, answer.version)
     assert decision is not None
     assert (decision.refused, decision.report.version, decision.report.undone) == (None, target.version, False)
+    until_ms = await connection.command("PEXPIRETIME", names.merge(TARGET, SOURCE, answer.version))
+    assert until_ms < answer.cart.expires_ms + 2 * UNDO_MS, "a cart of the same id is another one"
     log = (await carts.read_log(TARGET, target.version - 1)).entries[-1]
     assert (log.operation, log.member, log.device) == ("m", ANN, "phone")
     assert [change[0] for change in log.changes] == ["merge", "set", "set", "code"]

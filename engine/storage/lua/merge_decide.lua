@@ -12,6 +12,7 @@
 --         5 what is told of it: msgpack list of {policy, changes, what the log keeps}
 --         6 guard rails: msgpack map {bytes, guest_ms, customer_ms, log}    7 for how long a merge can be undone, ms
 --         8 a refusal's code, where whoever works it out has found that it cannot be; else ''
+--         9 until when it may be asked again what was decided, ms
 -- Answer  {'decided', now ms, decision}           msgpack list {status, when, version, refusal's code, policy, changes}
 --         {'look', now ms, cart, before, after}   work it out from these; the last two for an undo
 --         {'too_large', now ms}                   that would be more than a cart may be: work it out with less
@@ -25,10 +26,9 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 -- include: lease
 
--- It is asked for as long as the source lives.
 local function decide(status, version, code, policy, changes)
   local decision = cmsgpack.pack({status, now, version, code, policy, changes})
-  redis.call('SET', KEYS[4], decision, 'PX', 2 * math.max(limits.guest_ms, limits.customer_ms))
+  redis.call('SET', KEYS[4], decision, 'PXAT', ARGV[9])
   return {'decided', now, decision}
 end
 
