@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.cart.commands import line_id
-from engine.cart.merging import Caps, Merged, MergeEffect, MergePart, MergePolicy, merge, unmerge
+from engine.cart.merging import Caps, Merged, MergeEffect, MergePart, MergePolicy, merge
 from engine.cart.model import (
     Adjustment,
     AdjustmentKind,
@@ -18,6 +18,7 @@ from engine.cart.model import (
     Member,
     Role,
 )
+from engine.cart.unmerging import unmerge
 from engine.types import AdjustmentId, CartId, ChannelId, LineId, MemberId, PromotionId, Sku
 
 ANN, BEN = MemberId("customer:ann"), MemberId("guest:ben")
@@ -299,8 +300,18 @@ def test_an_address_stays_with_its_cart_and_is_said_to() -> None:
     merged = merge(source, cart(), MergePolicy.SUM, WIDE)
     assert (merged.cart.delivery, merged.cart.payment_method) == (None, "")
     assert {change.part for change in merged.changes} == {MergePart.DELIVERY, MergePart.PAYMENT}
-    theirs, ours = cart("source", line("mug", (BEN, 1), delivery=home)), cart("target", line("mug", (ANN, 1)))
-    assert merge(theirs, ours, MergePolicy.SUM, WIDE).cart.lines[0].delivery == home
+    theirs, ours = (
+        cart("source", line("mug", (BEN, 1), delivery=home), note="ring"),
+        cart("target", line("mug", (ANN, 1))),
+    )
+    own = merge(theirs, ours, MergePolicy.SUM, WIDE).cart
+    assert (own.lines[0].delivery, own.note) == (home, "ring")
+    shared = merge(theirs, replace(ours, members=(*ours.members, Member(BEN, Role.VIEWER))), MergePolicy.SUM, WIDE)
+    assert (shared.cart.lines[0].delivery, shared.cart.note) == (None, "")
+    assert [(change.part, change.effect) for change in shared.changes[1:]] == [
+        (MergePart.NOTE, MergeEffect.LEFT),
+        (MergePart.DELIVERY, MergeEffect.LEFT),
+    ]
 
 
 def test_a_gift_is_chosen_once() -> None:

@@ -134,9 +134,14 @@ class MergeReport:
 
 
 def merge(source: Cart, target: Cart, policy: MergePolicy, caps: Caps) -> Merged:
-    """Return the target with what the source holds; the source is not changed."""
+    """Return the target with what the source holds; the source is not changed.
+
+    Where somebody takes part in the target who does not in the source, what may tell an address stays behind.
+    """
     version = target.version + 1
     room = _Room(policy, caps, version, source.id)
+    strangers = {member.id for member in target.members} - {member.id for member in source.members}
+    source, withheld = _discreet(source) if strangers else (source, [])
     lines, renamed, line_changes = room.lines(source.lines, target.lines, caps.lines, MergePart.LINE)
     suggestions, _, suggestion_changes = room.lines(
         source.suggestions, target.suggestions, caps.suggestions, MergePart.SUGGESTION
@@ -165,6 +170,7 @@ def merge(source: Cart, target: Cart, policy: MergePolicy, caps: Caps) -> Merged
         gift_changes,
         adjustment_changes,
         note_changes,
+        withheld,
         _place(source, target),
     )
     return Merged(merged, tuple(changes))
@@ -176,8 +182,23 @@ def renamed(cart: Cart, guest: MemberId, member: MemberId) -> Cart:
     def theirs(line: LineItem) -> LineItem:
         return replace(line, shares=_plus((), tuple((member if who == guest else who, n) for who, n in line.shares)))
 
+    members = tuple(replace(each, id=member) if each.id == guest else each for each in cart.members)
     lines, suggestions = map(theirs, cart.lines), map(theirs, cart.suggestions)
-    return replace(cart, lines=tuple(lines), suggestions=tuple(suggestions))
+    return replace(cart, members=members, lines=tuple(lines), suggestions=tuple(suggestions))
+
+
+def _discreet(cart: Cart) -> tuple[Cart, list[MergeChange]]:
+    """Return a cart without what may tell where its shopper lives, and what was left out."""
+    left = [
+        MergeChange(MergePart.DELIVERY, MergeEffect.LEFT, line.id, line.delivery.method)
+        for line in (*cart.lines, *cart.suggestions)
+        if line.delivery is not None
+    ]
+    note = [MergeChange(MergePart.NOTE, MergeEffect.LEFT, "", cart.note)] if cart.note else []
+    lines, suggestions = (
+        tuple(replace(line, delivery=None) for line in lines) for lines in (cart.lines, cart.suggestions)
+    )
+    return replace(cart, lines=lines, suggestions=suggestions, note=""), note + left
 
 
 class _Room:
@@ -201,12 +222,12 @@ class _Room:
             known = result.get(line.id)
             before = known.quantity if known else 0
             if (known is None and len(result) >= most) or (known is not None and known.measured != line.measured):
-                changes.append(_told(part, MergeEffect.LEFT, line, before, before, line.quantity))
+                changes.append(line_change(part, MergeEffect.LEFT, line, before, before, line.quantity))
                 continue
             made, left = self._added(line) if known is None else self._together(line, known)
             result[line.id] = made
             effect = MergeEffect.ADDED if known is None else _effect(left, changed=known.shares != made.shares)
-            changes.append(_told(part, effect, line, before, made.quantity, left))
+            changes.append(line_change(part, effect, line, before, made.quantity, left))
             if known is None:
                 whole |= {} if left else {came.id: made}
             else:
@@ -255,7 +276,7 @@ class _Room:
 
     def _added(self, line: LineItem) -> tuple[LineItem, int]:
         fitting = min(line.quantity, self._caps.most_of(line))
-        shares = _first(line.shares, fitting)
+        shares = first_of(line.shares, fitting)
         made = replace(line, shares=shares, added_version=self._version, changed_version=self._version)
         return made, line.quantity - fitting
 
@@ -266,98 +287,13 @@ class _Room:
             wanted = self._wanted(line.quantity, known.quantity)
             after = wanted if wanted <= known.quantity else max(known.quantity, min(wanted, self._caps.most_of(line)))
             if self._policy is MergePolicy.SOURCE:
-                shares = _first(line.shares, after)
+                shares = first_of(line.shares, after)
             elif after > known.quantity:
                 has = {} if self._policy is not MergePolicy.MAX else dict(known.shares)
                 more = [(member, max(0, share - has.get(member, 0))) for member, share in line.shares]
-                shares = _plus(known.shares, _first(more, after - known.quantity))
+                shares = _plus(known.shares, first_of(more, after - known.quantity))
         made = replace(known, shares=shares, note=known.note or line.note, delivery=known.delivery or line.delivery)
         return made if made == known else replace(made, changed_version=self._version), wanted - after
-
-
-def unmerge(before: Cart, merged: Cart, now: Cart, caps: Caps) -> Merged:
-    """Return a target without what a merge added to it, and with what the merge took from it.
-
-    `before` and `merged` are the target before and after the merge, `now` is it as it is. What was changed since stays:
-    of a line that was, as much is taken away as came, down to nothing, and one that was removed does not come back.
-    """
-    version = now.version + 1
-    lines, line_changes = _lines_back(before.lines, merged.lines, now.lines, version, caps, MergePart.LINE)
-    suggestions, suggestion_changes = _lines_back(
-        before.suggestions, merged.suggestions, now.suggestions, version, caps, MergePart.SUGGESTION
-    )
-    came = {code.canonical for code in merged.codes} - {code.canonical for code in before.codes}
-    fees, fee_changes = _fees_back(before, merged, now)
-    granted = {each.id for each in merged.adjustments} - {each.id for each in before.adjustments}
-    gone = {line.id for line in now.lines} - {line.id for line in lines}
-    restored = replace(
-        now,
-        version=version,
-        lines=lines,
-        suggestions=suggestions,
-        codes=tuple(code for code in now.codes if code.canonical not in came),
-        fees=fees,
-        gift_choices=_gifts_back(before.gift_choices, merged.gift_choices, now.gift_choices),
-        adjustments=tuple(each for each in now.adjustments if each.id not in granted and each.line not in gone),
-        note=before.note if now.note == merged.note else now.note,
-    )
-    removed = [
-        MergeChange(MergePart.CODE, MergeEffect.REMOVED, code.canonical, code.entered, 1)
-        for code in now.codes
-        if code.canonical in came
-    ]
-    return Merged(restored, tuple(chain(line_changes, suggestion_changes, removed, fee_changes)))
-
-
-def _lines_back(
-    before: Iterable[LineItem],
-    merged: Iterable[LineItem],
-    now: Iterable[LineItem],
-    version: int,
-    caps: Caps,
-    part: MergePart,
-) -> tuple[tuple[LineItem, ...], list[MergeChange]]:
-    then, came = {line.id: line for line in before}, {line.id: line for line in merged}
-    kept, changes = [], []
-    for line in now:
-        old, new = then.get(line.id), came.get(line.id)
-        if new is None or old == new:
-            kept.append(line)
-            continue
-        if line == new and old is not None:
-            made = replace(old, changed_version=version)
-        else:
-            shares = _minus(line, new, old, caps)
-            made = line if shares == line.shares else replace(line, shares=shares, changed_version=version)
-        effect = MergeEffect.CHANGED if made.shares else MergeEffect.REMOVED
-        changes.append(_told(part, effect, line, line.quantity, made.quantity, 0))
-        kept += [made] if made.shares else []
-    return tuple(kept), changes
-
-
-def _fees_back(before: Cart, merged: Cart, now: Cart) -> tuple[tuple[FeeChoice, ...], list[MergeChange]]:
-    then = {fee.fee: fee.quantity for fee in before.fees}
-    came = {fee.fee: fee.quantity - then.get(fee.fee, 0) for fee in merged.fees}
-    kept, changes = [], []
-    for fee in now.fees:
-        left = max(0, fee.quantity - came.get(fee.fee, 0))
-        if left != fee.quantity:
-            effect = MergeEffect.CHANGED if left else MergeEffect.REMOVED
-            changes.append(MergeChange(MergePart.FEE, effect, fee.fee, fee.fee, fee.quantity, left))
-        kept += [FeeChoice(fee.fee, left)] if left else []
-    return tuple(kept), changes
-
-
-def _gifts_back(
-    before: Mapping[PromotionId, Sku], merged: Mapping[PromotionId, Sku], now: Mapping[PromotionId, Sku]
-) -> dict[PromotionId, Sku]:
-    back = {}
-    for promotion, sku in now.items():
-        chosen_since = merged.get(promotion) != sku
-        was = sku if chosen_since else before.get(promotion)
-        if was is not None:
-            back[promotion] = was
-    return back
 
 
 def _codes(
@@ -443,7 +379,10 @@ def _lost_words(line: LineItem, made: LineItem) -> list[MergeChange]:
     return lost
 
 
-def _told(part: MergePart, effect: MergeEffect, line: LineItem, before: int, after: int, left: int) -> MergeChange:
+def line_change(
+    part: MergePart, effect: MergeEffect, line: LineItem, before: int, after: int, left: int
+) -> MergeChange:
+    """Say what became of a line."""
     return MergeChange(part, effect, line.id, line.sku, before, after, left, line.measured)
 
 
@@ -456,7 +395,7 @@ def _effect(left: int, *, changed: bool) -> MergeEffect:
 Shares = tuple[tuple[MemberId, int], ...]
 
 
-def _first(shares: Iterable[tuple[MemberId, int]], quantity: int) -> Shares:
+def first_of(shares: Iterable[tuple[MemberId, int]], quantity: int) -> Shares:
     """Return as much of shares as comes to a quantity, the oldest first."""
     taken = []
     for member, share in shares:
@@ -472,18 +411,3 @@ def _plus(shares: Shares, more: Shares) -> Shares:
     for member, share in more:
         sums[member] = sums.get(member, 0) + share
     return tuple(sums.items())
-
-
-def _minus(now: LineItem, merged: LineItem, before: LineItem | None, caps: Caps) -> Shares:
-    """Take from each member what a merge gave them, down to nothing, and give back what it took.
-
-    An edit since then that lowered the line stays too: there is no more of it than the merge took from the line.
-    """
-    came, left = dict(merged.shares), dict(now.shares)
-    was = dict(before.shares) if before else {}
-    for member in came.keys() | was.keys():
-        left[member] = max(0, left.get(member, 0) + was.get(member, 0) - came.get(member, 0))
-    taken = max(0, sum(was.values()) - merged.quantity)
-    most = min(now.quantity + taken, max(now.quantity, caps.most_of(now)))
-    people = dict.fromkeys((*dict(now.shares), *was, *came))
-    return _first(((member, left[member]) for member in people), most)

@@ -22,9 +22,9 @@ from engine.cart.merging import (
     MergePolicy,
     MergeReport,
     merge,
-    unmerge,
 )
 from engine.cart.model import Cart, Transfer, TransferState
+from engine.cart.unmerging import unmerge
 from engine.errors import StoreUnavailableError, UserErrorCode
 from engine.storage import scripts
 from engine.storage.connection import Argument, Connection
