@@ -5,7 +5,7 @@ who asks for it, and what they are told.
 """
 
 import asyncio
-from contextlib import suppress
+import logging
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,11 +14,12 @@ from engine.cart.commands import ComeBack, MergeInto
 from engine.cart.merging import MergePolicy, MergeReport, renamed
 from engine.cart.model import Cart, Role
 from engine.cart.refusals import REFUSALS
-from engine.errors import StoreUnavailableError, UserError, UserErrorCode
+from engine.errors import PanierError, StoreUnavailableError, UserError, UserErrorCode
 from engine.pricing.notices import Notice, merge_notices, not_merged
 from engine.service import Changed, Panier, PricedCart, customer_fault
 from engine.types import CartId, CustomerId, MemberId
 
+_LOG: Final = logging.getLogger("panier.merges")
 _PAUSES_S: Final = (0.01, 0.02, 0.05, 0.1, 0.2)
 """How long a sign-in waits for that of another device, which is between two steps."""
 
@@ -169,8 +170,12 @@ async def sign_in(
 async def keep_settled(engine: Panier) -> None:
     """Go on, for ever, with merges that were cut off in the middle and that nobody came back to."""
     while True:
-        with suppress(StoreUnavailableError):
+        try:
             await engine.stores.merges.sweep(_ABANDONED_MS)
+        except StoreUnavailableError:
+            pass  # said once by the connection, and tried again
+        except PanierError:
+            _LOG.exception("a merge that was cut off cannot be gone on with")
         await asyncio.sleep(_SWEEP_S)
 
 
@@ -202,10 +207,11 @@ async def _current(engine: Panier, cart: CartId) -> Cart | None:
 async def _answered(engine: Panier, caller: Caller, target: CartId | None, changed: Changed) -> Changed | None:
     """Return the answer where a cart was to go into `target`, None where it was refused before it came to that.
 
-    That a cart went there before, or into another one where nobody says which, is as good.
+    That a cart went there before, or into another one where nobody says which, is as good. What became of each thing is
+    told to who owns the source.
     """
     source = changed.priced.cart if changed.priced else None
-    if source is None:
+    if source is None or not caller.may_manage(source):
         return None
     transfer, sealed = source.transfer, changed.version is not None
     merged_before = any(error.code is UserErrorCode.CART_MERGED for error in changed.errors)

@@ -305,6 +305,21 @@ def test_a_merged_cart_points_to_the_one_that_holds_both(service: Service) -> No
     assert merge(guest, third, source)["userErrors"] == [{"code": "CART_MERGED", "field": ["targetId"]}]
 
 
+def test_what_became_of_each_thing_is_told_to_the_owner(service: Service) -> None:
+    """Another member of the source may have been told less of it than the list of changes says."""
+    ann, eve = visitor(service, "list-ann"), visitor(service, "list-eve")
+    source, _ = two_carts(ann)
+    target = eve.create()
+    invite = "mutation($id: ID!, $role: MemberRole!) { cartInviteCreate(cartId: $id, role: $role) { invite { code } } }"
+    join = "mutation($code: String!) { cartJoin(code: $code) { version } }"
+    for owner, other, cart, role in ((ann, eve, source, "VIEWER"), (eve, ann, target, "EDITOR")):
+        other.run(join, code=owner.run(invite, id=cart, role=role)["cartInviteCreate"]["invite"]["code"])
+    assert codes(merge(ann, source, target)) == []
+    refused = merge(eve, source, target)
+    assert (codes(refused), refused["merge"]) == (["CART_MERGED"], None)
+    assert refused["cart"]["supersededBy"] == target
+
+
 def test_an_active_cart_that_went_into_another_one_is_that_one(service: Service) -> None:
     ben = customer(service, "follows")
     first = ben.create(lines=[{"sku": "milk"}])
