@@ -406,7 +406,7 @@ class Mutation:
         policy: MergePolicy | None = None,
         operation_id: ID | None = None,
     ) -> CartPayloadView:
-        """Four round trips to the store, about ten where two carts become one."""
+        """Four round trips to the store, about a dozen where two carts become one."""
         caller = info.context.known_caller()
         try:
             guest = guest_of(info, guest_token)
