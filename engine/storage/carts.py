@@ -10,6 +10,7 @@ from engine.cart.commands import Op
 from engine.cart.merging import Caps
 from engine.cart.model import Cart, LogEntry
 from engine.errors import UserErrorCode
+from engine.remembered import Remembered
 from engine.storage import scripts
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
@@ -17,6 +18,8 @@ from engine.storage.merges import MergeStore
 from engine.types import CartId, ChannelId, InstantMs, MemberId, OperationId, StoreId
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
+_KNOWN_BYTES_MAX: Final = 2**20
+"""Carts of so many bytes together are known by what they are in the store, some 500 of 20 lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ class CartStore:
         self._limits = _packed_limits(rails)
         caps = Caps(rails.lines, rails.quantity, rails.codes, rails.fees, rails.adjustments, rails.suggestions)
         self.merges = MergeStore(connection, names, self._limits, caps)
+        self._known: Remembered[CartId, tuple[bytes, Cart]] = Remembered(_KNOWN_BYTES_MAX)
 
     async def commit(self, cart: CartId, edit: Edit) -> Committed | Refused | Missing:
         """Apply an edit to a cart in one round trip.
@@ -158,7 +162,7 @@ class CartStore:
     async def read(self, cart: CartId) -> CartRead:
         """Read a cart in one round trip. Reading does not lengthen its life, but drives on a merge that it is in."""
         at_ms, blob = await self._connection.run(scripts.READ, (self._names.cart(cart),), ())
-        found = _decoded(blob)
+        found = self._decoded(cart, blob) if blob else None
         if _is_pending(found):
             found = await self.merges.settle(found)
         return CartRead(found, at_ms)
@@ -169,7 +173,7 @@ class CartStore:
         at_ms, blob, packed = await self._connection.run(scripts.READ_LOG, keys, (since,))
         if not blob:
             return LogRead(None, (), complete=True, at_ms=at_ms)
-        found = decode_cart(blob)
+        found = self._decoded(cart, blob)
         if _is_pending(found):
             await self.merges.settle(found)
             return await self.read_log(cart, since)
@@ -192,15 +196,35 @@ class CartStore:
         found: bytes | None = await self._connection.command("GET", self._names.invite(code))
         return CartId(found.decode()) if found else None
 
+    def wake_up_channel(self, cart: CartId) -> str:
+        """Return the sharded channel that carries each new version number of a cart; a message may be lost."""
+        return self._names.wake_up(cart)
+
     async def _commit(self, cart: CartId, edit: Edit) -> Committed | Refused | Missing:
         ops = pack_ops(edit.ops)
         who = _packed_actor(edit, edit.content or _digest(ops, edit.new_cart))
         arguments = (who, ops, self._limits, edit.new_cart, 1 if edit.adopt else "")
-        return _outcome(await self._connection.run(scripts.COMMIT, self._names.commit(cart), arguments))
+        return self._outcome(cart, await self._connection.run(scripts.COMMIT, self._names.commit(cart), arguments))
 
-    def wake_up_channel(self, cart: CartId) -> str:
-        """Return the sharded channel that carries each new version number of a cart; a message may be lost."""
-        return self._names.wake_up(cart)
+    def _decoded(self, cart: CartId, blob: bytes) -> Cart:
+        """Return the cart that the bytes hold: for the same bytes the very same object, which others go by."""
+        known = self._known.get(cart)
+        if known is not None and known[0] == blob:
+            return known[1]
+        decoded = decode_cart(blob)
+        self._known.keep(cart, (blob, decoded), len(blob))
+        return decoded
+
+    def _outcome(self, cart: CartId, answer: list[Any]) -> Committed | Refused | Missing:
+        status, at_ms, *rest = answer
+        if status == b"missing":
+            return Missing(at_ms)
+        if status == b"refused":
+            blob, code, index = rest
+            found = self._decoded(cart, blob) if blob else None
+            return Refused(UserErrorCode(code.decode()), index if index >= 0 else None, found, at_ms)
+        blob, version = rest
+        return Committed(self._decoded(cart, blob), version, at_ms, replayed=status == b"replayed")
 
 
 def _packed_limits(limits: CartLimits) -> bytes:
@@ -242,17 +266,3 @@ def _packed_actor(edit: Edit, content: bytes) -> bytes:
 def _is_pending(cart: Cart | None) -> TypeGuard[Cart]:
     """Say whether a cart is sealed, and what becomes of it has yet to be carried out."""
     return cart is not None and cart.transfer is not None and cart.transfer.pending
-
-
-def _decoded(blob: bytes | None) -> Cart | None:
-    return decode_cart(blob) if blob else None
-
-
-def _outcome(answer: list[Any]) -> Committed | Refused | Missing:
-    status, at_ms = answer[0], answer[1]
-    if status == b"missing":
-        return Missing(at_ms)
-    if status == b"refused":
-        _, _, blob, code, index = answer
-        return Refused(UserErrorCode(code.decode()), index if index >= 0 else None, _decoded(blob), at_ms)
-    return Committed(decode_cart(answer[2]), answer[3], at_ms, replayed=status == b"replayed")
