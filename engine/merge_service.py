@@ -9,14 +9,14 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Final
 
-from engine.callers import Caller, CallerKind, Scope
+from engine.callers import Caller, CallerKind, Scope, customer_fault
 from engine.cart.commands import ComeBack, MergeInto
 from engine.cart.merging import MergePolicy, MergeReport, renamed
 from engine.cart.model import Cart, Role
 from engine.cart.refusals import REFUSALS
 from engine.errors import PanierError, StoreUnavailableError, UserError, UserErrorCode
 from engine.pricing.notices import Notice, merge_notices, not_merged
-from engine.service import Changed, Panier, PricedCart, customer_fault
+from engine.service import Changed, Panier, PricedCart
 from engine.types import CartId, CustomerId, MemberId
 
 _LOG: Final = logging.getLogger("panier.merges")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from engine.callers import Caller, CallerKind, Scope
+from engine.callers import Caller, CallerKind, Scope, customer_fault
 from engine.cart.codec import encode_new_cart
 from engine.cart.commands import (
     AddLines,
@@ -63,7 +63,6 @@ from engine.types import (
 )
 
 OPERATION_ID_LENGTH_MAX = 128
-CUSTOMER_ID_LENGTH_MAX = 128
 _MISSING = UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",))
 
 
@@ -456,14 +455,6 @@ def read_operation(given: str | None) -> OperationId | UserError:
         message = f"an operation id has 1 to {OPERATION_ID_LENGTH_MAX} printable characters"
         return UserError(UserErrorCode.INVALID_OPERATION_ID, message, ("operationId",))
     return OperationId(given)
-
-
-def customer_fault(customer: CustomerId) -> UserError | None:
-    """Return why something cannot be the id of a customer, None where it can."""
-    if customer and len(customer) <= CUSTOMER_ID_LENGTH_MAX and customer.isprintable():
-        return None
-    message = f"a customer id has 1 to {CUSTOMER_ID_LENGTH_MAX} printable characters"
-    return UserError(UserErrorCode.INVALID_CUSTOMER, message, ("customerId",))
 
 
 def derived_id(caller: Caller, operation: OperationId, size: int) -> str:
