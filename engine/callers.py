@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.cart.model import Cart, Role
+from engine.errors import UserError, UserErrorCode
 from engine.types import ChannelId, CustomerId, InstantMs, MemberId, StoreId
+
+CUSTOMER_ID_LENGTH_MAX = 128
 
 
 class CallerKind(StrEnum):
@@ -80,3 +83,11 @@ class Caller:
         """Say whether the caller decides who takes part in a cart: its owner does, and staff by scope."""
         member = cart.member(self.member)
         return (member is not None and member.role is Role.OWNER) or self.may(Scope.CART_WRITE)
+
+
+def customer_fault(customer: CustomerId) -> UserError | None:
+    """Return why something cannot be the id of a customer, None where it can."""
+    if customer and len(customer) <= CUSTOMER_ID_LENGTH_MAX and customer.isprintable():
+        return None
+    message = f"a customer id has 1 to {CUSTOMER_ID_LENGTH_MAX} printable characters"
+    return UserError(UserErrorCode.INVALID_CUSTOMER, message, ("customerId",))

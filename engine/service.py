@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from engine.callers import Caller, CallerKind, Scope
+from engine.callers import Caller, CallerKind, Scope, customer_fault
 from engine.cart.codec import encode_new_cart
 from engine.cart.commands import (
     AddLines,
     AttachCustomer,
     Command,
+    MergeInto,
     Op,
     RefreshFacts,
     RemoveAdjustment,
@@ -27,6 +28,7 @@ from engine.cart.commands import (
 from engine.cart.draw import draw_of
 from engine.cart.handoff import discretion_towards
 from engine.cart.members import SignIn
+from engine.cart.merging import MergeReport
 from engine.cart.model import Cart, Facts, LogEntry, Member, Role
 from engine.cart.refusals import argument_of, sentence_of
 from engine.errors import Diagnostic, RefusedError, UserError, UserErrorCode
@@ -34,7 +36,7 @@ from engine.pricing.admission_adjustments import admit_adjustment
 from engine.pricing.basket import Basket, build_basket
 from engine.pricing.evaluation import CodeVerdict, Evaluation
 from engine.pricing.member_notices import member_notices
-from engine.pricing.notices import ADOPTED, Notice, notices_of
+from engine.pricing.notices import ADOPTED, Notice, merge_notices, notices_of
 from engine.pricing.requests import AdjustmentRequest, Limits
 from engine.pricing.shop import Shop
 from engine.rules.catalogue import catalogue_rules
@@ -63,7 +65,6 @@ from engine.types import (
 )
 
 OPERATION_ID_LENGTH_MAX = 128
-CUSTOMER_ID_LENGTH_MAX = 128
 _NOT_ACTIVE = frozenset({UserErrorCode.CART_NOT_FOUND, UserErrorCode.CART_SOLD})
 _MISSING = UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",))
 
@@ -171,7 +172,8 @@ class Changed:
     """The answer to a change: the cart as it is now, and why nothing changed if it was refused.
 
     ``version`` is the one that the operation made, now or, where ``replayed``, the first time it was sent. ``adopted``
-    says that a new cart was asked for and the customer's active one taken instead.
+    says that a new cart was asked for and the customer's active one taken instead. ``merge`` is what a merge came to,
+    and ``more`` what else there is to say.
     """
 
     priced: PricedCart | None = None
@@ -179,6 +181,8 @@ class Changed:
     version: int | None = None
     replayed: bool = False
     adopted: bool = False
+    merge: MergeReport | None = None
+    more: tuple[Notice, ...] = ()
 
     def seen_by(self, caller: Caller) -> "Changed":
         """Return it without the cart where the caller may not see that: not yet, or not any more."""
@@ -189,7 +193,8 @@ class Changed:
     def notices(self, *, staff: bool) -> list[Notice]:
         """Return what the caller may not expect of the cart."""
         notices = self.priced.notices(staff=staff) if self.priced else []
-        return [ADOPTED, *notices] if self.adopted else notices
+        told = merge_notices(self.merge) if self.merge else []
+        return [*([ADOPTED] if self.adopted else ()), *self.more, *told, *notices]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +249,8 @@ class Panier:
         # A sign-in that was cut off in the middle leaves a pointer to a cart that is not the customer's yet.
         for cart_id in (record.active, record.superseded):
             priced = await self.cart(caller, cart_id) if cart_id else None
+            while priced is not None and priced.cart.superseded_by is not None:
+                priced = await self.cart(caller, priced.cart.superseded_by)
             if priced is not None:
                 return await self._with_facts(priced, self._facts(customer, record))
         return None
@@ -331,16 +338,27 @@ class Panier:
             record = await self.stores.customers.claim_first(caller.customer, cart_id)
             chosen = record.chosen or cart_id
             changed = await self._commit_new(caller, chosen, new, operation, facts)
+        while changed.errors and changed.priced and (by := changed.priced.cart.superseded_by):
+            # A merge that was cut off in the middle left a pointer to a cart that went into another one.
+            await self.stores.customers.supersede(caller.customer, chosen, by)
+            chosen = by
+            changed = await self._commit_new(caller, chosen, new, operation, facts)
         return replace(changed, adopted=chosen != cart_id and changed.priced is not None)
 
     async def attach(
-        self, caller: Caller, cart_id: CartId, customer: CustomerId, operation_id: str | None, guest: Caller | None
+        self,
+        caller: Caller,
+        cart_id: CartId,
+        customer: CustomerId,
+        operation_id: str | None,
+        guest: Caller | None,
+        into: MergeInto | None = None,
     ) -> Changed:
-        """Make a cart a customer's, and their active one. Two round trips, and one more for a guest who signs in.
+        """Make a cart a customer's, and their active one; or with `into` have it go into another one in the same step.
 
         `guest` is who owned it and signs in now, shown to be the same person by the guest's own token; without one the
         caller must be the customer already or act by scope. The customer's older active cart stays readable. What the
-        guest searched for and looked at follows them.
+        guest searched for and looked at follows them. Two round trips, and one more for a guest who signs in.
         """
         snapshot, operation = self.snapshot, read_operation(operation_id)
         if isinstance(operation, UserError):
@@ -348,15 +366,17 @@ class Panier:
         if caller.customer != customer and not caller.may(Scope.CART_WRITE):
             message = "only the customer, or staff with the scope `cart:write`, can attach this customer"
             return Changed(errors=(UserError(UserErrorCode.FORBIDDEN, message, ("customerId",)),))
-        refused = _customer_fault(customer)
+        refused = customer_fault(customer)
         if refused is not None:
             return Changed(errors=(refused,))
-        record = await self.stores.customers.claim(customer, cart_id)
+        customers = self.stores.customers
+        record = await customers.read(customer) if into else await customers.claim(customer, cart_id)
         facts = self._facts(customer, record)
         member = MemberId(f"{CallerKind.CUSTOMER}:{customer}")
         command = AttachCustomer(customer, member, facts, guest.member if guest else None)
         actor = replace(self._actor(caller), member=guest.member) if guest else self._actor(caller)
-        edit = Edit(actor, operation, command.ops(), content=_content((customer, command.guest)))
+        ops = _ops([command, into] if into else [command])
+        edit = Edit(actor, operation, ops, content=_content((customer, command.guest)))
         answer = await self.stores.carts.commit(cart_id, edit)
         if isinstance(answer, Missing) and guest is not None:
             # The guest is no member any more where the cart is the customer's already.
@@ -366,7 +386,7 @@ class Panier:
             await self.stores.pointers.note_cart(member, cart_id)
             answer = await self.stores.carts.commit(cart_id, replace(edit, ops=SignIn(guest.member, member).ops()))
         if record.claimed and not (isinstance(answer, Committed) and answer.cart.customer == customer):
-            await self.stores.customers.release(customer, cart_id)
+            await customers.release(customer, cart_id)
         if guest is not None and isinstance(answer, Committed):
             await self.stores.journeys.go_over(guest.member, member)
         return _changed(answer, snapshot, command)
@@ -467,13 +487,6 @@ def read_operation(given: str | None) -> OperationId | UserError:
         message = f"an operation id has 1 to {OPERATION_ID_LENGTH_MAX} printable characters"
         return UserError(UserErrorCode.INVALID_OPERATION_ID, message, ("operationId",))
     return OperationId(given)
-
-
-def _customer_fault(customer: CustomerId) -> UserError | None:
-    if customer and len(customer) <= CUSTOMER_ID_LENGTH_MAX and customer.isprintable():
-        return None
-    message = f"a customer id has 1 to {CUSTOMER_ID_LENGTH_MAX} printable characters"
-    return UserError(UserErrorCode.INVALID_CUSTOMER, message, ("customerId",))
 
 
 def derived_id(caller: Caller, operation: OperationId, size: int) -> str:

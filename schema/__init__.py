@@ -8,6 +8,7 @@ from schema.groups import GroupMutations, GroupQueries
 from schema.handoffs import HandoffMutations
 from schema.journey import JourneyMutations, JourneyQueries
 from schema.members import MemberMutations
+from schema.merging import MergeMutations, MergeQueries
 from schema.mutations import MUTATIONS, Mutation
 from schema.offline import OfflineMutations, OfflineQueries
 from schema.pairings import PairingMutations, PairingQueries
@@ -27,12 +28,13 @@ class _Mutations(
     GroupMutations,
     JourneyMutations,
     OfflineMutations,
+    MergeMutations,
 ):
     """All of them: there is one root, and it would be a long file."""
 
 
 @strawberry.type(name="Query", description=QUERIES)
-class _Queries(Query, PairingQueries, GroupQueries, JourneyQueries, OfflineQueries):
+class _Queries(Query, PairingQueries, GroupQueries, JourneyQueries, OfflineQueries, MergeQueries):
     """All of them, likewise."""
 
 

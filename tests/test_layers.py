@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "engine.offline_service": (*CORE, "engine.callers", "engine.storage", "engine.service", "engine.viewing"),
     "engine.signed_snapshots": (*BASE, "engine.cart"),
+    "engine.merge_service": (*CORE, "engine.callers", "engine.storage", "engine.service"),
     "engine.settings": BASE,
     "engine.cli": ("engine", "schema"),
     "schema": (
@@ -59,6 +60,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.viewing",
         "engine.handoff_service",
         "engine.pairing_service",
+        "engine.merge_service",
         "engine.offline_service",
         "engine.signed_snapshots",
         "schema",

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from engine.cart.model import AdjustmentKind, DeliveryChoice, Facts
-from engine.types import AdjustmentId, ChannelId, CustomerId, LineId, MemberId, PromotionId, Sku, StoreId
+from engine.types import AdjustmentId, CartId, ChannelId, CustomerId, LineId, MemberId, PromotionId, Sku, StoreId
 
 Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
 Op = list[Plain]
@@ -62,8 +62,8 @@ class NewLine:
         """The line it goes to."""
         return line_id(self.sku, self.options, self.seller, self.line_key)
 
-    def op(self) -> Op:
-        """Return the operation; attributes only count where the line does not exist yet."""
+    def attributes(self) -> dict[str, Plain]:
+        """Return what a line that is made of it holds, besides quantities."""
         attributes: dict[str, Plain] = {"s": self.sku}
         if self.measured:
             attributes["m"] = 1
@@ -80,7 +80,11 @@ class NewLine:
         if self.label_price_minor is not None:
             attributes["p"] = self.label_price_minor
             attributes["pc"] = self.label_currency
-        return ["add", self.id, self.quantity, attributes, _guard(self.sold_where)]
+        return attributes
+
+    def op(self) -> Op:
+        """Return the operation; attributes only count where the line does not exist yet."""
+        return ["add", self.id, self.quantity, self.attributes(), _guard(self.sold_where)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,15 +225,19 @@ class AddAdjustment:
     role: str
     note: str = ""
 
-    def ops(self) -> list[Op]:
-        """One operation; its last argument is what the log says of it."""
+    def attributes(self) -> dict[str, Plain]:
+        """Return what is kept of it, besides who made it and when."""
         attributes: dict[str, Plain] = {"k": self.kind.value, "v": self.value, "r": self.reason, "o": self.role}
         if self.currency:
             attributes["u"] = self.currency
         if self.note:
             attributes["n"] = self.note
+        return attributes
+
+    def ops(self) -> list[Op]:
+        """One operation; its last argument is what the log says of it."""
         told = " ".join(filter(None, (self.kind, str(self.value), self.currency, self.reason)))
-        return [["adjust", self.id, False if self.line is None else self.line, attributes, told]]
+        return [["adjust", self.id, False if self.line is None else self.line, self.attributes(), told]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +365,27 @@ class StayOnScreen:
     def ops(self) -> list[Op]:
         """One operation."""
         return [["stay"]]
+
+
+@dataclass(frozen=True, slots=True)
+class MergeInto:
+    """Seal a cart, so that what it holds goes into another one. For its owner; ``policy`` is a `MergePolicy`."""
+
+    target: CartId
+    policy: str
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["merge", self.target, self.policy]]
+
+
+@dataclass(frozen=True, slots=True)
+class ComeBack:
+    """Undo a merge: the cart is to be one of its own again. For its owner."""
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["unmerge"]]
 
 
 class Command(Protocol):

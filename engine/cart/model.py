@@ -195,6 +195,49 @@ class Newcomer:
     since_version: int
 
 
+class TransferState(StrEnum):
+    """How far a cart is on its way into another one, see `docs/decisions/013-merging-carts.md`."""
+
+    MERGING = "merging"
+    """Sealed: whether the target takes it is not decided yet, or not known here yet."""
+    MERGED = "merged"
+    RETURNING = "returning"
+    """Sealed likewise, on its way back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """Who has a cart merged or brought back, and from where: whoever carries it out does so in their name."""
+
+    member: MemberId
+    by_scope: bool
+    operation: OperationId
+    channel: ChannelId
+    store: StoreId | None
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Where a cart went, or is going. ``version`` is the one that sealed it, and with its id names the merge.
+
+    ``attempt`` is the version that sealed it for the last time: that of the merge, or of its undoing. ``policy`` is a
+    word of `engine.cart.merging.MergePolicy`.
+    """
+
+    target: CartId
+    state: TransferState
+    version: int
+    policy: str
+    attempt: int
+    by: Mover
+
+    @property
+    def pending(self) -> bool:
+        """Whether it has yet to be carried out."""
+        return self.state is not TransferState.MERGED
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a cart's owner: a small versioned copy of the customer record.
@@ -224,7 +267,8 @@ class Cart:
     what ``ifVersion`` is compared with. ``payment_method`` is empty until it is known; ``draw`` decides the arm of
     experiments, see `engine.cart.draw`. ``gift_choices`` says which gift is wished where a promotion offers several.
     ``suggestions`` are lines that wait for approval and are in no total; ``budget`` and ``deadline_ms`` are for all
-    members together. ``lease`` may have lapsed, see `lease_at`.
+    members together. ``lease`` may have lapsed, see `lease_at`. A cart with a ``transfer`` is read only: what it holds
+    is in another one, or on the way.
     """
 
     id: CartId
@@ -255,6 +299,7 @@ class Cart:
     invites: tuple[Invite, ...] = ()
     budget: Budget | None = None
     deadline_ms: InstantMs | None = None
+    transfer: Transfer | None = None
 
     def member(self, member: MemberId) -> Member | None:
         """Return the participant with that id."""
@@ -271,6 +316,11 @@ class Cart:
     def lease_at(self, at_ms: InstantMs) -> Lease | None:
         """Return which device has the cart at an instant, None where it is with nobody."""
         return self.lease if self.lease is not None and at_ms < self.lease.until_ms else None
+
+    @property
+    def superseded_by(self) -> CartId | None:
+        """The cart that holds what this one held, None where it is a cart of its own."""
+        return self.transfer.target if self.transfer is not None and not self.transfer.pending else None
 
     def line(self, line: LineId) -> LineItem | None:
         """Return the line with that id."""

@@ -109,5 +109,9 @@ REFUSALS: Final = {
     UserErrorCode.CART_SOLD: "the cart was paid for and is closed",
     UserErrorCode.SNAPSHOT_EXPIRED: "the snapshot had expired before this was sent: look at the cart as it is now",
     UserErrorCode.HANDOFF_LIMIT: "the cart has as many open codes as a cart may have: revoke one, or let one expire",
+    UserErrorCode.CART_MERGED: "the cart went into another one, or is about to: see `supersededBy`",
+    UserErrorCode.INVALID_MERGE: "a cart is merged into another one, not into itself",
+    UserErrorCode.NOT_MERGED: "the cart has not been merged into another one, or is a cart of its own again",
+    UserErrorCode.TOO_LATE_TO_UNDO: "a merge can be undone within an hour",
     UserErrorCode.ADJUSTMENT_NOT_FOUND: "there is no such change by staff in the cart",
 }

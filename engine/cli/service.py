@@ -18,6 +18,7 @@ from engine.cli.demo import demo_query, demo_tokens
 from engine.cli.limits import cart_limits, http_config, request_limits
 from engine.errors import PanierError
 from engine.live import LiveCarts
+from engine.merge_service import keep_settled
 from engine.service import Panier, Snapshot
 from engine.settings import Settings, masked_url, variable
 from engine.storage.checks import Finding, Severity, check_server, require_fit
@@ -120,9 +121,11 @@ class Service:
         watching = asyncio.create_task(watch()) if watch else None
         if watching is not None:
             watching.add_done_callback(lambda _: setattr(server, "should_exit", True))
+        settling = asyncio.create_task(keep_settled(self.engine))
         try:
             await server.serve([listener])
         finally:
+            settling.cancel()
             if watching is not None:
                 watching.cancel()
                 with contextlib.suppress(asyncio.CancelledError):

@@ -2,17 +2,19 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeGuard
 
 from engine.cart.codec import decode_cart, decode_log, pack, pack_ops
 from engine.cart.commands import Op
+from engine.cart.merging import Caps
 from engine.cart.model import Cart, LogEntry
 from engine.errors import UserErrorCode
 from engine.remembered import Remembered
 from engine.storage import scripts
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
+from engine.storage.merges import MergeStore
 from engine.types import CartId, ChannelId, InstantMs, MemberId, OperationId, StoreId
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
@@ -140,20 +142,34 @@ class CartStore:
     def __init__(self, connection: Connection, names: KeyNames, limits: CartLimits | None = None) -> None:
         self._connection = connection
         self._names = names
-        self._limits = packed_limits(limits or CartLimits())
+        rails = limits or CartLimits()
+        self._limits = packed_limits(rails)
+        caps = Caps(rails.lines, rails.quantity, rails.codes, rails.fees, rails.adjustments, rails.suggestions)
+        self.merges = MergeStore(connection, names, self._limits, caps)
         self._known: Remembered[CartId, tuple[bytes, Cart]] = Remembered(_KNOWN_BYTES_MAX)
 
     async def commit(self, cart: CartId, edit: Edit) -> Committed | Refused | Missing:
-        """Apply an edit to a cart in one round trip."""
-        ops = pack_ops(edit.ops)
-        who = packed_actor(edit.actor, edit.operation, edit.content or _digest(ops, edit.new_cart))
-        arguments = (who, ops, self._limits, edit.new_cart, 1 if edit.adopt else "")
-        return self._outcome(cart, await self._connection.run(scripts.COMMIT, self._names.commit(cart), arguments))
+        """Apply an edit to a cart in one round trip.
+
+        A cart that this or somebody else has sealed for a merge is brought to its end first, in a few more.
+        """
+        outcome = await self._commit(cart, edit)
+        if isinstance(outcome, Missing) or not _is_pending(outcome.cart):
+            return outcome
+        settled = await self.merges.settle(outcome.cart)
+        if isinstance(outcome, Refused) and outcome.code is UserErrorCode.CART_MERGED:
+            return await self._commit(cart, edit)
+        if isinstance(outcome, Refused):
+            return replace(outcome, cart=settled)
+        return replace(outcome, cart=settled or outcome.cart)
 
     async def read(self, cart: CartId) -> CartRead:
-        """Read a cart in one round trip. Reading does not lengthen its life."""
+        """Read a cart in one round trip. Reading does not lengthen its life, but drives on a merge that it is in."""
         at_ms, blob = await self._connection.run(scripts.READ, (self._names.cart(cart),), ())
-        return CartRead(self._decoded(cart, blob, at_ms) if blob else None, at_ms)
+        found = self._decoded(cart, blob, at_ms) if blob else None
+        if _is_pending(found):
+            found = await self.merges.settle(found)
+        return CartRead(found, at_ms)
 
     async def read_log(self, cart: CartId, since: int) -> LogRead:
         """Read a cart and what made the versions after ``since``, in one round trip."""
@@ -162,12 +178,21 @@ class CartStore:
         if not blob:
             return LogRead(None, (), complete=True, at_ms=at_ms)
         found = self._decoded(cart, blob, at_ms)
+        if _is_pending(found):
+            await self.merges.settle(found)
+            return await self.read_log(cart, since)
         complete = len(packed) >= found.version - since
         return LogRead(found, decode_log(blob, packed), complete, at_ms)
 
     def wake_up_channel(self, cart: CartId) -> str:
         """Return the sharded channel that carries each new version number of a cart; a message may be lost."""
         return self._names.wake_up(cart)
+
+    async def _commit(self, cart: CartId, edit: Edit) -> Committed | Refused | Missing:
+        ops = pack_ops(edit.ops)
+        who = packed_actor(edit.actor, edit.operation, edit.content or _digest(ops, edit.new_cart))
+        arguments = (who, ops, self._limits, edit.new_cart, 1 if edit.adopt else "")
+        return self._outcome(cart, await self._connection.run(scripts.COMMIT, self._names.commit(cart), arguments))
 
     def _decoded(self, cart: CartId, blob: bytes, at_ms: InstantMs) -> Cart:
         """Return the cart that the bytes hold: for the same bytes the very same object, which others go by.
@@ -232,3 +257,8 @@ def packed_actor(actor: Actor, operation: OperationId, content: bytes) -> bytes:
     """Return who asks for an operation, as the script reads it."""
     where = (actor.channel, actor.store or False, actor.device)
     return pack((actor.member, actor.by_scope, operation_key(actor, operation), content, operation, *where))
+
+
+def _is_pending(cart: Cart | None) -> TypeGuard[Cart]:
+    """Say whether a cart is sealed, and what becomes of it has yet to be carried out."""
+    return cart is not None and cart.transfer is not None and cart.transfer.pending

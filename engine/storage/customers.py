@@ -78,6 +78,16 @@ class CustomerStore:
         _, active = await self._connection.run(scripts.CUSTOMER_RELEASE, self._names.customer(customer), (cart,))
         return _cart(active)
 
+    async def supersede(self, customer: CustomerId, cart: CartId, by: CartId) -> CartId | None:
+        """Note that a cart went into another one, and return the active one.
+
+        Where either is the active cart, that is the latter from now on, and the former the superseded one.
+        """
+        keys = self._names.customer(customer)
+        arguments = (cart, by, OPEN_CARTS_MOST)
+        _, active = await self._connection.run(scripts.CUSTOMER_SUPERSEDE, keys, arguments)
+        return _cart(active)
+
     async def write_facts(self, facts: Facts) -> FactsWritten:
         """Write facts as the version after the stored one; the version they carry does not count."""
         return await self._upsert(facts, "next")

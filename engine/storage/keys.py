@@ -12,6 +12,8 @@ PARTITIONS: Final = 256
 """How many partitions a new store gets."""
 
 _META: Final = "panier:partitions"
+MERGING: Final = "panier:merging"
+"""Carts that are about to be sealed or are (sorted set, by when that began, ms): what a sweep looks at."""
 
 
 class PartitionsChangedError(PanierError):
@@ -123,6 +125,14 @@ class KeyNames:
     def phone(self, digest: str) -> str:
         """Return the key of the customers who have a phone."""
         return f"{self.partition(digest)}:v:{self.shop}:{digest}"
+
+    def merge(self, target: CartId, source: CartId, attempt: int) -> str:
+        """Return the key of what was decided on an attempt to merge a cart into another one, or to undo that."""
+        return f"{self.partition(target)}:g:{target}:{source}:{attempt}"
+
+    def before_merge(self, target: CartId, source: CartId, attempt: int) -> str:
+        """Return the key of a cart as it was before and after a merge."""
+        return f"{self.partition(target)}:a:{target}:{source}:{attempt}"
 
     def commit(self, cart: CartId) -> tuple[str, str, str, str]:
         """Return cart, log, applied operations and channel, hashing the id once."""

@@ -50,6 +50,9 @@ ATTEMPT: Final = _load("attempt")
 GROUP: Final = _load("group")
 POINTERS: Final = _load("pointers")
 JOURNEY: Final = _load("journey")
+CUSTOMER_SUPERSEDE: Final = _load("customer_supersede")
+MERGE_DECIDE: Final = _load("merge_decide")
+MERGE_FINISH: Final = _load("merge_finish")
 
 ALL: Final = (
     COMMIT,
@@ -73,4 +76,7 @@ ALL: Final = (
     GROUP,
     POINTERS,
     JOURNEY,
+    CUSTOMER_SUPERSEDE,
+    MERGE_DECIDE,
+    MERGE_FINISH,
 )

@@ -10,6 +10,7 @@ from engine.storage.handoffs import HandoffStore
 from engine.storage.invites import InviteCodes
 from engine.storage.journeys import JourneyStore
 from engine.storage.keys import KeyNames
+from engine.storage.merges import MergeStore
 from engine.storage.offline import OfflineStore
 from engine.storage.pairings import PairingStore
 from engine.storage.phones import PhoneStore
@@ -33,6 +34,7 @@ class Stores:
     journeys: JourneyStore
     phones: PhoneStore
     offline: OfflineStore
+    merges: MergeStore
 
     @classmethod
     def on(
@@ -42,8 +44,9 @@ class Stores:
 
         ``phone_secret`` is what customers are found by phone with, see `PhoneStore`.
         """
+        carts = CartStore(connection, names, limits)
         return cls(
-            CartStore(connection, names, limits),
+            carts,
             CustomerStore(connection, names),
             ViewerStore(connection, names),
             HandoffStore(connection, names, limits),
@@ -55,4 +58,5 @@ class Stores:
             JourneyStore(connection, names, limits),
             PhoneStore(connection, names, phone_secret),
             OfflineStore(connection, names, limits),
+            carts.merges,
         )

@@ -330,6 +330,12 @@ class CartView(_Priced):
         return SoldView(sold, sees_staff=self._sees_staff) if sold else None
 
     @property
+    def superseded_by(self) -> ID | None:
+        """The cart that this one went into (`cartMerge`), and reads only since; null for a cart of its own."""
+        by = self._priced.cart.superseded_by
+        return encode_id("Cart", by) if by else None
+
+    @property
     def members(self) -> list[MemberView]:
         """Who takes part in it."""
         return [MemberView(member) for member in self._priced.cart.members]

@@ -40,8 +40,8 @@ LIMITS = Limits(lines_max=8, quantity_max=9999, codes_max=3, fees_max=3, lines_p
 WIDE = DocumentLimits(depth=30, tokens=20_000, aliases=2_000, fields=20_000)
 READS = {"cart", "active_cart", "superseded_cart", "log", "facts_of", "stores.viewers.seen", "stores.viewers.present"}
 """What the ordinary way may have been spared, where another field of the query failed before."""
-DRAWN = {"stores.handoffs.new_cart_id"}
-"""What is no question to the store, but drawn at random."""
+DRAWN = {"stores.handoffs.new_cart_id", "stores.merges.work_out"}
+"""What is no question to the store, but drawn at random, or worked out at once."""
 AWAY, BROKEN, UNPRICED, UNFIT = CartId("away"), CartId("broken"), CartId("unpriced"), CartId("unfit")
 """Carts that are at fault: the store does not answer, the engine fails, and while it is written pricing fails, or a value
 does not fit its field.

@@ -65,8 +65,8 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         {"sku": "milk-6"},
     ]
     begin = {"lines": lines, "codes": ["welcome5", "nothing"], "channel": "web"}
-    cart, *playgrounds = [
-        run(CREATE, guest, input=begin, op=f"both-{number}")["cartCreate"]["cart"]["id"] for number in range(4)
+    cart, one, other, *playgrounds = [
+        run(CREATE, guest, input=begin, op=f"both-{number}")["cartCreate"]["cart"]["id"] for number in range(6)
     ]
     ways.cart = cart
     run(
@@ -102,6 +102,8 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
     return {
         "cartId": [*playgrounds * 3, *faulty],
         "id": [*[cart] * 8, *faulty, *nodes, *line_ids],
+        "sourceId": [*[one, other] * 4, *faulty],
+        "targetId": [*[one, other] * 4, *faulty],
         "lineId": [*line_ids, "x"],
         "adjustmentId": [seen["adjustments"][0]["id"], "x"],
         "sku": ["milk", "oat", "ham", "cake", "mlik"],
@@ -178,6 +180,7 @@ def everything_of(name: str, depth: int = 6) -> str:
         f"{{ channels {everything_of('Channel')} stores {everything_of('Store')} fees {everything_of('Fee')} }}",
         f"{{ deliveryMethods {everything_of('DeliveryMethod')} ruleset {everything_of('Ruleset')} __typename }}",
         f"{{ activeCart {everything_of('Cart', 4)} supersededCart {{ id }} }}",
+        f"query($id: ID!) {{ cartMergePreview(sourceId: $id, targetId: $id) {everything_of('CartMergePreview', 4)} }}",
     ],
 )
 def test_every_field_is_compiled(ways: BothWays, query: str, caller: Caller) -> None:
@@ -195,6 +198,23 @@ def test_a_payload_is_compiled_for_every_mutation(ways: BothWays) -> None:
     """
     given = {"id": cart, "lines": [{"sku": "milk", "options": [], "quantity": "2"}, {"sku": "oat", "note": "é"}]}
     assert answered(ways, document, given, GUEST).compiled
+
+
+def test_a_merge_and_what_takes_it_back_are_compiled(ways: BothWays) -> None:
+    guest = Caller(CallerKind.GUEST, "both-merged", ChannelId("web"))
+    begin = {"lines": [{"sku": "milk"}]}
+    source, target = (
+        json.loads(answered(ways, CREATE, {"input": begin, "op": op}, guest).body)["data"]["cartCreate"]["cart"]["id"]
+        for op in ("source", "target")
+    )
+    payload = everything_of("CartPayload", 4)
+    for call in ("cartMerge(sourceId: $source, targetId: $target)", "cartMergeUndo(sourceId: $source)"):
+        target_used = ", $target: ID!" if "$target" in call else ""
+        document = f"mutation($source: ID!{target_used}) {{ {call} {payload} }}"
+        variables = {"source": source, **({"target": target} if target_used else {})}
+        answer = answered(ways, document, variables, guest)
+        assert answer.compiled
+        assert b'"changes":[{' in answer.body
 
 
 CONDITIONAL = """

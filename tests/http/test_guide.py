@@ -11,6 +11,7 @@ from tests.http.following import event_stream
 from tests.http.service import COMPILED, Service
 from tests.http.test_groups import create
 from tests.http.test_handoffs import code_for
+from tests.http.test_merging import merge
 from tests.http.test_offline import snapshot
 from tests.http.test_pairing import start
 
@@ -50,7 +51,11 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
     guest = service.client(guest_token)
     payload = guest.add(guest.create(lines=[{"sku": "oat"}]), "milk")
     said = variables or "{}"
+    other, merged = (guest.create(lines=[{"sku": "oat"}]) for _ in range(2))
+    merge(guest, merged, guest.create())
     for word, value in {
+        "OTHER_CART_ID": other,
+        "MERGED_CART_ID": merged,
         "CART_ID": payload["cart"]["id"],
         "LINE_ID": payload["cart"]["lines"]["nodes"][0]["id"],
         "GUEST_TOKEN": guest_token,

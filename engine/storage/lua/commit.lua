@@ -237,6 +237,7 @@ function apply.lease(what)
 end
 
 -- include: members
+-- include: merging
 
 -- The request.
 
@@ -293,7 +294,11 @@ end
 
 local function commit(operations)
   local parted, outside = false, not role()
-  local closed = closed_to(operations)
+  if is_sealed(operations) and outside then
+    -- Somebody outside has come with a code, which is good for nothing now.
+    return {'refused', now, false, 'INVITE_NOT_FOUND', 0}
+  end
+  local closed = is_sealed(operations) and 'CART_MERGED' or closed_to(operations)
   if closed then return {'refused', now, not outside and stored, closed, -1} end
   if not stored then changes[1] = {'create'} end
   for _, operation in ipairs(operations) do parted = parted or PARTING[operation[1]] end
@@ -308,8 +313,8 @@ local function commit(operations)
   if not lease.now_of(cart, now) then cart.o = nil end
   cart.v, cart.e, cart.x = version, now, now + life_ms
   local blob = cmsgpack.pack(cart)
-  -- A cart that is over a lowered limit may still shrink.
-  if #blob > limits.bytes and #blob > #(stored or '') then return refused('CART_TOO_LARGE', -1) end
+  -- A cart that is over a lowered limit may still shrink, and be sealed.
+  if not cart.mg and #blob > limits.bytes and #blob > #(stored or '') then return refused('CART_TOO_LARGE', -1) end
   write(blob, place, parted, life_ms)
   return {'applied', now, blob, version}
 end

@@ -168,7 +168,8 @@ if code.receipt then
   if known or colleague then return {'claimed', now, receipt_of(), known and 1 or 0} end
   return {'unknown', now}
 end
-if not cart or now >= tonumber(code.expires) or not giver_may() or was_removed() then return {'unknown', now} end
+-- What a merged cart held is elsewhere, and a code of it good for nothing: there is another one to be had.
+if not cart or cart.mg or now >= tonumber(code.expires) or not giver_may() or was_removed() then return {'unknown', now} end
 if code.for_store ~= '' and not (is_shops and store == code.for_store) then return {'unknown', now} end
 if code.for_channel ~= '' and channel ~= code.for_channel then return {'unknown', now} end
 if code.mode == 'move' and lease.is_elsewhere(cart, now, code.giver, code.giver_device) then return {'held', now} end

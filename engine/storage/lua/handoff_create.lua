@@ -42,6 +42,7 @@ local fields, mode = cmsgpack.unpack(ARGV[5]), nil
 for index = 1, #fields, 2 do
   if fields[index] == 'mode' then mode = fields[index + 1] end
 end
+if cart.mg then return {'refused', now, 'CART_MERGED'} end
 if not lease.may_give(mode, role, here or by_scope) then return {'refused', now, 'ROLE_FORBIDS'} end
 if cart.sd and mode ~= 'copy' then return {'refused', now, 'CART_SOLD'} end
 if mode == 'move' and lease.is_elsewhere(cart, now, member, device) then return {'refused', now, 'CART_HELD'} end
