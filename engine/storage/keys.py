@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.errors import PanierError
+from engine.limits import Limit, LimitKind
 from engine.storage.connection import Connection
-from engine.types import CartId, CustomerId, MemberId
+from engine.types import CartId, CustomerId, MemberId, PromotionId
 
 PARTITIONS: Final = 256
 """How many partitions a new store gets."""
@@ -40,7 +41,7 @@ class KeyNames:
     def partition(self, text: str) -> str:
         """Return the hash tag, with its braces, of a cart's or customer's id."""
         digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-        return f"{{p{int.from_bytes(digest) % self.partitions:03x}}}"
+        return self._tag(int.from_bytes(digest) % self.partitions)
 
     def cart(self, cart: CartId) -> str:
         """Return the key of a cart."""
@@ -76,6 +77,27 @@ class KeyNames:
         name = f"{self.shop}:{customer}"
         tag = self.partition(name)
         return f"{tag}:u:{name}", f"{tag}:o:{name}"
+
+    def limit(self, limit: Limit, shard: int) -> tuple[str, str, str, str]:
+        """Return the keys of one shard of a limit: counter, holds, deadlines, and the pins of its partition."""
+        name = f"{self.shop}:{shard}:{limit.kind}:{limit.promotion}:{limit.subject}"
+        tag = self.partition(name)
+        return f"{tag}:k:{name}", f"{tag}:kh:{name}", f"{tag}:kd:{name}", f"{tag}:pins"
+
+    def limit_of(self, key: str) -> Limit | None:
+        """Return the limit that a counter belongs to; None for the key of something else, or of another shop."""
+        _, what, shop, *rest = key.split(":", 6)
+        if what != "k" or shop != self.shop:
+            return None
+        _, kind, promotion, subject = rest
+        return Limit(PromotionId(promotion), LimitKind(kind), subject)
+
+    def pins(self, partition: int) -> str:
+        """Return the key of what is pinned in a partition, by its number from 0."""
+        return f"{self._tag(partition)}:pins"
+
+    def _tag(self, partition: int) -> str:
+        return f"{{p{partition:03x}}}"
 
 
 async def agree_on_partitions(connection: Connection, names: KeyNames) -> None:

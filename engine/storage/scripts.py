@@ -15,8 +15,13 @@ class Script:
     sha: str
 
 
-def _load(name: str) -> Script:
-    source = files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+def _load(name: str, shared: str = "") -> Script:
+    """Read a script; ``shared`` names one whose text stands between its first line and the rest."""
+    folder = files(__package__).joinpath("lua")
+    source = folder.joinpath(f"{name}.lua").read_text(encoding="utf-8")
+    if shared:
+        first, rest = source.split("\n", 1)
+        source = "\n".join([first, folder.joinpath(f"{shared}.lua").read_text(encoding="utf-8"), rest])
     return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -29,6 +34,10 @@ CUSTOMER_RELEASE: Final = _load("customer_release")
 CUSTOMER_UPSERT: Final = _load("customer_upsert")
 READ_SEEN: Final = _load("read_seen")
 VIEWERS: Final = _load("viewers")
+LIMIT: Final = _load("limit", shared="counter")
+LIMIT_MOVE: Final = _load("limit_move", shared="counter")
+LIMIT_READ: Final = _load("limit_read")
+PINS: Final = _load("pins")
 
 ALL: Final = (
     COMMIT,
@@ -40,4 +49,8 @@ ALL: Final = (
     CUSTOMER_UPSERT,
     READ_SEEN,
     VIEWERS,
+    LIMIT,
+    LIMIT_MOVE,
+    LIMIT_READ,
+    PINS,
 )
