@@ -21,11 +21,9 @@ from starlette.routing import Route
 from bench import workload
 from engine.pricing.requests import Limits
 from engine.service import Panier
-from engine.storage.carts import CartStore
 from engine.storage.connection import Connection
-from engine.storage.customers import CustomerStore
 from engine.storage.keys import KeyNames
-from engine.storage.viewers import ViewerStore
+from engine.storage.stores import Stores
 from schema.app import build_app
 from schema.auth import TokenAuthority
 
@@ -43,13 +41,7 @@ async def panier(store_url: str, folder: Path) -> Any:
 async def panier_on(connection: Connection, folder: Path) -> Any:
     """Return the service over the workload's shop, on a connection that the caller closes."""
     await connection.load()
-    names = KeyNames()
-    carts, customers, viewers = (
-        CartStore(connection, names),
-        CustomerStore(connection, names),
-        ViewerStore(connection, names),
-    )
-    engine = Panier(workload.snapshot(folder), carts, customers, LIMITS, viewers)
+    engine = Panier(workload.snapshot(folder), Stores.on(connection, KeyNames()), LIMITS)
     return build_app(engine, TokenAuthority(SECRET))
 
 

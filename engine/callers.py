@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.cart.model import Cart
-from engine.types import ChannelId, CustomerId, MemberId, StoreId
+from engine.cart.model import Cart, Role
+from engine.types import ChannelId, CustomerId, InstantMs, MemberId, StoreId
 
 
 class CallerKind(StrEnum):
@@ -53,10 +53,28 @@ class Caller:
         """The customer that calls, None for everybody else."""
         return CustomerId(self.id) if self.kind is CallerKind.CUSTOMER else None
 
+    @property
+    def is_shops(self) -> bool:
+        """Whether the caller is of the shop, and so where their token says: what a guest says of it is only said."""
+        return self.kind not in {CallerKind.GUEST, CallerKind.CUSTOMER}
+
+    @property
+    def sees_staff(self) -> bool:
+        """Whether they are told which member of staff did something: staff are, by scope, and shoppers are not."""
+        return self.may(Scope.CART_READ) or self.may(Scope.CART_ADJUST)
+
     def may(self, scope: Scope) -> bool:
         """Say whether the caller has a scope. Scopes of shoppers count for nothing."""
-        return bool(self.scopes) and self.kind not in {CallerKind.GUEST, CallerKind.CUSTOMER} and scope in self.scopes
+        return self.is_shops and scope in self.scopes
 
-    def may_read(self, cart: Cart) -> bool:
-        """Say whether the caller may see a cart: its members may, and staff by scope."""
-        return cart.member(self.member) is not None or self.may(Scope.CART_READ)
+    def may_read(self, cart: Cart, at_ms: InstantMs) -> bool:
+        """Say whether the caller may see a cart: its members may, the device that has it now, and staff by scope."""
+        if cart.member(self.member) is not None or self.may(Scope.CART_READ):
+            return True
+        lease = cart.lease_at(at_ms)
+        return lease is not None and (lease.member, lease.device) == (self.member, self.device)
+
+    def may_manage(self, cart: Cart) -> bool:
+        """Say whether the caller decides who takes part in a cart: its owner does, and staff by scope."""
+        member = cart.member(self.member)
+        return (member is not None and member.role is Role.OWNER) or self.may(Scope.CART_WRITE)

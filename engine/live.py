@@ -18,13 +18,14 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from engine.callers import Caller
+from engine.cart.handoff import Discretion
 from engine.cart.model import LogEntry
 from engine.cart.viewing import Viewer
 from engine.errors import RefusedError, StoreUnavailableError, UserErrorCode
 from engine.pricing.differences import same_price
 from engine.rules.schedule import Schedule
 from engine.service import Panier, PricedCart, Snapshot
-from engine.storage.carts import CartStore, LogRead
+from engine.storage.carts import LogRead
 from engine.storage.wake_ups import WakeUps
 from engine.types import CartId, InstantMs
 
@@ -62,14 +63,14 @@ class EventReason(StrEnum):
 class CartEvent:
     """What followers are told.
 
-    ``answers`` keeps what was written of it, by what was selected and by whom it may be seen.
+    ``answers`` keeps what was written of it, by what was selected, by whom it may be seen and what they are not told.
     """
 
     reason: EventReason
     operations: tuple[LogEntry, ...]
     priced: PricedCart
     present: tuple[Viewer, ...]
-    answers: dict[bytes, str | asyncio.Future[str]] = field(default_factory=dict)
+    answers: dict[tuple[bytes, Discretion], str | asyncio.Future[str]] = field(default_factory=dict)
 
 
 class _Told(NamedTuple):
@@ -156,7 +157,7 @@ class Follower:
             state = await self._live.current()
             if state is None:
                 raise StopAsyncIteration
-            if not self.caller.may_read(state.priced.cart):
+            if not self.caller.may_read(state.priced.cart, state.priced.as_of_ms):
                 raise _no_cart()
             event = state.event_after(self._told, presence=self._presence)
             if event is not None:
@@ -172,9 +173,8 @@ class Follower:
 class LiveCarts:
     """The carts that are followed in this process. One instance belongs to one event loop."""
 
-    def __init__(self, engine: Panier, carts: CartStore, wake_ups: WakeUps) -> None:
+    def __init__(self, engine: Panier, wake_ups: WakeUps) -> None:
         self.engine = engine
-        self.carts = carts
         self.wake_ups = wake_ups
         self.reading = asyncio.Semaphore(_READS)
         self._live: dict[CartId, _LiveCart] = {}
@@ -202,7 +202,7 @@ class LiveCarts:
         except BaseException:
             follower.close()
             raise
-        if state is not None and not caller.may_read(state.priced.cart):
+        if state is not None and not caller.may_read(state.priced.cart, state.priced.as_of_ms):
             follower.close()
             raise _no_cart()
         live.show(follower)
@@ -272,7 +272,7 @@ class _LiveCart:
     def __init__(self, carts: LiveCarts, cart_id: CartId) -> None:
         self.id = cart_id
         self._carts = carts
-        self._channel = carts.carts.wake_up_channel(cart_id)
+        self._channel = carts.engine.stores.carts.wake_up_channel(cart_id)
         self._followers: set[Follower] = set()
         self._shown: dict[Viewer, set[Follower]] = {}
         self._noted: frozenset[Viewer] = frozenset()
@@ -364,14 +364,16 @@ class _LiveCart:
         await self._carts.wake_ups.leave(self._channel)
         if self._noted:
             with suppress(StoreUnavailableError):
-                await self._carts.engine.viewers.present(self.id, left=self._noted)
+                await self._carts.engine.stores.viewers.present(self.id, left=self._noted)
 
     async def _look(self) -> float:
         """Bring the state up to date, and return how long nothing need be done. A store that is away is waited for."""
         try:
             async with self._carts.reading:
                 known = self._state
-                read = await self._carts.carts.read_log(self.id, known.priced.cart.version if known else 0)
+                read = await self._carts.engine.stores.carts.read_log(
+                    self.id, known.priced.cart.version if known else 0
+                )
                 self._carts.note_clock(read.at_ms)
                 present = await self._presence()
         except StoreUnavailableError:
@@ -385,7 +387,7 @@ class _LiveCart:
         """Return who has the cart open; ours are renewed when that is due."""
         if self._state is not None and time.monotonic() < self._presence_due_s:
             return self._state.present
-        viewers = self._carts.engine.viewers
+        viewers = self._carts.engine.stores.viewers
         self._presence_due_s = time.monotonic() + viewers.presence_ms / 3000
         here = frozenset(self._shown)
         left, self._noted = self._noted - here, here

@@ -24,12 +24,15 @@ from engine.cart.commands import (
     content_version,
 )
 from engine.cart.draw import draw_of
+from engine.cart.handoff import discretion_towards
+from engine.cart.members import SignIn
 from engine.cart.model import Cart, Facts, LogEntry, Member, Role
 from engine.cart.refusals import REFUSALS, argument_of
 from engine.errors import Diagnostic, RefusedError, UserError, UserErrorCode
 from engine.pricing.admission_adjustments import admit_adjustment
 from engine.pricing.basket import Basket, build_basket
 from engine.pricing.evaluation import CodeVerdict, Evaluation
+from engine.pricing.member_notices import member_notices
 from engine.pricing.notices import ADOPTED, Notice, notices_of
 from engine.pricing.requests import AdjustmentRequest, Limits
 from engine.pricing.shop import Shop
@@ -40,9 +43,9 @@ from engine.rules.explain import Explanation, NearMiss, explain_all, near_misses
 from engine.rules.gift_choices import GiftChoice, gift_choices, open_choices
 from engine.rules.losses import Loss, loss_notices, losses
 from engine.rules.ruleset import Ruleset
-from engine.storage.carts import Actor, CartStore, Committed, Edit, Missing, Refused
-from engine.storage.customers import CustomerRecord, CustomerStore
-from engine.storage.viewers import ViewerStore
+from engine.storage.carts import Actor, Committed, Edit, Missing, Refused
+from engine.storage.customers import CustomerRecord
+from engine.storage.stores import Stores
 from engine.types import (
     EPOCH,
     AdjustmentId,
@@ -114,6 +117,7 @@ class PricedCart:
             *notices_of(self.cart, basket, self.evaluation, self.snapshot.shop, reasons),
             *open_choices(basket, ruleset, self.evaluation),
             *loss_notices(self.losses, basket, ruleset, staff=staff),
+            *member_notices(self.cart, basket, self.evaluation),
         ]
 
     def gift_choices(self, *, staff: bool) -> list[GiftChoice]:
@@ -152,6 +156,12 @@ class Changed:
     replayed: bool = False
     adopted: bool = False
 
+    def seen_by(self, caller: Caller) -> "Changed":
+        """Return it without the cart where the caller may not see that: not yet, or not any more."""
+        if self.priced is None or caller.may_read(self.priced.cart, self.priced.as_of_ms):
+            return self
+        return replace(self, priced=None)
+
     def notices(self, *, staff: bool) -> list[Notice]:
         """Return what the caller may not expect of the cart."""
         notices = self.priced.notices(staff=staff) if self.priced else []
@@ -175,15 +185,11 @@ Admit = Callable[[Shop, Limits, OperationId], Command]
 class Panier:
     """Everything a front door may do. All methods may raise `StoreUnavailableError`."""
 
-    def __init__(
-        self, snapshot: Snapshot, carts: CartStore, customers: CustomerStore, limits: Limits, viewers: ViewerStore
-    ) -> None:
+    def __init__(self, snapshot: Snapshot, stores: Stores, limits: Limits) -> None:
         self.snapshot = snapshot
-        self.viewers = viewers
+        self.stores = stores
         self.last_refused: RefusedLoad | None = None
         self.limits = limits
-        self._carts = carts
-        self._customers = customers
 
     def pinned(self) -> "Panier":
         """Return the engine as it is now, for one request: what is loaded meanwhile does not reach it."""
@@ -192,8 +198,8 @@ class Panier:
     async def cart(self, caller: Caller, cart_id: CartId) -> PricedCart | None:
         """Return a cart that the caller may see. One round trip."""
         snapshot = self.snapshot
-        read = await self._carts.read(cart_id)
-        if read.cart is None or not caller.may_read(read.cart):
+        read = await self.stores.carts.read(cart_id)
+        if read.cart is None or not caller.may_read(read.cart, read.at_ms):
             return None
         return PricedCart(read.cart, snapshot, read.at_ms)
 
@@ -205,7 +211,7 @@ class Panier:
         customer = caller.customer
         if customer is None:
             return None
-        record = await self._customers.read(customer)
+        record = await self.stores.customers.read(customer)
         # A sign-in that was cut off in the middle leaves a pointer to a cart that is not the customer's yet.
         for cart_id in (record.active, record.superseded):
             priced = await self.cart(caller, cart_id) if cart_id else None
@@ -216,13 +222,15 @@ class Panier:
     async def superseded_cart(self, caller: Caller) -> PricedCart | None:
         """Return the cart that was active before the customer signed in with another one. Two round trips."""
         customer = caller.customer
-        record = await self._customers.read(customer) if customer else None
+        record = await self.stores.customers.read(customer) if customer else None
         return await self.cart(caller, record.superseded) if record and record.superseded else None
 
     async def log(self, caller: Caller, cart_id: CartId, since: int) -> tuple[LogEntry, ...] | None:
         """Return what happened to a cart after a version, oldest first, as far back as the log reaches."""
-        read = await self._carts.read_log(cart_id, since)
-        return read.entries if read.cart is not None and caller.may_read(read.cart) else None
+        read = await self.stores.carts.read_log(cart_id, since)
+        if read.cart is None or not caller.may_read(read.cart, read.at_ms):
+            return None
+        return discretion_towards(read.cart, caller.member).told(read.entries)
 
     async def apply(
         self,
@@ -236,7 +244,7 @@ class Panier:
 
         `scope` is what gives the right to it to somebody who is no member of the cart.
         """
-        snapshot, operation = self.snapshot, _operation(operation_id)
+        snapshot, operation = self.snapshot, read_operation(operation_id)
         if isinstance(operation, UserError):
             return Changed(errors=(operation,))
         try:
@@ -246,7 +254,7 @@ class Panier:
         if not command.ops():
             return Changed(errors=(UserError(UserErrorCode.NOTHING_TO_DO, "the request changes nothing"),))
         edit = Edit(self._actor(caller, scope), operation, command.ops(), content=_content(command))
-        return _changed(await self._carts.commit(cart_id, edit), snapshot, command)
+        return _changed(await self.stores.carts.commit(cart_id, edit), snapshot, command)
 
     async def adjust(
         self, caller: Caller, cart_id: CartId, operation_id: str | None, request: AdjustmentRequest | AdjustmentId
@@ -259,7 +267,7 @@ class Panier:
         def admit(shop: Shop, limits: Limits, operation: OperationId) -> Command:
             if isinstance(request, str):
                 return RemoveAdjustment(request)
-            id_ = AdjustmentId(_digest(caller, operation, size=8))
+            id_ = AdjustmentId(derived_id(caller, operation, size=8))
             return admit_adjustment(request, caller.role, id_, shop, limits)
 
         return await self.apply(caller, cart_id, operation_id, admit, Scope.CART_ADJUST)
@@ -270,23 +278,23 @@ class Panier:
         The id follows from caller and operation, so that a request sent twice makes one cart. One round trip; two for
         a customer, whose active cart must be found first.
         """
-        snapshot, operation = self.snapshot, _operation(operation_id)
+        snapshot, operation = self.snapshot, read_operation(operation_id)
         if isinstance(operation, UserError):
             return Changed(errors=(operation,))
         try:
             new: NewCart = admit(snapshot.shop, self.limits, operation)
         except RefusedError as refused:
             return Changed(errors=refused.errors)
-        cart_id = CartId(_digest(caller, operation, size=16))
+        cart_id = CartId(derived_id(caller, operation, size=16))
         if caller.customer is None:
             return await self._commit_new(caller, cart_id, new, operation, None)
-        record = await self._customers.claim_first(caller.customer, cart_id)
+        record = await self.stores.customers.claim_first(caller.customer, cart_id)
         chosen, facts = record.chosen or cart_id, self._facts(caller.customer, record)
         changed = await self._commit_new(caller, chosen, new, operation, facts)
         if changed.priced is None and changed.errors == (_MISSING,):
             # A sign-in that was cut off in the middle left a pointer to a cart that is not the customer's.
-            await self._customers.release(caller.customer, chosen)
-            record = await self._customers.claim_first(caller.customer, cart_id)
+            await self.stores.customers.release(caller.customer, chosen)
+            record = await self.stores.customers.claim_first(caller.customer, cart_id)
             chosen = record.chosen or cart_id
             changed = await self._commit_new(caller, chosen, new, operation, facts)
         return replace(changed, adopted=chosen != cart_id and changed.priced is not None)
@@ -299,7 +307,7 @@ class Panier:
         `guest` is who owned it and signs in now, shown to be the same person by the guest's own token; without one the
         caller must be the customer already or act by scope. The customer's older active cart stays readable.
         """
-        snapshot, operation = self.snapshot, _operation(operation_id)
+        snapshot, operation = self.snapshot, read_operation(operation_id)
         if isinstance(operation, UserError):
             return Changed(errors=(operation,))
         if caller.customer != customer and not caller.may(Scope.CART_WRITE):
@@ -308,18 +316,21 @@ class Panier:
         refused = _customer_fault(customer)
         if refused is not None:
             return Changed(errors=(refused,))
-        record = await self._customers.claim(customer, cart_id)
+        record = await self.stores.customers.claim(customer, cart_id)
         facts = self._facts(customer, record)
         member = MemberId(f"{CallerKind.CUSTOMER}:{customer}")
         command = AttachCustomer(customer, member, facts, guest.member if guest else None)
         actor = replace(self._actor(caller), member=guest.member) if guest else self._actor(caller)
         edit = Edit(actor, operation, command.ops(), content=_content((customer, command.guest)))
-        answer = await self._carts.commit(cart_id, edit)
+        answer = await self.stores.carts.commit(cart_id, edit)
         if isinstance(answer, Missing) and guest is not None:
             # The guest is no member any more where the cart is the customer's already.
-            answer = await self._carts.commit(cart_id, replace(edit, actor=self._actor(caller)))
-        if record.claimed and not isinstance(answer, Committed):
-            await self._customers.release(customer, cart_id)
+            answer = await self.stores.carts.commit(cart_id, replace(edit, actor=self._actor(caller)))
+        if isinstance(answer, Refused) and answer.code is UserErrorCode.ROLE_FORBIDS and guest is not None:
+            # It is somebody else's cart, in which the guest takes part: they keep their seat under their name.
+            answer = await self.stores.carts.commit(cart_id, replace(edit, ops=SignIn(guest.member, member).ops()))
+        if record.claimed and not (isinstance(answer, Committed) and answer.cart.customer == customer):
+            await self.stores.customers.release(customer, cart_id)
         return _changed(answer, snapshot, command)
 
     async def upsert_customers(self, caller: Caller, records: Iterable[Facts]) -> list[Facts]:
@@ -328,7 +339,7 @@ class Panier:
             raise RefusedError.because(UserErrorCode.FORBIDDEN, "writing customers needs the scope `service`")
         written = []
         for record in records:
-            stored = await self._customers.write_facts(record)
+            stored = await self.stores.customers.write_facts(record)
             for cart_id in stored.open_carts:
                 await self._refresh(cart_id, stored.facts)
             written.append(stored.facts)
@@ -336,7 +347,7 @@ class Panier:
 
     async def facts_of(self, customer: CustomerId) -> Facts:
         """Return what is known of a customer: the back office's word, else the shop folder's. One round trip."""
-        return self._facts(customer, await self._customers.read(customer))
+        return self._facts(customer, await self.stores.customers.read(customer))
 
     def _facts(self, customer: CustomerId, record: CustomerRecord) -> Facts:
         if record.facts is not None:
@@ -356,7 +367,7 @@ class Panier:
         member = MemberId(f"{CallerKind.SERVICE}:facts")
         actor = Actor(member, self.snapshot.shop.default_channel, by_scope=True)
         operation = OperationId(f"facts-{facts.customer}-{facts.version}")
-        answer = await self._carts.commit(cart_id, Edit(actor, operation, RefreshFacts(facts).ops()))
+        answer = await self.stores.carts.commit(cart_id, Edit(actor, operation, RefreshFacts(facts).ops()))
         return answer.cart if isinstance(answer, Committed) else None
 
     async def _commit_new(
@@ -382,19 +393,19 @@ class Panier:
             encode_new_cart(cart),
             adopt=caller.customer is not None,
         )
-        return _changed(await self._carts.commit(cart_id, edit), self.snapshot, *new.commands)
+        return _changed(await self.stores.carts.commit(cart_id, edit), self.snapshot, *new.commands)
 
     def _actor(self, caller: Caller, scope: Scope = Scope.CART_WRITE) -> Actor:
-        return Actor(
-            caller.member,
-            caller.channel or self.snapshot.shop.default_channel,
-            caller.store,
-            caller.device,
-            by_scope=caller.may(scope),
-        )
+        return actor_of(caller, self.snapshot.shop, scope)
 
 
-def _operation(given: str | None) -> OperationId | UserError:
+def actor_of(caller: Caller, shop: Shop, scope: Scope = Scope.CART_WRITE) -> Actor:
+    """Return a caller as the store knows them. `scope` is what lets somebody act who is no member of a cart."""
+    channel = caller.channel or shop.default_channel
+    return Actor(caller.member, channel, caller.store, caller.device, by_scope=caller.may(scope))
+
+
+def read_operation(given: str | None) -> OperationId | UserError:
     """Return the caller's operation id, or one of our own: the client library sends again on a lost connection."""
     if given is None:
         return OperationId(uuid.uuid4().hex)
@@ -411,7 +422,7 @@ def _customer_fault(customer: CustomerId) -> UserError | None:
     return UserError(UserErrorCode.INVALID_CUSTOMER, message, ("customerId",))
 
 
-def _digest(caller: Caller, operation: OperationId, size: int) -> str:
+def derived_id(caller: Caller, operation: OperationId, size: int) -> str:
     """Return an id that follows from a caller's operation, so that sending it twice makes one thing."""
     member = caller.member
     return hashlib.blake2b(f"{len(member)}:{member}{operation}".encode(), digest_size=size).hexdigest()

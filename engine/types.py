@@ -25,6 +25,8 @@ MemberId = NewType("MemberId", str)
 OperationId = NewType("OperationId", str)
 AdjustmentId = NewType("AdjustmentId", str)
 """Made from who adjusts and their operation: the same request sent again is the same adjustment."""
+InviteId = NewType("InviteId", str)
+"""Made from who invites and their operation; the code, which is the secret, is another thing."""
 CustomerId = NewType("CustomerId", str)
 Sku = NewType("Sku", str)
 ChannelId = NewType("ChannelId", str)

@@ -10,7 +10,7 @@ from engine.types import CartId
 
 async def since_last_seen(engine: Panier, caller: Caller, priced: PricedCart) -> SinceSeen | None:
     """Return what is new in a cart since the caller marked it as seen; None where they never did. One round trip."""
-    read = await engine.viewers.seen(priced.cart.id, caller.member)
+    read = await engine.stores.viewers.seen(priced.cart.id, caller.member)
     if read.seen is None:
         return None
     # The cart may have been changed between the two reads: what is not shown yet is not told either.
@@ -29,5 +29,5 @@ async def mark_seen(engine: Panier, caller: Caller, cart_id: CartId, version: in
     known, locale = priced.snapshot.ruleset.by_id, priced.cart.locale
     labels = {promotion: label_of(known[promotion], locale) for promotion in offers_of(priced.evaluation)}
     seen = seen_now(priced.cart, priced.evaluation, priced.as_of_ms, labels)
-    await engine.viewers.remember(cart_id, caller.member, seen)
+    await engine.stores.viewers.remember(cart_id, caller.member, seen)
     return Changed(priced, (), priced.cart.version)

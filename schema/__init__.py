@@ -4,19 +4,32 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
-from schema.mutations import Mutation
-from schema.queries import Query
+from schema.handoffs import HandoffMutations
+from schema.members import MemberMutations
+from schema.mutations import MUTATIONS, Mutation
+from schema.pairings import PairingMutations, PairingQueries
+from schema.queries import QUERIES, Query
 from schema.scalars import SCALARS
 from schema.subscriptions import Subscription
 from schema.types.catalogue import ChannelView, ProductView, StoreView
 from schema.types.offers import PromotionView
 
 
+@strawberry.type(name="Mutation", description=MUTATIONS)
+class _Mutations(Mutation, MemberMutations, HandoffMutations, PairingMutations):
+    """All of them: there is one root, and it would be a long file."""
+
+
+@strawberry.type(name="Query", description=QUERIES)
+class _Queries(Query, PairingQueries):
+    """All of them, likewise."""
+
+
 def build_schema() -> strawberry.Schema:
     """Build the schema. `schema.graphql` is what it prints; a test compares the two."""
     return strawberry.Schema(
-        query=Query,
-        mutation=Mutation,
+        query=_Queries,
+        mutation=_Mutations,
         subscription=Subscription,
         types=[ChannelView, ProductView, PromotionView, StoreView],
         config=StrawberryConfig(scalar_map=SCALARS),

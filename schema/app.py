@@ -184,6 +184,7 @@ class _Endpoint:
             self._config.session_life_s,
             checked.caller if checked else None,
             InstantMs(time.time_ns() // 10**6),
+            address=request.client.host if request.client else "",
         )
         result, changes = await self._executed(asked, context, mutations=request.method == "POST")
         if isinstance(result, bytes):

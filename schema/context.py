@@ -19,7 +19,7 @@ class RequestContext:
 
     ``now_ms`` dates what is shown of the catalogue and the promotions; carts are priced at the store's time.
     ``caller`` is None for a request without a token, which may only look around and start a session. ``live`` is there
-    for subscriptions.
+    for subscriptions. ``address`` is where the request came from.
     """
 
     engine: Panier
@@ -29,6 +29,7 @@ class RequestContext:
     caller: Caller | None
     now_ms: InstantMs
     live: LiveCarts | None = None
+    address: str = ""
 
     def known_caller(self) -> Caller:
         """Return who calls. Raises `GraphQLError` where nobody says so."""

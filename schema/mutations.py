@@ -1,11 +1,13 @@
 """What clients may do. Each change of a cart is one round trip to the store, and answers the whole priced cart."""
 
 import uuid
+from typing import Final
 
 import strawberry
 from strawberry import ID
 
 from engine.callers import Caller, CallerKind, Scope
+from engine.cart.handoff import Discretion, discretion_towards
 from engine.cart.model import Facts
 from engine.errors import RefusedError, UserError, UserErrorCode
 from engine.pricing.requests import AdjustmentRequest
@@ -39,7 +41,7 @@ from schema.inputs import (
 )
 from schema.scalars import Long
 from schema.types.amounts import CartWarningView
-from schema.types.cart import CartView
+from schema.types.cart import CartView, warnings_for
 from schema.views import field, object_type
 
 strawberry.enum(UserErrorCode, name="UserErrorCode", description="Stable codes of refused requests.")
@@ -95,7 +97,9 @@ class CartPayloadView:
     def warnings(self) -> list[CartWarningView]:
         """What changed under the shopper, and what else they may not expect."""
         staff = self._caller.may(Scope.OFFERS_READ)
-        return [CartWarningView(notice) for notice in self._changed.notices(staff=staff)]
+        priced = self._changed.priced
+        discretion = discretion_towards(priced.cart, self._caller.member) if priced else Discretion()
+        return warnings_for(self._changed.notices(staff=staff), discretion)
 
     @property
     def replayed(self) -> bool:
@@ -217,13 +221,14 @@ class CustomersPayloadView:
         return [UserErrorView(error) for error in self._errors]
 
 
-@strawberry.type(
-    description=(
-        "What can be done. An `operationId` makes it safe to send a change again: it is done once. Adds commute; "
-        "a set with `ifVersion` is refused with STALE_VERSION, and answered with the current cart, if what it sets "
-        "changed after that version."
-    )
+MUTATIONS: Final = (
+    "What can be done. An `operationId` makes it safe to send a change again: it is done once. Adds commute; "
+    "a set with `ifVersion` is refused with STALE_VERSION, and answered with the current cart, if what it sets "
+    "changed after that version."
 )
+
+
+@strawberry.type(description=MUTATIONS)
 class Mutation:
     """The root of mutations."""
 
@@ -269,7 +274,7 @@ class Mutation:
         self, info: Info, cart_id: ID, lines: list[CartLineInput], operation_id: ID | None = None
     ) -> CartPayloadView:
         """One round trip to the store."""
-        return await _apply(info, cart_id, operation_id, admits_lines(lines))
+        return await apply(info, cart_id, operation_id, admits_lines(lines))
 
     @field("Set quantities, notes and delivery choices of lines.")
     async def cart_lines_update(
@@ -281,7 +286,7 @@ class Mutation:
         operation_id: ID | None = None,
     ) -> CartPayloadView:
         """One round trip to the store."""
-        return await _apply(info, cart_id, operation_id, admits_changes(lines, if_version))
+        return await apply(info, cart_id, operation_id, admits_changes(lines, if_version))
 
     @field("Remove lines.")
     async def cart_lines_remove(
@@ -293,40 +298,40 @@ class Mutation:
         operation_id: ID | None = None,
     ) -> CartPayloadView:
         """One round trip to the store."""
-        return await _apply(info, cart_id, operation_id, admits_removals(line_ids, if_version))
+        return await apply(info, cart_id, operation_id, admits_removals(line_ids, if_version))
 
     @field("Remove all lines, codes, fees and changes by staff, and the note.")
     async def cart_clear(self, info: Info, cart_id: ID, operation_id: ID | None = None) -> CartPayloadView:
         """One round trip to the store."""
-        return await _apply(info, cart_id, operation_id, admits_clear())
+        return await apply(info, cart_id, operation_id, admits_clear())
 
     @field("Add codes. One that gives nothing stays, and says why.")
     async def cart_codes_add(
         self, info: Info, cart_id: ID, codes: list[str], operation_id: ID | None = None
     ) -> CartPayloadView:
         """One round trip to the store."""
-        return await _apply(info, cart_id, operation_id, admits_codes(codes))
+        return await apply(info, cart_id, operation_id, admits_codes(codes))
 
     @field("Remove codes, written in any form.")
     async def cart_codes_remove(
         self, info: Info, cart_id: ID, codes: list[str], operation_id: ID | None = None
     ) -> CartPayloadView:
         """One round trip to the store."""
-        return await _apply(info, cart_id, operation_id, admits_code_removals(codes))
+        return await apply(info, cart_id, operation_id, admits_code_removals(codes))
 
     @field("Choose fees, such as gift wrap. Choosing what is there already adds up.")
     async def cart_fees_add(
         self, info: Info, cart_id: ID, fees: list[CartFeeInput], operation_id: ID | None = None
     ) -> CartPayloadView:
         """One round trip to the store."""
-        return await _apply(info, cart_id, operation_id, admits_fees(fees))
+        return await apply(info, cart_id, operation_id, admits_fees(fees))
 
     @field("Take fees out, by their codes.")
     async def cart_fees_remove(
         self, info: Info, cart_id: ID, fees: list[str], operation_id: ID | None = None
     ) -> CartPayloadView:
         """One round trip to the store."""
-        return await _apply(info, cart_id, operation_id, admits_fee_removals(fees))
+        return await apply(info, cart_id, operation_id, admits_fee_removals(fees))
 
     @field(
         "Remember what the caller sees of a cart, for `Cart.sinceLastSeen`. With `version`, the one that was shown, it "
@@ -335,7 +340,7 @@ class Mutation:
     async def cart_seen(self, info: Info, cart_id: ID, version: int | None = None) -> CartPayloadView:
         """Two round trips to the store: the price that is remembered is worked out between them."""
         caller, cart = info.context.known_caller(), CartId(key_of(cart_id, "Cart"))
-        seen = await mark_seen(info.context.engine, caller, cart, version) if cart else _NO_CART
+        seen = await mark_seen(info.context.engine, caller, cart, version) if cart else NO_CART
         return CartPayloadView(seen, caller)
 
     @field("Choose the gift of a promotion that offers several (see `Cart.giftChoices`); without a SKU, none.")
@@ -343,7 +348,7 @@ class Mutation:
         self, info: Info, cart_id: ID, promotion_id: ID, sku: str | None = None, operation_id: ID | None = None
     ) -> CartPayloadView:
         """One round trip to the store."""
-        return await _apply(info, cart_id, operation_id, admits_gift(promotion_id, sku, info.context.snapshot.ruleset))
+        return await apply(info, cart_id, operation_id, admits_gift(promotion_id, sku, info.context.snapshot.ruleset))
 
     @field("Change a price by hand. Needs the scope `cart:adjust`, and a role that may.")
     async def cart_adjustment_add(
@@ -369,14 +374,14 @@ class Mutation:
         operation_id: ID | None = None,
     ) -> CartPayloadView:
         """One round trip to the store."""
-        return await _apply(info, cart_id, operation_id, admits_context(context, if_version))
+        return await apply(info, cart_id, operation_id, admits_context(context, if_version))
 
     @field("Set the cart's note; an empty one takes it away.")
     async def cart_note_update(
         self, info: Info, cart_id: ID, note: str, if_version: int | None = None, operation_id: ID | None = None
     ) -> CartPayloadView:
         """One round trip to the store."""
-        return await _apply(info, cart_id, operation_id, admits_note(note, if_version))
+        return await apply(info, cart_id, operation_id, admits_note(note, if_version))
 
     @field(
         "Make a cart a customer's, and their active one; the one before stays readable as `supersededCart`. A customer "
@@ -399,7 +404,7 @@ class Mutation:
             return CartPayloadView(Changed(errors=refused.errors), caller)
         cart = CartId(key_of(cart_id, "Cart"))
         if not cart:
-            return CartPayloadView(_NO_CART, caller)
+            return CartPayloadView(NO_CART, caller)
         changed = await info.context.engine.attach(caller, cart, customer, operation_id, guest)
         return CartPayloadView(changed, caller)
 
@@ -413,12 +418,13 @@ class Mutation:
             return CustomersPayloadView([], refused.errors)
 
 
-_NO_CART = Changed(errors=(UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",)),))
+NO_CART = Changed(errors=(UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",)),))
 
 
-async def _apply(info: Info, cart_id: ID, operation_id: ID | None, admit: Admit) -> CartPayloadView:
+async def apply(info: Info, cart_id: ID, operation_id: ID | None, admit: Admit) -> CartPayloadView:
+    """Check and commit a change of a cart. One round trip."""
     caller, cart = info.context.known_caller(), CartId(key_of(cart_id, "Cart"))
-    changed = await info.context.engine.apply(caller, cart, operation_id, admit) if cart else _NO_CART
+    changed = await info.context.engine.apply(caller, cart, operation_id, admit) if cart else NO_CART
     return CartPayloadView(changed, caller)
 
 
@@ -426,7 +432,7 @@ async def _adjust(
     info: Info, cart_id: ID, operation_id: ID | None, request: AdjustmentRequest | AdjustmentId
 ) -> CartPayloadView:
     caller, cart = info.context.known_caller(), CartId(key_of(cart_id, "Cart"))
-    changed = await info.context.engine.adjust(caller, cart, operation_id, request) if cart else _NO_CART
+    changed = await info.context.engine.adjust(caller, cart, operation_id, request) if cart else NO_CART
     return CartPayloadView(changed, caller)
 
 

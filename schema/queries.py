@@ -8,12 +8,14 @@ from strawberry import ID
 
 from engine.cart.draw import draw_of
 from engine.cart.model import Cart
+from engine.cart.refusals import REFUSALS
+from engine.errors import RefusedError, UserErrorCode
 from engine.service import PricedCart
 from engine.types import CartId, ChannelId, PromotionId, Sku, StoreId
 from schema.context import Info, RequestContext
 from schema.errors import ErrorCode, fault
 from schema.ids import decode_id, key_of
-from schema.types.cart import CartView, LogEntryConnectionView
+from schema.types.cart import CartView
 from schema.types.catalogue import (
     ChannelView,
     DeliveryMethodView,
@@ -23,6 +25,8 @@ from schema.types.catalogue import (
     ProductView,
     StoreView,
 )
+from schema.types.log import LogEntryConnectionView
+from schema.types.members import InviteView
 from schema.types.node import Node
 from schema.types.offers import PromotionView, RulesetView
 from schema.types.paging import page_of
@@ -31,7 +35,10 @@ from schema.views import field
 PRODUCTS_MAX: Final = 250
 
 
-@strawberry.type(description="What can be asked. Channels, stores, products and promotions need no token.")
+QUERIES: Final = "What can be asked. Channels, stores, products and promotions need no token."
+
+
+@strawberry.type(description=QUERIES)
 class Query:
     """The root of queries."""
 
@@ -130,6 +137,21 @@ class Query:
             raise fault(ErrorCode.INVALID_ARGUMENT, f"`after` is {after}: expected the version of a cart, or 0")
         entries = await info.context.engine.log(caller, cart, after) if cart else None
         return LogEntryConnectionView(page_of(entries, first, None), caller) if entries is not None else None
+
+    @field(
+        "The invites of a cart that have not ended, with their codes; for its owner, and for staff with `cart:write`. "
+        "Null for a cart that the caller may not see."
+    )
+    async def cart_invites(self, info: Info, cart_id: ID) -> list[InviteView] | None:
+        """One round trip to the store."""
+        caller, cart = info.context.known_caller(), CartId(key_of(cart_id, "Cart"))
+        priced = await info.context.engine.cart(caller, cart) if cart else None
+        if priced is None:
+            return None
+        if not caller.may_manage(priced.cart):
+            message = REFUSALS[UserErrorCode.ROLE_FORBIDS]
+            raise RefusedError.because(UserErrorCode.ROLE_FORBIDS, message, "cartId")
+        return [InviteView(invite) for invite in priced.cart.invites if invite.ends_ms > priced.as_of_ms]
 
 
 async def _cart(context: RequestContext, id: ID) -> CartView | None:

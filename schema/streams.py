@@ -30,6 +30,7 @@ from graphql.execution.executor import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from engine.callers import Caller
+from engine.cart.handoff import Discretion, discretion_towards
 from engine.live import CartEvent, Follower, LiveCarts
 from engine.service import Panier
 from engine.types import InstantMs
@@ -79,16 +80,17 @@ class Stream:
     async def texts(self, schema: GraphQLSchema) -> AsyncIterator[str]:
         """Yield the result of each event as JSON. Raises like `Follower.__anext__`."""
         async for event in self._follower:
-            answer = event.answers.get(self._key)
+            discretion = discretion_towards(event.priced.cart, self._follower.caller.member)
+            answer = event.answers.get((self._key, discretion))
             if answer is None:
-                answer = event.answers[self._key] = self._written(event, schema)
+                answer = event.answers[self._key, discretion] = self._written(event, schema, discretion)
             yield answer if isinstance(answer, str) else await asyncio.shield(answer)
 
     def close(self) -> None:
         """End it."""
         self._follower.close()
 
-    def _written(self, event: CartEvent, schema: GraphQLSchema) -> str | asyncio.Future[str]:
+    def _written(self, event: CartEvent, schema: GraphQLSchema, discretion: Discretion) -> str | asyncio.Future[str]:
         """Execute the selection on an event and write what comes out.
 
         What has to wait for something becomes a task: whoever asked first may leave, and the others get it all the
@@ -98,7 +100,7 @@ class Stream:
         executed = execute(
             schema,
             self._document.node,
-            root_value=CartEventView(event, context.known_caller()),
+            root_value=CartEventView(event, context.known_caller(), discretion),
             context_value=context,
             variable_values=self._asked.variables,
             operation_name=self._asked.operation_name,

@@ -20,6 +20,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     get_named_type,
+    is_enum_type,
     is_input_object_type,
     is_leaf_type,
     is_list_type,
@@ -202,6 +203,8 @@ class _Author:
                 for key, each in fields.items()
                 if is_required_input_field(each) or self._often(4)
             }
+        if is_enum_type(type_):
+            return _Bare(self._one_of(list(type_.values)))
         named = str(type_)
         choices = self.pools.get(name) or self.pools.get(f"{name}s") or _BY_SCALAR[named]
         classes = {"Int": int, "String": str, "ID": str}
@@ -209,8 +212,16 @@ class _Author:
         return self._one_of(list(fitting) or list(_BY_SCALAR[named]))
 
 
+class _Bare(str):
+    """A value of an enumeration: no quotes in a document, a string among the variables."""
+
+    __slots__ = ()
+
+
 def _literal(value: Any) -> str:
     """Write a value as GraphQL does: keys of objects stand bare."""
+    if isinstance(value, _Bare):
+        return value
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key}: {_literal(each)}' for key, each in value.items())}}}"
     if isinstance(value, list):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cart.codes import canonical_code
+from engine.cart.codes import canonical_code, check_digit
 from engine.cart.commands import LineChange, SetContext, SetNote, SoldWhere
 from engine.cart.model import DeliveryChoice
 from engine.errors import RefusedError, UserErrorCode
@@ -23,7 +23,6 @@ from engine.pricing.admission import (
     admit_note,
     sold_where,
 )
-from engine.pricing.barcodes import check_digit
 from engine.pricing.requests import ContextRequest, FeeRequest, Limits, LineChangeRequest, LineRequest
 from engine.pricing.shop import Product, Shop
 from engine.types import ChannelId, Currency, LineId, OperationId, Sku, StoreId

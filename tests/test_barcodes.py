@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.pricing.barcodes import BarcodeError, Label, canonical_gtin, check_digit, read_label
+from engine.cart.codes import check_digit
+from engine.pricing.barcodes import BarcodeError, Label, canonical_gtin, read_label
 from engine.pricing.shop import LabelLayout
 from engine.types import Currency
 

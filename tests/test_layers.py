@@ -24,9 +24,22 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "engine.service": (*CORE, "engine.callers", "engine.storage"),
     "engine.live": (*CORE, "engine.callers", "engine.storage", "engine.service"),
     "engine.viewing": (*CORE, "engine.callers", "engine.service"),
+    "engine.membership": (*CORE, "engine.callers", "engine.service"),
+    "engine.handoff_service": (*CORE, "engine.callers", "engine.storage", "engine.service"),
+    "engine.pairing_service": (*CORE, "engine.callers", "engine.storage", "engine.service", "engine.handoff_service"),
     "engine.settings": BASE,
     "engine.cli": ("engine", "schema"),
-    "schema": (*CORE, "engine.callers", "engine.service", "engine.live", "engine.viewing", "schema"),
+    "schema": (
+        *CORE,
+        "engine.callers",
+        "engine.service",
+        "engine.live",
+        "engine.membership",
+        "engine.viewing",
+        "engine.handoff_service",
+        "engine.pairing_service",
+        "schema",
+    ),
 }
 """For each place, the places it may import. The longest name that fits a module decides."""
 

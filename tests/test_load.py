@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from engine.cart.codes import check_digit
 from engine.cart.model import Facts
 from engine.errors import Diagnostic, FilesRefusedError
 from engine.fields import instant_ms
-from engine.pricing.barcodes import check_digit
 from engine.pricing.load import load_shop
 from engine.pricing.shop import Alternate
 from engine.types import ChannelId, CustomerId, Sku, StoreId

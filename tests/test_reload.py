@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -57,7 +58,7 @@ async def watching(shop: Path, tell: Callable[[str], None] | None = None) -> Asy
     folders = Folders(shop)
     seen, loaded = folders.fingerprint(), load_shop(shop)
     ruleset = load_rules(shop / "rules", loaded).ruleset
-    engine = Panier(Snapshot(loaded, ruleset), SlowStore(), None, Limits(), None)  # type: ignore[arg-type]
+    engine = Panier(Snapshot(loaded, ruleset), SimpleNamespace(carts=SlowStore()), Limits())  # type: ignore[arg-type]
     task = asyncio.create_task(Reloader(engine, folders, seen, tell).watch(POLL_S))
     try:
         yield engine
@@ -169,7 +170,7 @@ async def test_files_that_still_move_are_waited_for(shop: Path) -> None:
 
 async def test_a_request_in_flight_finishes_on_what_it_started_with(shop: Path) -> None:
     async with watching(shop) as engine:
-        before, store = engine.snapshot, engine._carts
+        before, store = engine.snapshot, engine.stores.carts
         assert isinstance(store, SlowStore)
         reading = asyncio.create_task(engine.cart(Caller(CallerKind.STAFF, "s"), CartId("c")))
         pinned = engine.pinned()

@@ -6,13 +6,20 @@ A cart is one msgpack map with short keys:
     m people            n lines            k codes           f fees        d delivery     t note
     u customer          a owner's facts    b created, ms     e updated, ms x expires, ms  w field -> version
     y payment method    h draw             j adjustments   g chosen gifts, pairs of promotion and SKU
+    sg suggested lines  iv invites         gr what holds for all members: b budget, d deadline, ms
+    o lease             q newcomers
 
-People are pairs of member id and role: ``o`` owner, ``e`` editor, ``-`` no member, but somebody who did something,
-such as staff. They are named by their place among the people, counted from 1, so that signing in renames one of them
-and touches no line and no log entry; the list never shrinks.
+People are lists of member id, role and perhaps rules: ``o`` owner, ``e`` editor, ``a`` adder, ``s`` suggester, ``v``
+viewer, ``x`` removed, ``-`` no member, but somebody who did something, such as staff. Rules are ``b`` budget and ``k``
+blocked categories; of those removed, ``x`` the version. A budget is a pair of amount and currency. People are named by
+their place in the list, counted from 1, so that signing in renames one of them and touches no line and no log entry;
+the list never shrinks.
 
 A line is a map as well: ``i`` id, ``q`` shares, a flat list of place and quantity, ``a`` added and ``c`` changed
 version, ``t`` changed, in ms since the cart was made; and the attributes that `engine.cart.commands.NewLine.op` writes.
+An invite is a map: ``i`` id, ``c`` code, ``r`` role, ``n`` uses, ``u`` uses left, ``x`` end, ms, ``a`` added version.
+A lease is a map: ``p`` place of its holder, ``d`` device, ``c`` channel, ``s`` store, ``a`` since and ``e`` until, ms,
+``r`` for how many ms it is renewed. A newcomer is a list: place, words of `handoff.Share` with spaces between, version.
 An adjustment is a map: ``i`` id, ``l`` line, ``p`` place of who made it, ``a`` added version, ``t`` when, in ms since
 the cart was made, and the attributes that `engine.cart.commands.AddAdjustment.ops` writes.
 A log entry is a list: version, operation id, ms since the cart was made, place, channel, store, device, changes.
@@ -31,18 +38,22 @@ import msgpack  # type: ignore[import-untyped]  # ships no types
 
 from engine.cart.commands import Op, Plain, packed_facts
 from engine.cart.draw import draw_of
+from engine.cart.members import LETTER_OF
 from engine.cart.model import (
     Adjustment,
     AdjustmentKind,
+    Budget,
     Cart,
     CodeEntry,
     DeliveryChoice,
     Facts,
     FeeChoice,
+    Invite,
+    Lease,
     LineItem,
     LogEntry,
     Member,
-    Role,
+    Newcomer,
 )
 from engine.cart.viewing import Seen, SeenLine, Viewer
 from engine.errors import PanierError
@@ -51,9 +62,9 @@ from engine.types import ChannelId, InstantMs, MemberId, OperationId, StoreId
 LAYOUT: Final = 1
 """Raised when the meaning of stored bytes changes; a reader refuses what it does not know."""
 
-_LETTER: Final = {Role.OWNER: "o", Role.EDITOR: "e"}
-_ROLE: Final = {letter: role for role, letter in _LETTER.items()}
+_ROLE: Final = {letter: role for role, letter in LETTER_OF.items()}
 _NOBODY: Final[Mapping[str, int]] = {}
+_NO_RULES: Final[Mapping[str, Any]] = {}
 
 
 class UnknownLayoutError(PanierError):
@@ -81,7 +92,7 @@ def encode_new_cart(cart: Cart) -> bytes:
         "z": LAYOUT,
         "i": cart.id,
         "v": 0,
-        "m": [[member.id, _LETTER[member.role]] for member in cart.members],
+        "m": [[member.id, LETTER_OF[member.role]] for member in cart.members],
         "c": cart.channel,
         "l": cart.locale,
         "n": [],
@@ -113,10 +124,11 @@ def decode_cart(blob: bytes) -> Cart:
     people, created = packed["m"], packed["b"]
     places = _places(people)
     store, delivery, facts = packed.get("s"), packed.get("d"), packed.get("a")
+    group = packed.get("gr", _NO_RULES)
     return Cart(
         id=packed["i"],
         version=packed["v"],
-        members=tuple([Member(member, _ROLE[letter]) for member, letter in people if letter != "-"]),
+        members=tuple([_member(*person) for person in people if person[1] in _ROLE]),
         channel=packed["c"],
         store=store,
         locale=packed["l"],
@@ -130,11 +142,19 @@ def decode_cart(blob: bytes) -> Cart:
         note=packed.get("t", ""),
         customer=packed.get("u"),
         facts=facts_of(facts) if facts else None,
+        lease=_lease(packed["o"], places) if "o" in packed else None,
+        newcomers=tuple(
+            [Newcomer(places[at], tuple(words.split()), since) for at, words, since in packed.get("q", ())]
+        ),
         draw=packed["h"] if "h" in packed else draw_of(packed["i"]),
         created_ms=created,
         updated_ms=packed["e"],
         expires_ms=packed["x"],
         field_versions=packed.get("w", _NOBODY),
+        suggestions=tuple([_line(line, places, created) for line in packed.get("sg", ())]),
+        invites=tuple([_invite(invite) for invite in packed.get("iv", ())]),
+        budget=_budget(group),
+        deadline_ms=group.get("d"),
     )
 
 
@@ -155,9 +175,21 @@ def _unpacked(blob: bytes) -> dict[str, Any]:
     return packed
 
 
-def _places(people: list[tuple[str, str]]) -> list[MemberId]:
+def _member(id_: str, letter: str, rules: Mapping[str, Any] = _NO_RULES) -> Member:
+    return Member(MemberId(id_), _ROLE[letter], _budget(rules), tuple(rules.get("k", ())))
+
+
+def _budget(rules: Mapping[str, Any]) -> Budget | None:
+    return Budget(*rules["b"]) if "b" in rules else None
+
+
+def _invite(packed: dict[str, Any]) -> Invite:
+    return Invite(packed["i"], packed["c"], _ROLE[packed["r"]], packed["n"], packed["u"], packed["x"])
+
+
+def _places(people: list[tuple[Any, ...]]) -> list[MemberId]:
     """Return the members by their place, which counts from 1."""
-    return [MemberId(""), *[MemberId(member) for member, _ in people]]
+    return [MemberId(""), *[MemberId(person[0]) for person in people]]
 
 
 def _log_entry(blob: bytes, places: list[MemberId], created_ms: int) -> LogEntry:
@@ -192,6 +224,12 @@ def _line(packed: dict[str, Any], places: list[MemberId], created_ms: int) -> Li
         packed["a"],
         packed["c"],
         InstantMs(created_ms + packed["t"]),
+    )
+
+
+def _lease(packed: dict[str, Any], places: list[MemberId]) -> Lease:
+    return Lease(
+        places[packed["p"]], packed["d"], packed["c"], packed.get("s"), InstantMs(packed["a"]), InstantMs(packed["e"])
     )
 
 

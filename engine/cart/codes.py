@@ -44,6 +44,15 @@ def check_character(body: str) -> str:
     return CODE_ALPHABET[-total % len(CODE_ALPHABET)]
 
 
+def check_digit(payload: str) -> str:
+    """Return the digit that belongs behind `payload` (digits only) in a GTIN: GS1 General Specifications, section 7.9.
+
+    From the right the digits weigh 3, 1, 3, 1, …; the check digit brings the sum to a multiple of ten.
+    """
+    weighed = 3 * sum(map(int, payload[::-2])) + sum(map(int, payload[-2::-2]))
+    return str(-weighed % 10)
+
+
 def is_intact(generated: str) -> bool:
     """Say whether the random part of a generated code, prefix taken off, can have been typed right.
 

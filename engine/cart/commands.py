@@ -9,6 +9,8 @@ import hashlib
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol
 
 from engine.cart.model import AdjustmentKind, DeliveryChoice, Facts
 from engine.types import AdjustmentId, ChannelId, CustomerId, LineId, MemberId, PromotionId, Sku, StoreId
@@ -316,23 +318,42 @@ class RefreshFacts:
         return [["facts", self.facts.customer, packed_facts(self.facts)]]
 
 
-Command = (
-    AddLines
-    | ChangeLines
-    | RemoveLines
-    | Clear
-    | AddCodes
-    | RemoveCodes
-    | AddFees
-    | RemoveFees
-    | ChooseGift
-    | AddAdjustment
-    | RemoveAdjustment
-    | SetContext
-    | SetNote
-    | AttachCustomer
-    | RefreshFacts
-)
+class LeaseChange(StrEnum):
+    """What becomes of a lease: its holder renews or returns it, the cart's owner takes it back."""
+
+    RENEW = "renew"
+    RETURN = "return"
+    TAKE_BACK = "take_back"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLease:
+    """Renew or end what a MOVE gave to one device."""
+
+    change: LeaseChange
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["lease", self.change.value]]
+
+
+@dataclass(frozen=True, slots=True)
+class AdmitScreen:
+    """Give a screen a place among the members, to edit or to read only. For the owner."""
+
+    screen: MemberId
+    edits: bool
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["screen", self.screen, "e" if self.edits else "v"]]
+
+
+class Command(Protocol):
+    """What a caller may do to a cart: any of the classes here and in `engine.cart.members`."""
+
+    def ops(self) -> list[Op]:
+        """Return the operations it turns into."""
 
 
 def as_asked(command: Command) -> Command:

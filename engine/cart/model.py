@@ -9,8 +9,10 @@ from engine.types import (
     AdjustmentId,
     CartId,
     ChannelId,
+    Currency,
     CustomerId,
     InstantMs,
+    InviteId,
     LineId,
     MemberId,
     OperationId,
@@ -28,14 +30,41 @@ class Role(StrEnum):
 
     OWNER = "owner"
     EDITOR = "editor"
+    ADDER = "adder"
+    """May add, and change what they put in themselves."""
+    SUGGESTER = "suggester"
+    """What they add waits until an editor or the owner approves it."""
+    VIEWER = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much may be spent; suspended while the cart is in another currency."""
+
+    amount_minor: int
+    currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A participant of a cart."""
+    """A participant of a cart. ``blocked`` are the paths of categories that are not for them."""
 
     id: MemberId
     role: Role
+    budget: Budget | None = None
+    blocked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """A code that lets ``uses_left`` more people take part until ``ends_ms``. Whoever knows the code can."""
+
+    id: InviteId
+    code: str = field(repr=False)
+    role: Role
+    uses: int
+    uses_left: int
+    ends_ms: InstantMs
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +154,30 @@ class Adjustment:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """A cart is with one device, which its holder's token names, until an instant: everybody else reads only."""
+
+    member: MemberId
+    device: str
+    channel: ChannelId
+    store: StoreId | None
+    since_ms: InstantMs
+    until_ms: InstantMs
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Another person who came by a code. ``shared`` is what its giver wanted them to know, see `handoff.Share`.
+
+    What was done before ``since_version`` is history to them.
+    """
+
+    member: MemberId
+    shared: tuple[str, ...]
+    since_version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a cart's owner: a small versioned copy of the customer record.
 
@@ -152,6 +205,8 @@ class Cart:
     ``field_versions`` says at which version the note, the channel and the other single fields last changed; it is
     what ``ifVersion`` is compared with. ``payment_method`` is empty until it is known; ``draw`` decides the arm of
     experiments, see `engine.cart.draw`. ``gift_choices`` says which gift is wished where a promotion offers several.
+    ``suggestions`` are lines that wait for approval and are in no total; ``budget`` and ``deadline_ms`` are for all
+    members together. ``lease`` may have lapsed, see `lease_at`.
     """
 
     id: CartId
@@ -170,15 +225,29 @@ class Cart:
     note: str = ""
     customer: CustomerId | None = None
     facts: Facts | None = None
+    lease: Lease | None = None
+    newcomers: tuple[Newcomer, ...] = ()
     draw: int = 0
     created_ms: InstantMs = EPOCH
     updated_ms: InstantMs = EPOCH
     expires_ms: InstantMs = EPOCH
     field_versions: Mapping[str, int] = field(default_factory=dict)
+    suggestions: tuple[LineItem, ...] = ()
+    invites: tuple[Invite, ...] = ()
+    budget: Budget | None = None
+    deadline_ms: InstantMs | None = None
 
     def member(self, member: MemberId) -> Member | None:
         """Return the participant with that id."""
         return next((known for known in self.members if known.id == member), None)
+
+    def newcomer(self, member: MemberId) -> Newcomer | None:
+        """Return how somebody came, None unless a code of another person's brought them."""
+        return next((known for known in self.newcomers if known.member == member), None)
+
+    def lease_at(self, at_ms: InstantMs) -> Lease | None:
+        """Return which device has the cart at an instant, None where it is with nobody."""
+        return self.lease if self.lease is not None and at_ms < self.lease.until_ms else None
 
     def line(self, line: LineId) -> LineItem | None:
         """Return the line with that id."""

@@ -16,6 +16,15 @@ from engine.cart.commands import (
     RemoveFees,
     RemoveLines,
 )
+from engine.cart.members import (
+    ChangeRole,
+    DecideSuggestions,
+    HandOver,
+    Join,
+    LimitMember,
+    RemoveMember,
+    RevokeInvite,
+)
 from engine.errors import UserErrorCode
 
 
@@ -41,16 +50,22 @@ def _arguments(command: Command) -> list[tuple[str, ...]]:
             return [("codes", str(place)) for place in range(len(command.codes))]
         case AddFees() | RemoveFees():
             return [("fees", str(place)) for place in range(len(command.fees))]
-        case AddAdjustment() | RemoveAdjustment() | ChooseGift():
-            return [_OF_ONE_OPERATION[type(command)]]
+        case DecideSuggestions():
+            return [("lineIds", str(place)) for place in range(len(command.lines))]
         case _:
-            return [() for _ in command.ops()]
+            return [_OF_ONE_OPERATION.get(type(command), ()) for _ in command.ops()]
 
 
 _OF_ONE_OPERATION: Final[dict[type[Command], tuple[str, ...]]] = {
     AddAdjustment: ("adjustment", "lineId"),
     RemoveAdjustment: ("adjustmentId",),
     ChooseGift: ("promotionId",),
+    RevokeInvite: ("inviteId",),
+    Join: ("code",),
+    ChangeRole: ("memberId",),
+    RemoveMember: ("memberId",),
+    HandOver: ("memberId",),
+    LimitMember: ("memberId",),
 }
 
 REFUSALS: Final = {
@@ -68,5 +83,16 @@ REFUSALS: Final = {
     UserErrorCode.UNKNOWN_FEE: "there is no such fee in the cart",
     UserErrorCode.UNKNOWN_GIFT: "no gift of this promotion was chosen",
     UserErrorCode.ADJUSTMENT_LIMIT: "the cart would have more changes by staff than a cart may hold",
+    UserErrorCode.ROLE_FORBIDS: "the caller's role in this cart does not allow it",
+    UserErrorCode.OWNER_STAYS: "a cart keeps its owner: hand the ownership over first",
+    UserErrorCode.MEMBER_NOT_FOUND: "there is no such member in the cart",
+    UserErrorCode.MEMBER_LIMIT: "the cart would have more members than a cart may have",
+    UserErrorCode.INVITE_NOT_FOUND: "this invite is not known, was taken back, has ended or is used up",
+    UserErrorCode.INVITE_LIMIT: "the cart would have more open invites than a cart may have",
+    UserErrorCode.SUGGESTION_NOT_FOUND: "nothing of the kind is suggested",
+    UserErrorCode.SUGGESTION_LIMIT: "more lines would wait for approval than a cart may hold",
+    UserErrorCode.CART_HELD: "the cart was moved to another device: until it comes back, this one reads only",
+    UserErrorCode.NOT_HELD: "the cart is not with this device, or not any more",
+    UserErrorCode.HANDOFF_LIMIT: "the cart has as many open codes as a cart may have: revoke one, or let one expire",
     UserErrorCode.ADJUSTMENT_NOT_FOUND: "there is no such change by staff in the cart",
 }

@@ -30,12 +30,10 @@ from engine.live import LiveCarts
 from engine.rules.packed import kept_packed
 from engine.service import Panier, Snapshot
 from engine.settings import Settings, masked_url, variable
-from engine.storage.carts import CartStore
 from engine.storage.checks import Finding, Severity, check_server, require_fit
 from engine.storage.connection import Connection, StoreAccessError
-from engine.storage.customers import CustomerStore
 from engine.storage.keys import KeyNames, agree_on_partitions
-from engine.storage.viewers import ViewerStore
+from engine.storage.stores import Stores
 from engine.storage.wake_ups import WakeUps
 from schema.app import GRAPHIQL_PATH, GRAPHQL_PATH, build_app
 from schema.auth import TokenAuthority
@@ -186,11 +184,9 @@ class _Service:
     async def _engine(self, connection: Connection) -> tuple[Panier, LiveCarts]:
         settings, names = self._settings, KeyNames(shop=self._shop.id)
         await agree_on_partitions(connection, names)
-        carts = CartStore(connection, names, cart_limits(settings))
-        viewers = ViewerStore(connection, names)
-        customers = CustomerStore(connection, names)
-        engine = Panier(self._snapshot, carts, customers, request_limits(settings), viewers)
-        return engine, LiveCarts(engine, carts, WakeUps(connection))
+        stores = Stores.on(connection, names, cart_limits(settings))
+        engine = Panier(self._snapshot, stores, request_limits(settings))
+        return engine, LiveCarts(engine, WakeUps(connection))
 
     @contextlib.contextmanager
     def _reloading(self, engine: Panier) -> Iterator[None]:

@@ -11,6 +11,7 @@ UPC-E (six digits behind zero suppression) must be expanded by the scanner: as t
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from engine.cart.codes import check_digit
 from engine.money import exponent_of
 from engine.pricing.shop import LabelLayout
 from engine.types import Currency
@@ -43,15 +44,6 @@ class Label:
     weight_thousandths: int | None = None
     price_minor: int | None = None
     currency: Currency | None = None
-
-
-def check_digit(payload: str) -> str:
-    """Return the digit that belongs behind `payload` (digits only, without a check digit).
-
-    From the right the digits weigh 3, 1, 3, 1, …; the check digit brings the sum to a multiple of ten.
-    """
-    weighed = 3 * sum(map(int, payload[::-2])) + sum(map(int, payload[-2::-2]))
-    return str(-weighed % 10)
 
 
 def canonical_gtin(text: str) -> str:

@@ -9,7 +9,7 @@ from engine.cart.viewing import Seen, SeenLine
 from engine.pricing.evaluation import EvaluatedLine, Evaluation
 from engine.types import InstantMs, LineId, MemberId, PromotionId, Sku
 
-_ABOUT_A_LINE = frozenset({"add", "set", "del"})
+_ABOUT_A_LINE = frozenset({"add", "set", "del", "approve"})
 """The operations that change how much is wanted of the line that they name."""
 
 

@@ -22,7 +22,8 @@ class CartLimits:
     """The guard rails that the script keeps, whoever asks.
 
     ``quantity`` bounds the pieces of a line or fee, and a thousand times as much in thousandths of measured goods;
-    ``fees`` how many different fees, ``adjustments`` how many changes by staff. Life spans count from the last change.
+    ``fees`` how many different fees, ``adjustments`` how many changes by staff; ``members`` are those with a role,
+    ``invites`` those still open, ``suggestions`` lines that wait for approval. Life spans count from the last change.
     ``log`` is how many versions a returning subscriber can catch up on. ``applied_ms`` is how long an operation is
     recognised when it is sent again.
     """
@@ -32,6 +33,9 @@ class CartLimits:
     codes: int = 20
     fees: int = 20
     adjustments: int = 20
+    members: int = 100
+    invites: int = 20
+    suggestions: int = 50
     cart_bytes: int = 128 * 1024
     guest_ms: int = 30 * _DAY_MS
     customer_ms: int = 180 * _DAY_MS
@@ -153,6 +157,22 @@ class CartStore:
         complete = len(packed) >= found.version - since
         return LogRead(found, decode_log(blob, packed), complete, at_ms)
 
+    async def reserve_code(self, code: str, cart: CartId, life_ms: int) -> bool:
+        """Have a code lead to a cart for a while; False where it leads to one already. One round trip.
+
+        Whether it is good for anything is written in the cart.
+        """
+        return bool(await self._connection.command("SET", self._names.invite(code), cart, "NX", "PX", life_ms))
+
+    async def release_code(self, code: str) -> None:
+        """Have a code lead nowhere. One round trip."""
+        await self._connection.command("DEL", self._names.invite(code))
+
+    async def cart_behind(self, code: str) -> CartId | None:
+        """Return the cart that a code leads to. One round trip."""
+        found: bytes | None = await self._connection.command("GET", self._names.invite(code))
+        return CartId(found.decode()) if found else None
+
     def wake_up_channel(self, cart: CartId) -> str:
         """Return the sharded channel that carries each new version number of a cart; a message may be lost."""
         return self._names.wake_up(cart)
@@ -166,6 +186,9 @@ def _packed_limits(limits: CartLimits) -> bytes:
             "codes": limits.codes,
             "fees": limits.fees,
             "adjustments": limits.adjustments,
+            "members": limits.members,
+            "invites": limits.invites,
+            "suggestions": limits.suggestions,
             "bytes": limits.cart_bytes,
             "guest_ms": limits.guest_ms,
             "customer_ms": limits.customer_ms,

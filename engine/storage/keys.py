@@ -67,6 +67,26 @@ class KeyNames:
         """Return the key of what a member saw of a cart."""
         return f"{self.partition(cart)}:s:{cart}:{member}"
 
+    def invite(self, code: str) -> str:
+        """Return the key of the cart that an invite's code leads to."""
+        return f"{self.partition(code)}:j:{code}"
+
+    def handoff(self, name: str) -> str:
+        """Return the key of a code, which hashes to the partition of its cart: draw it so."""
+        return f"{self.partition(name)}:h:{name}"
+
+    def handoffs(self, cart: CartId) -> str:
+        """Return the key of the codes of a cart, by the operations that made them."""
+        return f"{self.partition(cart)}:k:{cart}"
+
+    def pairing(self, name: str) -> str:
+        """Return the key of a code that a screen shows."""
+        return f"{self.partition(name)}:p:{name}"
+
+    def attempts(self, budget: str) -> str:
+        """Return the key of what was spent of a budget of attempts."""
+        return f"{self.partition(budget)}:b:{budget}"
+
     def commit(self, cart: CartId) -> tuple[str, str, str, str]:
         """Return cart, log, applied operations and channel, hashing the id once."""
         tag = self.partition(cart)

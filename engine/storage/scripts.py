@@ -1,6 +1,10 @@
-"""The Lua scripts of the store, read once. Each file says what its keys, arguments and answers are."""
+"""The Lua scripts of the store, read once. Each file says what its keys, arguments and answers are.
+
+A line ``-- include: NAME`` stands for another file: Redis knows no modules.
+"""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
@@ -15,13 +19,13 @@ class Script:
     sha: str
 
 
-def _load(name: str, shared: str = "") -> Script:
-    """Read a script; ``shared`` names one whose text stands between its first line and the rest."""
-    folder = files(__package__).joinpath("lua")
-    source = folder.joinpath(f"{name}.lua").read_text(encoding="utf-8")
-    if shared:
-        first, rest = source.split("\n", 1)
-        source = "\n".join([first, folder.joinpath(f"{shared}.lua").read_text(encoding="utf-8"), rest])
+def _text(name: str) -> str:
+    text = files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    return re.sub(r"^-- include: (\w+)$", lambda line: _text(line[1]), text, flags=re.MULTILINE)
+
+
+def _load(name: str) -> Script:
+    source = _text(name)
     return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -34,8 +38,14 @@ CUSTOMER_RELEASE: Final = _load("customer_release")
 CUSTOMER_UPSERT: Final = _load("customer_upsert")
 READ_SEEN: Final = _load("read_seen")
 VIEWERS: Final = _load("viewers")
-LIMIT: Final = _load("limit", shared="counter")
-LIMIT_MOVE: Final = _load("limit_move", shared="counter")
+HANDOFF_CREATE: Final = _load("handoff_create")
+HANDOFF_CLAIM: Final = _load("handoff_claim")
+HANDOFF_REVOKE: Final = _load("handoff_revoke")
+PAIRING_START: Final = _load("pairing_start")
+PAIRING_APPROVE: Final = _load("pairing_approve")
+ATTEMPT: Final = _load("attempt")
+LIMIT: Final = _load("limit")
+LIMIT_MOVE: Final = _load("limit_move")
 LIMIT_READ: Final = _load("limit_read")
 PINS: Final = _load("pins")
 
@@ -49,6 +59,12 @@ ALL: Final = (
     CUSTOMER_UPSERT,
     READ_SEEN,
     VIEWERS,
+    HANDOFF_CREATE,
+    HANDOFF_CLAIM,
+    HANDOFF_REVOKE,
+    PAIRING_START,
+    PAIRING_APPROVE,
+    ATTEMPT,
     LIMIT,
     LIMIT_MOVE,
     LIMIT_READ,

@@ -1,16 +1,18 @@
 """The cart as clients see it."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
-from typing import Final
 
-import strawberry
 from strawberry import ID
 
 from engine.callers import Caller, Scope
-from engine.cart.model import LogEntry, Member, Role
+from engine.cart.handoff import Discretion, Share, discretion_towards
 from engine.cart.viewing import Viewer
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
+from engine.pricing.member_totals import member_totals
+from engine.pricing.notices import Notice, NoticeCode
 from engine.service import PricedCart
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from engine.viewing import since_last_seen
@@ -29,44 +31,21 @@ from schema.types.amounts import (
     TotalsView,
 )
 from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView, LaneSearchView
+from schema.types.handoffs import LeaseView
 from schema.types.line import DeliveryChoiceView, LineItemConnectionView, LineItemView, priced_lines
+from schema.types.members import MemberTotalView, MemberView, SuggestionView, budget_view, suggestions_of
 from schema.types.money import MoneyView
 from schema.types.node import Node
 from schema.types.offers import ExplanationView, NearMissView
-from schema.types.paging import Page, PageInfoView, page_of
+from schema.types.paging import page_of
 from schema.types.viewing import SinceSeenView, ViewerView
 from schema.views import field, object_type
 
-strawberry.enum(Role, name="MemberRole", description="What a member may do.")
 
-
-_BY_HAND: Final = frozenset({"adjust", "unadjust"})
-"""What the log calls changes of a price by hand."""
-
-
-def sees_staff(viewer: Caller) -> bool:
-    """Say whether a viewer is told which member of staff did something: staff are, by scope, and shoppers are not."""
-    return viewer.may(Scope.CART_READ) or viewer.may(Scope.CART_ADJUST)
-
-
-@object_type("Member")
-class MemberView:
-    """A participant of a cart."""
-
-    __slots__ = ("_member",)
-
-    def __init__(self, member: Member) -> None:
-        self._member = member
-
-    @property
-    def id(self) -> ID:
-        """Who: the kind of caller and their id."""
-        return ID(self._member.id)
-
-    @property
-    def role(self) -> Role:
-        """What they may do."""
-        return self._member.role
+def warnings_for(notices: Iterable[Notice], discretion: Discretion) -> list[CartWarningView]:
+    """Return the warnings for a viewer; the one about delivery names the place, which `deliveries` may withhold."""
+    secret = {NoticeCode.DELIVERY_UNAVAILABLE} if Share.ADDRESS in discretion.withheld else set()
+    return [CartWarningView(notice) for notice in notices if notice.code not in secret]
 
 
 class _Priced:
@@ -77,6 +56,7 @@ class _Priced:
     _priced: PricedCart
     _staff: bool
     """Whether the viewer may be told of all promotions."""
+    _discretion: Discretion
 
     @property
     def currency(self) -> str:
@@ -102,7 +82,10 @@ class _Priced:
     @property
     def deliveries(self) -> list[DeliveryView]:
         """The goods that go together, and what that costs: one for each method, place and slot."""
-        return [DeliveryView(delivery, self._priced) for delivery in self._priced.evaluation.deliveries]
+        deliveries = self._priced.evaluation.deliveries
+        if Share.ADDRESS in self._discretion.withheld:
+            deliveries = tuple([replace(delivery, place="", slot="") for delivery in deliveries])
+        return [DeliveryView(delivery, self._priced) for delivery in deliveries]
 
     @property
     def fees(self) -> list[CartFeeView]:
@@ -133,7 +116,7 @@ class _Priced:
     @property
     def warnings(self) -> list[CartWarningView]:
         """What its shopper may not expect."""
-        return [CartWarningView(notice) for notice in self._priced.notices(staff=self._staff)]
+        return warnings_for(self._priced.notices(staff=self._staff), self._discretion)
 
     @property
     def computed_from(self) -> ComputedFromView:
@@ -209,10 +192,11 @@ class LineDifferenceView:
 class CartElsewhereView(_Priced):
     """A cart as another channel or store would price it; the cart itself does not move."""
 
-    __slots__ = ("_here", "_priced", "_staff")
+    __slots__ = ("_discretion", "_here", "_priced", "_staff")
 
-    def __init__(self, priced: PricedCart, here: PricedCart, *, staff: bool) -> None:
+    def __init__(self, priced: PricedCart, here: PricedCart, discretion: Discretion, *, staff: bool) -> None:
         self._priced = priced
+        self._discretion = discretion
         self._here = here
         self._staff = staff
 
@@ -235,7 +219,7 @@ class CartElsewhereView(_Priced):
     @field("The lines, priced there.")
     def lines(self, first: int | None = None, after: str | None = None) -> LineItemConnectionView:
         """Return a page of the lines."""
-        return LineItemConnectionView(page_of(priced_lines(self._priced), first, after))
+        return LineItemConnectionView(page_of(priced_lines(self._priced, self._discretion), first, after))
 
     @property
     def differences(self) -> list[LineDifferenceView]:
@@ -250,16 +234,23 @@ class CartElsewhereView(_Priced):
 class CartView(_Priced):
     """What shoppers want, priced where the cart is, with its owner's offers, for every viewer alike."""
 
-    def __init__(self, priced: PricedCart, viewer: Caller, present: tuple[Viewer, ...] | None = None) -> None:
+    def __init__(
+        self,
+        priced: PricedCart,
+        viewer: Caller,
+        present: tuple[Viewer, ...] | None = None,
+        discretion: Discretion | None = None,
+    ) -> None:
         """Show a cart to a viewer; in a feed also to others like them, with those who are `present`."""
         self._priced = priced
+        self._discretion = discretion or discretion_towards(priced.cart, viewer.member)
         self._present = present
         self._staff = viewer.may(Scope.OFFERS_READ)
-        self._sees_staff = sees_staff(viewer)
+        self._sees_staff = viewer.sees_staff
 
     @cached_property
     def _lines(self) -> list[LineItemView]:
-        return priced_lines(self._priced)
+        return priced_lines(self._priced, self._discretion)
 
     @property
     def id(self) -> ID:
@@ -295,18 +286,18 @@ class CartView(_Priced):
     @property
     def note(self) -> str | None:
         """The shopper's note."""
-        return self._priced.cart.note or None
+        return None if Share.ADDRESS in self._discretion.withheld else self._priced.cart.note or None
 
     @property
     def delivery(self) -> DeliveryChoiceView | None:
         """How the goods are to reach the shopper, where a line does not say otherwise."""
-        choice = self._priced.cart.delivery
+        choice = self._discretion.shown(self._priced.cart.delivery)
         return DeliveryChoiceView(choice) if choice else None
 
     @property
     def payment_method(self) -> str | None:
         """How the shopper is going to pay, null until that is known."""
-        return self._priced.cart.payment_method or None
+        return None if Share.PAYMENT in self._discretion.withheld else self._priced.cart.payment_method or None
 
     @property
     def created_at(self) -> InstantMs:
@@ -324,9 +315,36 @@ class CartView(_Priced):
         return self._priced.cart.expires_ms
 
     @property
+    def lease(self) -> LeaseView | None:
+        """The device that has it now, so that all others read only; null where it is with nobody."""
+        lease = self._priced.cart.lease_at(self._priced.as_of_ms)
+        return LeaseView(lease, sees_staff=self._sees_staff) if lease else None
+
+    @property
     def members(self) -> list[MemberView]:
         """Who takes part in it."""
         return [MemberView(member) for member in self._priced.cart.members]
+
+    @property
+    def members_totals(self) -> list[MemberTotalView]:
+        """What each member has in it; they sum to `totals`. What is only suggested does not count."""
+        evaluation = self._priced.evaluation
+        return [MemberTotalView(total, evaluation.currency) for total in member_totals(self._priced.cart, evaluation)]
+
+    @property
+    def suggestions(self) -> list[SuggestionView]:
+        """What waits until an editor or the owner approves it; it is in no total."""
+        return suggestions_of(self._priced)
+
+    @property
+    def budget(self) -> MoneyView | None:
+        """How much all members may spend together, null where nobody said so."""
+        return budget_view(self._priced.cart.budget)
+
+    @property
+    def deadline(self) -> InstantMs | None:
+        """Until when members are to be done with it, null where nobody said so."""
+        return self._priced.cart.deadline_ms
 
     @field("The lines, in the order in which they were added.")
     def lines(self, first: int | None = None, after: str | None = None) -> LineItemConnectionView:
@@ -375,7 +393,7 @@ class CartView(_Priced):
         """One round trip to the store; none in a feed, which knows."""
         present = self._present
         if present is None:
-            present = await info.context.engine.viewers.present(self._priced.cart.id)
+            present = await info.context.engine.stores.viewers.present(self._priced.cart.id)
         return [ViewerView(viewer) for viewer in present]
 
     @field(
@@ -394,102 +412,4 @@ class CartView(_Priced):
         """Price the cart in another place; its own store does not come along to another channel."""
         info.context.place(channel, store)
         there = self._priced.elsewhere(ChannelId(channel), StoreId(store) if store is not None else None)
-        return CartElsewhereView(there, self._priced, staff=self._staff)
-
-
-@object_type("LogChange")
-class LogChangeView:
-    """One thing that an operation did."""
-
-    __slots__ = ("_change",)
-
-    def __init__(self, change: tuple[str, ...]) -> None:
-        self._change = change
-
-    @property
-    def verb(self) -> str:
-        """What it did, such as "add" or "set"."""
-        return self._change[0]
-
-    @property
-    def details(self) -> list[str]:
-        """To what, and how: a line id and a quantity, the name of a field."""
-        return list(self._change[1:])
-
-
-@object_type("LogEntry")
-class LogEntryView:
-    """One operation: the version it made, who sent it, from where and when, and what it did."""
-
-    __slots__ = ("_entry", "_staff")
-
-    def __init__(self, entry: LogEntry, *, staff: bool) -> None:
-        self._entry = entry
-        self._staff = staff
-
-    @property
-    def version(self) -> int:
-        """The version of the cart that it made."""
-        return self._entry.version
-
-    @property
-    def operation_id(self) -> ID:
-        """The id that it was sent with."""
-        return ID(self._entry.operation)
-
-    @property
-    def at(self) -> InstantMs:
-        """When, by the clock of the store."""
-        return self._entry.at_ms
-
-    @property
-    def member(self) -> ID:
-        """Who: the kind of caller and their id; of a change of a price by hand, shoppers are told the kind alone."""
-        secret = not self._staff and any(change[0] in _BY_HAND for change in self._entry.changes)
-        return ID(self._entry.member.partition(":")[0] if secret else self._entry.member)
-
-    @property
-    def channel(self) -> str:
-        """The channel it was sent from."""
-        return self._entry.channel
-
-    @property
-    def store(self) -> str | None:
-        """The store it was sent from."""
-        return self._entry.store
-
-    @property
-    def device(self) -> str | None:
-        """The device it was sent from."""
-        return self._entry.device or None
-
-    @property
-    def changes(self) -> list[LogChangeView]:
-        """What it did."""
-        return [LogChangeView(change) for change in self._entry.changes]
-
-
-@object_type("LogEntryConnection")
-class LogEntryConnectionView:
-    """What happened to a cart, oldest first."""
-
-    __slots__ = ("_page", "_staff")
-
-    def __init__(self, page: Page[LogEntry], viewer: Caller) -> None:
-        self._page = page
-        self._staff = sees_staff(viewer)
-
-    @property
-    def nodes(self) -> list[LogEntryView]:
-        """The operations."""
-        return [LogEntryView(entry, staff=self._staff) for entry in self._page.items]
-
-    @property
-    def page_info(self) -> PageInfoView:
-        """Where this page lies; to go on, ask for what comes after the last version."""
-        return PageInfoView(self._page)
-
-    @property
-    def total_count(self) -> int:
-        """How many operations there are after the version that was asked for, as far back as the log reaches."""
-        return self._page.count
+        return CartElsewhereView(there, self._priced, self._discretion, staff=self._staff)

@@ -3,8 +3,10 @@
 import strawberry
 
 from engine.callers import Caller
+from engine.cart.handoff import Discretion
 from engine.live import CartEvent, EventReason
-from schema.types.cart import CartView, LogEntryView, sees_staff
+from schema.types.cart import CartView
+from schema.types.log import LogEntryView
 from schema.types.viewing import ViewerView
 from schema.views import object_type
 
@@ -15,10 +17,11 @@ strawberry.enum(EventReason, name="CartEventReason", description="Why a follower
 class CartEventView:
     """Something that happened to a cart, or several things that happened close together."""
 
-    __slots__ = ("_event", "_viewer")
+    __slots__ = ("_discretion", "_event", "_viewer")
 
-    def __init__(self, event: CartEvent, viewer: Caller) -> None:
+    def __init__(self, event: CartEvent, viewer: Caller, discretion: Discretion) -> None:
         self._event = event
+        self._discretion = discretion
         self._viewer = viewer
 
     @property
@@ -34,13 +37,13 @@ class CartEventView:
     @property
     def operations(self) -> list[LogEntryView]:
         """What was done since the event before, oldest first; empty in a snapshot and where nobody did anything."""
-        staff = sees_staff(self._viewer)
-        return [LogEntryView(entry, staff=staff) for entry in self._event.operations]
+        staff = self._viewer.sees_staff
+        return [LogEntryView(entry, staff=staff) for entry in self._discretion.told(self._event.operations)]
 
     @property
     def cart(self) -> CartView:
         """The cart as it is now, priced."""
-        return CartView(self._event.priced, self._viewer, self._event.present)
+        return CartView(self._event.priced, self._viewer, self._event.present, self._discretion)
 
     @property
     def presence(self) -> list[ViewerView]:

@@ -1,12 +1,14 @@
 """The lines of a cart as clients see them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
 import strawberry
 from strawberry import ID
 
+from engine.cart.handoff import Discretion
 from engine.cart.model import DeliveryChoice, LineItem
 from engine.fields import label_in
 from engine.pricing.evaluation import Allocation, EvaluatedLine, EvaluatedUnits, Unavailable, UnitRole
@@ -15,6 +17,7 @@ from engine.service import PricedCart
 from engine.types import Currency, LineId, MemberId, PromotionId
 from schema.scalars import DecimalText, QuantityOut, quantity_out
 from schema.types.catalogue import AlternativeView, AttributeView, ProductView
+from schema.types.members import MemberShareView
 from schema.types.money import MoneyView
 from schema.types.paging import Page, PageInfoView
 from schema.views import object_type
@@ -187,6 +190,11 @@ class LineItemView:
         return quantity_out(self._wish.quantity, measured=self._wish.measured)
 
     @property
+    def shares(self) -> list[MemberShareView]:
+        """Who put how much in, oldest first; empty for a gift."""
+        return [] if self._price.gift_of else [MemberShareView(self._wish, share) for share in self._wish.shares]
+
+    @property
     def unit(self) -> str:
         """What the quantity counts: "piece", or a measure such as "kg"."""
         return self._product.unit if self._product is not None else PIECE
@@ -295,15 +303,20 @@ class LineItemView:
         return [LineUnitsView(units, self._currency) for units in self._price.units]
 
 
-def priced_lines(priced: PricedCart) -> list[LineItemView]:
+def priced_lines(priced: PricedCart, discretion: Discretion) -> list[LineItemView]:
     """Return the lines of a cart in the order in which they were added, and behind them its gifts."""
     evaluation, products = priced.evaluation, priced.snapshot.shop.products
     prices: Mapping[LineId, EvaluatedLine] = {line.line: line for line in evaluation.lines}
     gifts = [_as_wish(line) for line in evaluation.lines if line.gift_of is not None]
     return [
         LineItemView(wish, prices[wish.id], products.get(wish.sku), priced, evaluation.currency)
-        for wish in (*priced.cart.lines, *gifts)
+        for wish in (*[_discreet(line, discretion) for line in priced.cart.lines], *gifts)
     ]
+
+
+def _discreet(line: LineItem, discretion: Discretion) -> LineItem:
+    shown = discretion.shown(line.delivery)
+    return line if shown is line.delivery else replace(line, delivery=shown)
 
 
 def _as_wish(gift: EvaluatedLine) -> LineItem:

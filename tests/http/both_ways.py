@@ -7,6 +7,7 @@ ends first decides in which order their errors stand, and would differ between t
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,11 +23,9 @@ from engine.cart.commands import Command
 from engine.errors import RefusedError, StoreUnavailableError
 from engine.pricing.requests import Limits
 from engine.service import Changed, NewCart, Panier, PricedCart, Snapshot
-from engine.storage.carts import CartStore
 from engine.storage.connection import Connection
-from engine.storage.customers import CustomerStore
 from engine.storage.keys import KeyNames
-from engine.storage.viewers import ViewerStore
+from engine.storage.stores import Stores
 from engine.types import CartId, InstantMs, OperationId
 from schema.app import HttpConfig, build_app
 from schema.auth import TokenAuthority
@@ -37,10 +36,16 @@ from tests.http.service import CART_LIMITS, SECRET
 NOW_MS = InstantMs(1_780_315_200_000)
 LIMITS = Limits(lines_max=8, quantity_max=9999, codes_max=3, fees_max=3, lines_per_request_max=20)
 WIDE = DocumentLimits(depth=30, tokens=20_000, aliases=2_000, fields=20_000)
-READS = {"cart", "active_cart", "superseded_cart", "log", "facts_of", "viewers.seen", "viewers.present"}
+READS = {"cart", "active_cart", "superseded_cart", "log", "facts_of", "stores.viewers.seen", "stores.viewers.present"}
 """What the ordinary way may have been spared, where another field of the query failed before."""
+DRAWN = {"stores.handoffs.new_cart_id"}
+"""What is no question to the store, but drawn at random."""
 AWAY, BROKEN, UNPRICED = CartId("away"), CartId("broken"), CartId("unpriced")
 """Carts that are at fault: the store does not answer, the engine fails, and pricing fails while it is written."""
+
+
+CHANCE = random.Random()  # noqa: S311  # in place of secrets, so that both ways draw the same
+"""Begins anew with each request."""
 
 
 class Recording:
@@ -52,7 +57,7 @@ class Recording:
         self._left: dict[str, list[Any]] | None = None
         self.snapshot = engine.snapshot
         self.last_refused = engine.last_refused
-        self.viewers = _RecordedViewers(self)
+        self.stores = _Recorded(self, "stores")
 
     def record(self) -> None:
         """Forget what was recorded, and begin anew."""
@@ -62,10 +67,10 @@ class Recording:
         """Give from now on what was recorded, each answer once."""
         self._left = {key: list(answers) for key, answers in self._recorded.items()}
 
-    def all_repeated(self) -> bool:
-        """Say whether every change that was recorded has been asked for again."""
+    def left(self) -> list[str]:
+        """Return the changes that were recorded and have not been asked for again."""
         left = self._left or {}
-        return not any(answers for key, answers in left.items() if key.partition("[")[0] not in READS)
+        return [key for key, answers in left.items() if answers and key.partition("[")[0] not in READS]
 
     def pinned(self) -> "Recording":
         """Return itself: nothing is loaded while it is asked."""
@@ -75,6 +80,14 @@ class Recording:
         if verb.startswith("_"):
             raise AttributeError(verb)
         return partial(self.asked, verb)
+
+    def drawn(self, verb: str, *arguments: Any) -> Any:
+        """Return what a part of the engine draws by chance, or repeat it."""
+        if self._left is not None:
+            return self._left[verb].pop(0)
+        outcome = attrgetter(verb)(self._engine)(*arguments)
+        self._recorded.setdefault(verb, []).append(outcome)
+        return outcome
 
     async def asked(self, verb: str, *arguments: Any) -> Any:
         """Ask the engine for what `verb` names, a part of it perhaps, or repeat what it answered."""
@@ -121,14 +134,19 @@ class Recording:
     example: PricedCart
 
 
-class _RecordedViewers:
-    """Who has looked at a cart, and who does now, as the engine keeps it."""
+class _Recorded:
+    """A part of the engine: what it keeps, and what each of those may be asked."""
 
-    def __init__(self, engine: Recording) -> None:
+    def __init__(self, engine: Recording, name: str) -> None:
         self._engine = engine
+        self._name = name
 
-    def __getattr__(self, verb: str) -> Any:
-        return partial(self._engine.asked, f"viewers.{verb}")
+    def __getattr__(self, name: str) -> "_Recorded":
+        return _Recorded(self._engine, f"{self._name}.{name}")
+
+    def __call__(self, *arguments: Any) -> Any:
+        ask = self._engine.drawn if self._name in DRAWN else self._engine.asked
+        return ask(self._name, *arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +170,7 @@ class BothWays:
     loop: asyncio.Runner
     cart: str = ""
     """The id of a cart that nothing changes but single tests."""
-    pools: dict[str, list[Any]] = field(default_factory=dict)
+    pools: dict[str, list[Any]] = field(default_factory=dict, repr=False)
     """What requests may name, see `tests.strategies_documents`."""
 
     def ask(self, query: str, variables: dict[str, Any], token: str | None) -> tuple[Answer, Answer]:
@@ -163,7 +181,7 @@ class BothWays:
         for app in (self.ordinary, self.compiled):
             self.engine.repeat()
             answers.append(self._asked(app, query, variables, token))
-            assert self.engine.all_repeated()
+            assert self.engine.left() == []
         self.engine.record()
         return answers[0], answers[1]
 
@@ -172,6 +190,7 @@ class BothWays:
         return self.tokens.mint(caller, 10**6)
 
     def _asked(self, app: Any, query: str, variables: dict[str, Any], token: str | None) -> Answer:
+        CHANCE.seed(0)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         body = {"query": query, "variables": variables}
         before = app.state.answers.compiled
@@ -194,8 +213,7 @@ async def engine_on(store_url: str, shop: Snapshot) -> AsyncIterator[Panier]:
     connection = Connection(store_url, timeout_s=5)
     names = KeyNames(shop="both-ways")  # customers of other tests are others
     await connection.load()
-    carts, customers = CartStore(connection, names, CART_LIMITS), CustomerStore(connection, names)
-    yield Panier(shop, carts, customers, LIMITS, ViewerStore(connection, names))
+    yield Panier(shop, Stores.on(connection, names, CART_LIMITS), LIMITS)
     await connection.close()
 
 
@@ -207,6 +225,7 @@ def standing_still() -> Any:
         patch.setattr("schema.app.time", SimpleNamespace(time_ns=lambda: NOW_MS * 10**6))
         patch.setattr("schema.mutations.uuid", chance)
         patch.setattr("schema.errors.uuid", chance)
+        patch.setattr("engine.membership.secrets", CHANCE)
         yield
 
 

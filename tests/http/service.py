@@ -21,10 +21,10 @@ from engine.pricing.requests import Limits
 from engine.rules.load import load_rules
 from engine.service import Panier, Snapshot
 from engine.settings import variable
-from engine.storage.carts import CartLimits, CartStore
+from engine.storage.carts import CartLimits
 from engine.storage.connection import Connection
-from engine.storage.customers import CustomerStore
 from engine.storage.keys import KeyNames
+from engine.storage.stores import Stores
 from engine.storage.viewers import ViewerStore
 from engine.storage.wake_ups import WakeUps
 from engine.types import ChannelId, StoreId
@@ -96,10 +96,10 @@ class Service:
         self.tokens = tokens or TokenAuthority(SECRET)
         self._connection = Connection(store_url, timeout_s=10)
         names = KeyNames()
-        carts = CartStore(self._connection, names, CART_LIMITS)
         self.viewers = ViewerStore(self._connection, names, presence_ms=3_000)
-        self.engine = engine = Panier(shop, carts, CustomerStore(self._connection, names), LIMITS, self.viewers)
-        self.live = LiveCarts(engine, carts, WakeUps(self._connection))
+        stores = replace(Stores.on(self._connection, names, CART_LIMITS), viewers=self.viewers)
+        self.engine = engine = Panier(shop, stores, LIMITS)
+        self.live = LiveCarts(engine, WakeUps(self._connection))
         asked = replace(
             config or HttpConfig(), ping=lambda: self._connection.command("PING"), compiled_answers=COMPILED
         )
@@ -154,6 +154,12 @@ class Service:
         """Return a front end."""
         self._clients.append(Client(self.url, token))
         return self._clients[-1]
+
+    def forget_attempts(self) -> None:
+        """Give everybody a new budget for codes."""
+        with Redis.from_url(self.store_url) as redis:
+            for key in redis.scan_iter("*:b:*"):
+                redis.delete(key)
 
     def scripts_run(self) -> int:
         """Return how many scripts the store has run."""

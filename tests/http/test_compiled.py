@@ -108,14 +108,23 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         "guestToken": [guest, staff, "x"],
         "ifVersion": [1, 5, 100],
         "quantity": [1, 2, "1.5", 0],
+        "memberId": ["guest:both-ways", "customer:ada", "x"],
+        "category": ["grocery/dairy", "x"],
+        "uses": [1, 5, 0],
+        "lifeSeconds": [3600, 1],
+        "ttl": [600, 1],
+        "lease": [1800, 1],
     }
 
 
 def answered(ways: BothWays, query: str, variables: dict[str, Any], caller: Caller | None) -> Answer:
     """Ask in both ways, compare, and return the answer. Where there is no fault, it must have been compiled."""
     ordinary, compiled = ways.ask(query, variables, ways.token(caller) if caller else None)
-    assert (compiled.status, compiled.headers, compiled.body) == (ordinary.status, ordinary.headers, ordinary.body)
-    assert compiled.compiled == (ordinary.status == 200 and b'"errors":' not in ordinary.body)
+    asked = f"{query}\n{variables}"
+    assert (compiled.status, compiled.headers, compiled.body) == (ordinary.status, ordinary.headers, ordinary.body), (
+        asked
+    )
+    assert compiled.compiled == (ordinary.status == 200 and b'"errors":' not in ordinary.body), asked
     return compiled
 
 

@@ -9,6 +9,8 @@ import pytest
 from engine.callers import CallerKind
 from tests.http.following import event_stream
 from tests.http.service import COMPILED, Service
+from tests.http.test_handoffs import code_for
+from tests.http.test_pairing import start
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "graphql.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```graphql\n(.*?)```\n(?:```json\n(.*?)```\n)?", GUIDE, re.DOTALL)
@@ -32,9 +34,15 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
         "CART_ID": payload["cart"]["id"],
         "LINE_ID": payload["cart"]["lines"]["nodes"][0]["id"],
         "GUEST_TOKEN": guest_token,
+        "HANDOFF_CODE": code_for(guest, payload["cart"]["id"])["code"],
+        "SCREEN_CODE": start(guest)["code"],
     }.items():
         said = said.replace(word, value)
-    callers = {"guestToken": service.token(CallerKind.CUSTOMER, "guide"), "cartAdjustmentAdd": _staff(service)}
+    callers = {
+        "guestToken": service.token(CallerKind.CUSTOMER, "guide"),
+        "cartAdjustmentAdd": _staff(service),
+        "cartHandoffClaim": service.token(CallerKind.TERMINAL, "guide", "pos", "south", device="till-1"),
+    }
     token = next((token for word, token in callers.items() if word in document), guest_token)
     if document.startswith("subscription"):
         with event_stream(service.url, token, document, **json.loads(said)) as stream:

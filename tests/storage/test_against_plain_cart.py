@@ -1,5 +1,6 @@
-"""Random requests, on a real server and on a cart in plain Python: both must agree on every one."""
+"""Random requests by random members, on a real server and on a cart in plain Python: both must agree on every one."""
 
+import asyncio
 import copy
 import dataclasses
 import uuid
@@ -8,17 +9,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.cart.commands import AddAdjustment, Op
-from engine.cart.model import AdjustmentKind, Cart
-from engine.storage.carts import CartStore, Committed, Refused
+from engine.cart.members import LETTER_OF
+from engine.cart.model import AdjustmentKind, Budget, Cart
+from engine.storage.carts import CartStore, Committed, Missing, Refused
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
-from engine.types import AdjustmentId, CartId
+from engine.types import AdjustmentId, CartId, MemberId
 from tests.storage.plain_cart import PlainCart, Refusal
-from tests.storage.shopper import ANN, BEN, LIMITS, STAFF, add, caller, edit, line, made
+from tests.storage.shopper import ANN, BEN, EVE, LIMITS, STAFF, add, caller, edit, line, made
 
 SKUS = ("mug", "pen", "cup")
 MEASURED = ("ham",)
-TIGHT = dataclasses.replace(LIMITS, lines=3, quantity=8)
+TIGHT = dataclasses.replace(LIMITS, lines=3, quantity=8, members=4, invites=2, suggestions=2)
 """Few products and low caps, so that random requests meet each other."""
 
 seen = st.one_of(st.just(False), st.just(False), st.integers(1, 25))  # noqa: FBT003  # how the script reads "no version"
@@ -48,6 +50,36 @@ adjusts = st.builds(
     st.one_of(st.none(), lines),
 )
 clears = st.just(["clear"])
+PEOPLE = [ANN, BEN, EVE, MemberId("guest:kid"), MemberId("customer:dad"), STAFF]
+LETTERS = ["e", "a", "s", "v"]
+people = st.sampled_from(PEOPLE)
+member_names = st.sampled_from(PEOPLE[:-1])
+letters = st.sampled_from(LETTERS)
+invited = st.sampled_from(["a", "s"])
+invites = st.builds(
+    lambda role, uses: ["invite", uuid.uuid4().hex, f"CODE-{role}", role, uses, 3_600_000], invited, st.integers(1, 2)
+)
+joins = st.builds(lambda role: ["join", f"CODE-{role}"], invited)
+roles = st.builds(lambda *parts: ["role", *parts], member_names, letters)
+seats = st.builds(lambda *parts: ["seat", *parts], member_names, letters)
+partings = st.one_of(
+    st.builds(lambda *parts: ["expel", *parts], member_names, st.booleans()),
+    st.builds(lambda keep: ["leave", keep], st.booleans()),
+)
+handovers = st.builds(lambda member: ["own", member, False, False, False], member_names)
+decisions = st.builds(
+    lambda *parts: [*parts],
+    st.sampled_from(["approve", "decline"]),
+    lines,
+    st.one_of(st.just(False), member_names),  # noqa: FBT003  # how the script reads "of everybody"
+)
+budgets = st.sampled_from([False, [500, "EUR"]])
+rules = st.one_of(
+    st.builds(
+        lambda *parts: ["limit", *parts], member_names, budgets, st.sampled_from([[], ["grocery"], ["wine", "beer"]])
+    ),
+    st.builds(lambda *parts: ["group", *parts], budgets, st.sampled_from([False, 1_800_000_000_000])),
+)
 ops = st.sampled_from(
     [adds] * 8
     + [measured_adds] * 2
@@ -55,26 +87,34 @@ ops = st.sampled_from(
     + [line_notes] * 3
     + [adjusts] * 4
     + [removals, notes, channels, codes, fees, choices, taken_back, clears]
+    + [seats] * 4
+    + [invites, joins, roles, decisions] * 4
+    + [partings, handovers, rules]
 ).flatmap(lambda kind: kind)
-requests = st.lists(
-    st.tuples(st.sampled_from([ANN, BEN, STAFF]), st.lists(ops, min_size=1, max_size=3)), min_size=12, max_size=25
-)
+requests = st.lists(st.tuples(people, st.lists(ops, min_size=1, max_size=3)), min_size=12, max_size=30)
+START: dict[str, str] = {ANN: "o", BEN: "e"}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@FEW
 @given(requests=requests)
 async def test_the_store_agrees_with_a_cart_in_plain_python(
-    connection: Connection, names: KeyNames, requests: list[tuple[str, list[Op]]]
+    connection: Connection, names: KeyNames, requests: list[tuple[MemberId, list[Op]]]
 ) -> None:
     carts = CartStore(connection, names, TIGHT)
     cart_id = CartId(uuid.uuid4().hex)
-    cart, plain = await made(carts, cart=cart_id), PlainCart()
+    cart, plain = await made(carts, cart=cart_id), PlainCart(members=dict(START))
     for member, request in requests:
-        answer = await carts.commit(cart_id, edit(*request, by=caller(member, by_scope=member == STAFF)))  # type: ignore[arg-type]
+        answer = await carts.commit(cart_id, edit(*request, by=caller(member, by_scope=member == STAFF)))
+        outside = not plain.role_of(member)
         tried, code, at = attempt(plain, request, member)
-        if code:
+        if outside and request[0][0] != "join":
+            assert isinstance(answer, Missing)
+        elif code:
             assert isinstance(answer, Refused)
-            assert (answer.code, answer.op_index, answer.cart) == (code, at, cart)
+            assert (answer.code, answer.op_index, answer.cart) == (code, at, None if outside else cart)
         else:
             assert isinstance(answer, Committed)
             cart, plain = answer.cart, tried
@@ -83,7 +123,40 @@ async def test_the_store_agrees_with_a_cart_in_plain_python(
     assert len((await carts.read_log(cart_id, 0)).entries) == min(plain.version, TIGHT.log)
 
 
-def attempt(plain: PlainCart, request: list[Op], member: str) -> tuple[PlainCart, str, int]:
+@FEW
+@given(requests=requests)
+async def test_what_is_done_at_once_from_several_connections_is_one_order_of_it(
+    connection: Connection, server_url: str, names: KeyNames, requests: list[tuple[MemberId, list[Op]]]
+) -> None:
+    """All requests are under way together; those that were applied, in their order, make the same cart in Python."""
+    more = [Connection(server_url) for _ in range(2)]
+    try:
+        carts = [CartStore(each, names, TIGHT) for each in (connection, *more)]
+        cart_id = CartId(uuid.uuid4().hex)
+        await made(carts[0], cart=cart_id)
+        answers = await asyncio.gather(
+            *[
+                carts[number % 3].commit(cart_id, edit(*request, by=caller(member, by_scope=member == STAFF)))
+                for number, (member, request) in enumerate(requests)
+            ]
+        )
+        tried = zip(answers, requests, strict=True)
+        done = [(answer.version, *asked) for answer, asked in tried if isinstance(answer, Committed)]
+        plain = PlainCart(members=dict(START))
+        for version, member, request in sorted(done, key=lambda each: each[0]):
+            assert version == plain.version + 1
+            assert plain.role_of(member) or request[0][0] == "join"
+            plain, code, _ = attempt(plain, request, member)
+            assert not code
+        cart = (await carts[2].read(cart_id)).cart
+        assert cart is not None
+        assert_same(cart, plain)
+    finally:
+        for each in more:
+            await each.close()
+
+
+def attempt(plain: PlainCart, request: list[Op], member: MemberId) -> tuple[PlainCart, str, int]:
     tried = copy.deepcopy(plain)
     tried.version += 1
     for at, op in enumerate(request):
@@ -98,6 +171,14 @@ def assert_same(cart: Cart, plain: PlainCart) -> None:
     assert cart.version == plain.version
     lines = [(each.id, each.shares, each.note, each.changed_version) for each in cart.lines]
     assert lines == [(name, tuple(each.shares.items()), each.note, each.changed) for name, each in plain.lines.items()]
+    waiting = [(each.id, each.shares, each.changed_version) for each in cart.suggestions]
+    assert waiting == [(name, tuple(each.shares.items()), each.changed) for name, each in plain.suggestions.items()]
+    assert {each.id: LETTER_OF[each.role] for each in cart.members} == plain.members
+    assert {each.id: each.uses_left for each in cart.invites} == {id_: each.left for id_, each in plain.invites.items()}
+    for each in cart.members:
+        budget, blocked = plain.rules.get(each.id, (False, []))
+        assert (packed(each.budget), list(each.blocked)) == (budget, blocked)
+    assert (packed(cart.budget), cart.deadline_ms or False) == plain.rules.get("", (False, False))
     assert {code.canonical: code.entered for code in cart.codes} == plain.codes
     assert {fee.fee: fee.quantity for fee in cart.fees} == plain.fees
     assert cart.gift_choices == plain.gifts
@@ -105,3 +186,7 @@ def assert_same(cart: Cart, plain: PlainCart) -> None:
     assert changes == plain.adjustments
     assert {"channel": cart.channel, "locale": cart.locale, "note": cart.note} == plain.fields
     assert dict(cart.field_versions) == plain.field_versions
+
+
+def packed(budget: Budget | None) -> object:
+    return [budget.amount_minor, budget.currency] if budget else False

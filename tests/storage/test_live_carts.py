@@ -21,8 +21,8 @@ from engine.rules.ruleset import compile_ruleset
 from engine.service import Panier, Snapshot
 from engine.storage.carts import CartStore, LogRead
 from engine.storage.connection import Connection
-from engine.storage.customers import CustomerStore
 from engine.storage.keys import KeyNames
+from engine.storage.stores import Stores
 from engine.storage.viewers import VIEWERS_MOST, ViewerStore
 from engine.storage.wake_ups import Heard, WakeUps
 from engine.types import CartId, ChannelId, MemberId
@@ -40,15 +40,14 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 
 
 @pytest.fixture
-def engine(
-    snapshot: Snapshot, connection: Connection, carts: CartStore, customers: CustomerStore, names: KeyNames
-) -> Panier:
-    return Panier(snapshot, carts, customers, Limits(), ViewerStore(connection, names, presence_ms=600))
+def engine(snapshot: Snapshot, connection: Connection, carts: CartStore, names: KeyNames) -> Panier:
+    viewers = ViewerStore(connection, names, presence_ms=600)
+    return Panier(snapshot, replace(Stores.on(connection, names), carts=carts, viewers=viewers), Limits())
 
 
 @pytest.fixture
 async def live(engine: Panier, connection: Connection, carts: CartStore) -> AsyncIterator[LiveCarts]:
-    followed = LiveCarts(engine, carts, WakeUps(connection))
+    followed = LiveCarts(engine, WakeUps(connection))
     yield followed
     await followed.close()
 
@@ -66,7 +65,7 @@ async def deaf(
 ) -> AsyncIterator[LiveCarts]:
     """Live carts that only look every now and then."""
     monkeypatch.setattr(live_module, "_LOOK_S", 0.2)
-    followed = LiveCarts(engine, carts, Deaf(connection))
+    followed = LiveCarts(engine, Deaf(connection))
     yield followed
     await followed.close()
 
@@ -196,7 +195,7 @@ async def test_all_who_are_equally_far_share_one_event_and_one_subscription(
         follower.close()
     await live.close()
     assert await connection.command("PUBSUB", "SHARDNUMSUB", channel) == [channel.encode(), 0]
-    assert await live.engine.viewers.present(CART) == ()
+    assert await live.engine.stores.viewers.present(CART) == ()
 
 
 async def test_a_store_that_is_away_is_waited_for(

@@ -7,14 +7,16 @@
 -- ARGV  1 who asks: msgpack list {member id, acts by scope, operation key, content digest, operation id,
 --         channel, store or false, device}; the operation key is a digest of member and operation id
 --       2 operations: msgpack list of {verb, argument...}, see engine/cart/commands.py
---       3 guard rails: msgpack map {lines, quantity, codes, fees, adjustments, bytes, guest_ms, customer_ms, log, ids_ms}
+--       3 guard rails: msgpack map {lines, quantity, codes, fees, adjustments, members, invites, suggestions, bytes,
+--         guest_ms, customer_ms, log, ids_ms}
 --       4 the cart to start from where there is none: msgpack map, or '' where the cart must exist
 --       5 '1' where a cart that is there already is taken as it is, and the operations go into it
 --
 -- Answer  {'applied',  now ms, cart, version}             written; the request made that version
 --         {'replayed', now ms, cart, version}             had been applied before and made that version
 --         {'refused',  now ms, cart or nil, code, index}  nothing written, nothing remembered; the index of the
---                                                         operation counts from 0, -1 is the request as a whole
+--                                                         operation counts from 0, -1 is the request as a whole;
+--                                                         no cart for somebody who could not join it
 --         {'missing',  now ms}                            no such cart, or not one the caller may know of
 --
 -- The bytes of the cart are described in engine/cart/codec.py. An empty Lua table is packed as an empty list, so a
@@ -32,9 +34,32 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local stored = redis.call('GET', KEYS[1])
 local cart, version
+local changes = {}       -- what the log keeps of this request: lists of {verb, subject, detail}
 
--- People: cart.m lists {id, role}; shares and log entries name a member by the place in that list, so it never
--- shrinks. Whoever acts by scope has a place with role '-', and so has a guest who turned out to be a known member.
+-- People: cart.m lists {id, role, rules or nil}; shares and log entries name a member by the place in that list, so it
+-- never shrinks. Whoever acts by scope has a place with role '-', and so has a guest who turned out to be a known
+-- member, and who left; who was removed has 'x'.
+
+local function set_of(...)
+  local set = {}
+  for _, word in ipairs({...}) do set[word] = true end
+  return set
+end
+
+-- What each role may do: o owner, e editor, a adder, s suggester, v viewer. An owner may do everything.
+local RIGHTS = {
+  o = setmetatable({}, {__index = function() return true end}),
+  e = set_of('add', 'set', 'del', 'line_put', 'put', 'clear', 'code', 'uncode', 'fee', 'unfee', 'choose', 'adjust',
+    'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease'),
+  a = set_of('add', 'set', 'del', 'line_put', 'join', 'leave', 'sign_in', 'lease'),
+  s = set_of('add', 'set', 'del', 'join', 'leave', 'sign_in', 'lease'),
+  v = set_of('join', 'leave', 'sign_in', 'lease'),
+}
+
+-- What may be done to a cart that another device has: sign in, come, be told less, and end or ask for the lease.
+local WHILE_ELSEWHERE = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease')
+
+-- include: lease
 
 local function place_of(member)
   for place, known in ipairs(cart.m) do
@@ -51,68 +76,30 @@ local function place_made(member)
   return place
 end
 
-local function may_edit()
-  if by_scope then return true end
+-- The role in which the request acts, nil for somebody who is no member. Staff by scope act like the owner, and the
+-- device that has the cart like an editor, whoever it is.
+local function role()
+  if by_scope then return 'o' end
   local place = place_of(actor)
-  return place and cart.m[place][2] ~= '-'
+  local letter = place and cart.m[place][2]
+  if letter ~= 'o' and lease.is_with(cart, now, actor, who[8]) then return 'e' end
+  return RIGHTS[letter] and letter
 end
 
--- Lines: line.q is a flat list {place, quantity, place, quantity, ...}, oldest share first.
-
-local function line_of(id)
-  for index, line in ipairs(cart.n) do
-    if line.i == id then return line, index end
+local function must_wait(operations)
+  if not lease.is_elsewhere(cart, now, actor, who[8]) then return false end
+  for _, operation in ipairs(operations) do
+    if not WHILE_ELSEWHERE[operation[1]] then return true end
   end
+  return false
 end
 
-local function touch(line)
-  line.c = version
-  line.t = now - cart.b
-end
-
-local function total_of(line)
-  local total = 0
-  for index = 2, #line.q, 2 do total = total + line.q[index] end
-  return total
-end
-
-local function most_of(line)
-  return line.m and limits.quantity * SCALE or limits.quantity
-end
-
-local function give(line, place, quantity)
-  local shares = line.q
-  for index = 1, #shares, 2 do
-    if shares[index] == place then
-      shares[index + 1] = shares[index + 1] + quantity
-      return
-    end
-  end
-  shares[#shares + 1] = place
-  shares[#shares + 1] = quantity
-end
-
--- Takes up to `quantity` from the share at `index` and returns what is still to be taken.
-local function take_at(shares, index, quantity)
-  local taken = math.min(shares[index + 1], quantity)
-  shares[index + 1] = shares[index + 1] - taken
-  return quantity - taken
-end
-
--- Takes from the actor's own share first, then from the newest of the others.
-local function take(line, own, quantity)
-  local shares, kept = line.q, {}
-  for index = 1, #shares, 2 do
-    if shares[index] == own then quantity = take_at(shares, index, quantity) end
-  end
-  for index = #shares - 1, 1, -2 do quantity = take_at(shares, index, quantity) end
-  for index = 1, #shares, 2 do
-    if shares[index + 1] > 0 then
-      kept[#kept + 1] = shares[index]
-      kept[#kept + 1] = shares[index + 1]
-    end
-  end
-  line.q = kept
+-- The lines of which the actor changes only what they put themselves, nil where all of it is theirs to change.
+-- Suggestions wait in cart.sg, a list of lines like cart.n; it is absent where there is none.
+local function own_part()
+  local letter = role()
+  if letter == 'a' then return cart.n end
+  if letter == 's' then return cart.sg or {} end
 end
 
 -- What this request has changed itself is not stale to it.
@@ -122,23 +109,6 @@ end
 
 local function same(one, other)
   return cmsgpack.pack(one) == cmsgpack.pack(other)
-end
-
-local function holds(list, wanted)
-  for _, item in ipairs(list) do
-    if item == wanted then return true end
-  end
-  return false
-end
-
--- The guard of an add: {channels or false, stores or false, channels for carts without a store}; false is anywhere.
-local function sold_here(guard)
-  if not guard then return true end
-  local channels, stores, storeless = guard[1], guard[2], guard[3]
-  if channels and not holds(channels, cart.c) then return false end
-  if not stores then return true end
-  if cart.s then return holds(stores, cart.s) end
-  return holds(storeless, cart.c)
 end
 
 -- Adjustments: cart.j is a list of maps, each with an id and perhaps the line it is about; absent where there is none.
@@ -165,103 +135,12 @@ local function named(list, name)
   end
 end
 
--- Ownership.
-
--- Gives all shares of one place to another.
-local function move_shares(from, into)
-  for _, line in ipairs(cart.n) do
-    local old = line.q
-    line.q = {}
-    for index = 1, #old, 2 do give(line, old[index] == from and into or old[index], old[index + 1]) end
-  end
-end
-
--- Makes a guest the member they signed in as. Where that one has a place already, the lower place becomes theirs and
--- the other is left with their name and no role.
-local function rename(guest, member)
-  local from, into = place_of(guest), place_of(member)
-  if not from or guest == member then return end
-  cart.m[from][1] = member
-  if into then
-    local kept, left = math.min(from, into), math.max(from, into)
-    move_shares(left, kept)
-    cart.m[left][2] = '-'
-  end
-  if actor == guest then actor = member end
-end
-
-local function guest_owner()
-  for _, known in ipairs(cart.m) do
-    if known[2] == 'o' and string.sub(known[1], 1, 6) == 'guest:' then return known[1] end
-  end
-end
-
-local function make_owner(member)
-  for _, known in ipairs(cart.m) do
-    if known[2] == 'o' then known[2] = 'e' end
-  end
-  cart.m[place_made(member)][2] = 'o'
-end
-
--- The operations. Each returns a refusal's code, or nil and the detail that the log keeps.
+-- The operations. Each returns a refusal's code, or nil and what the log keeps: the detail, and where they are not
+-- those of the operation, the subject and the verb.
 
 local apply = {}
 
-function apply.add(id, quantity, attributes, guard)
-  if not sold_here(guard) then return 'NOT_SOLD_HERE' end
-  if quantity < 1 then return 'INVALID_QUANTITY' end
-  local line = line_of(id)
-  if not line then
-    if #cart.n >= limits.lines then return 'LINE_LIMIT' end
-    line = attributes
-    line.i, line.a, line.q = id, version, {}
-    cart.n[#cart.n + 1] = line
-  elseif line.m ~= attributes.m then
-    return 'INVALID_QUANTITY'  -- the product changed its unit since: pieces and thousandths do not add up
-  end
-  if total_of(line) + quantity > most_of(line) then return 'QUANTITY_LIMIT' end
-  give(line, place_made(actor), quantity)
-  touch(line)
-  return nil, quantity
-end
-
-function apply.set(id, thousandths, seen)
-  local line, index = line_of(id)
-  if not line then return 'LINE_NOT_FOUND' end
-  if stale(line.c, seen) then return 'STALE_VERSION' end
-  local wanted = line.m and thousandths or thousandths / SCALE
-  if wanted < 0 or wanted ~= math.floor(wanted) then return 'INVALID_QUANTITY' end
-  local total = total_of(line)
-  if wanted > total and wanted > most_of(line) then return 'QUANTITY_LIMIT' end
-  if wanted == 0 then
-    remove_line(index)
-  elseif wanted > total then
-    give(line, place_made(actor), wanted - total)
-  elseif wanted < total then
-    take(line, place_of(actor), total - wanted)
-  end
-  if wanted ~= total then touch(line) end
-  return nil, wanted
-end
-
-function apply.del(id, seen)
-  local line, index = line_of(id)
-  if not line then return 'LINE_NOT_FOUND' end
-  if stale(line.c, seen) then return 'STALE_VERSION' end
-  remove_line(index)
-end
-
-function apply.line_put(id, field, value, seen)
-  local line = line_of(id)
-  if not line then return 'LINE_NOT_FOUND' end
-  if stale(line.c, seen) then return 'STALE_VERSION' end
-  if not value or value == '' then value = nil end
-  if not same(line[field], value) then
-    line[field] = value
-    touch(line)
-  end
-  return nil, field
-end
+-- include: lines
 
 local FIELDS = {channel = 'c', store = 's', locale = 'l', delivery = 'd', payment = 'y', note = 't'}
 
@@ -281,7 +160,7 @@ function apply.put(field, value, seen)
 end
 
 function apply.clear()
-  cart.n, cart.k, cart.f, cart.g, cart.j = {}, {}, {}, nil, nil
+  cart.n, cart.k, cart.f, cart.g, cart.j, cart.sg = {}, {}, {}, nil, nil, nil
   put('note', nil)
 end
 
@@ -344,20 +223,11 @@ function apply.unadjust(id)
   if #(cart.j or {}) == before then return 'ADJUSTMENT_NOT_FOUND' end
 end
 
-function apply.facts(customer, facts)
-  if cart.u ~= customer then return end
-  -- Versions of a shop folder's records are not above 0 and have no order: whichever is sent last holds.
-  if not cart.a or facts.v > cart.a.v or cart.a.v <= 0 and facts.v <= 0 then cart.a = facts end
+function apply.lease(what)
+  return lease.change(cart, what, now, actor, who[8])
 end
 
-function apply.attach(customer, member, guest, facts)
-  if cart.u and cart.u ~= customer then return 'CART_HAS_CUSTOMER' end
-  guest = guest or guest_owner()
-  if guest then rename(guest, member) end
-  make_owner(member)
-  cart.u = customer
-  apply.facts(customer, facts)
-end
+-- include: members
 
 -- The request.
 
@@ -365,24 +235,28 @@ local function refused(code, index)
   return {'refused', now, stored, code, index}
 end
 
--- A request applied before is recognised for its sender only, because the operation key names them. An attach takes
--- the guest's membership away, so its replay cannot be asked for it.
+-- After these the actor may be no member any more, at least not under that name.
+local PARTING = set_of('attach', 'leave', 'sign_in', 'lease')
+
+-- A request applied before is recognised for its sender only, because the operation key names them. Where it took
+-- their membership or their lease away, its replay cannot be asked for it.
 local function replay(record)
-  local known_content, made, _, attached = cmsgpack.unpack(record)
-  if not attached and not may_edit() then return {'missing', now} end
+  local known_content, made, _, parted = cmsgpack.unpack(record)
+  if not parted and not role() then return {'missing', now} end
   if known_content ~= content then return refused('OPERATION_ID_REUSED', -1) end
   return {'replayed', now, stored, made}
 end
 
--- Applies the operations to the decoded cart and returns what the log keeps of them, or nil, code and index.
-local function apply_all(operations, changes)
+-- Applies the operations to the decoded cart, and returns the code and index of one that is refused. Each is asked
+-- for its right, because the one before may have changed that.
+local function apply_all(operations)
   for index, operation in ipairs(operations) do
-    local verb, subject = operation[1], operation[2]
-    local code, detail = apply[verb](unpack(operation, 2, 5))
-    if code then return nil, code, index - 1 end
-    changes[#changes + 1] = {verb, subject, detail}
+    local verb, letter = operation[1], role()
+    if not (verb == 'join' or letter and RIGHTS[letter][verb]) then return 'ROLE_FORBIDS', index - 1 end
+    local code, detail, subject, told = apply[verb](unpack(operation, 2, 7))
+    if code then return code, index - 1 end
+    changes[#changes + 1] = {told or verb, subject or operation[2], detail}
   end
-  return changes
 end
 
 local function prune_applied()
@@ -393,12 +267,12 @@ local function prune_applied()
   end
 end
 
-local function write(blob, place, changes, attached, life_ms)
+local function write(blob, place, parted, life_ms)
   local entry = {version, operation_id, now - cart.b, place, who[6], who[7], who[8], changes}
   redis.call('SET', KEYS[1], blob, 'PX', life_ms)
   local length = redis.call('RPUSH', KEYS[2], cmsgpack.pack(entry))
   if length > limits.log then redis.call('LTRIM', KEYS[2], -limits.log, -1) end
-  local record = {content, version, now, attached and 1 or nil}
+  local record = {content, version, now, parted and 1 or nil}
   redis.call('HSET', KEYS[3], operation_key, cmsgpack.pack(unpack(record)))
   if version % PRUNE_EVERY == 0 then prune_applied() end
   redis.call('PEXPIRE', KEYS[2], life_ms)
@@ -406,20 +280,23 @@ local function write(blob, place, changes, attached, life_ms)
   redis.call('SPUBLISH', KEYS[4], version)
 end
 
-local function commit()
-  local operations, changes, attached = cmsgpack.unpack(ARGV[2]), {}, false
+local function commit(operations)
+  local parted, outside = false, not role()
+  if must_wait(operations) then return refused('CART_HELD', -1) end
   if not stored then changes[1] = {'create'} end
-  for _, operation in ipairs(operations) do attached = attached or operation[1] == 'attach' end
-  local done, code, index = apply_all(operations, changes)
-  if not done then return refused(code, index) end
+  for _, operation in ipairs(operations) do parted = parted or PARTING[operation[1]] end
+  local code, index = apply_all(operations)
+  if code then return {'refused', now, not outside and stored, code, index} end
 
   local life_ms = cart.u and limits.customer_ms or limits.guest_ms
   local place = place_made(actor)
+  if cart.sg and not cart.sg[1] then cart.sg = nil end
+  if not lease.now_of(cart, now) then cart.o = nil end
   cart.v, cart.e, cart.x = version, now, now + life_ms
   local blob = cmsgpack.pack(cart)
   -- A cart that is over a lowered limit may still shrink.
   if #blob > limits.bytes and #blob > #(stored or '') then return refused('CART_TOO_LARGE', -1) end
-  write(blob, place, changes, attached, life_ms)
+  write(blob, place, parted, life_ms)
   return {'applied', now, blob, version}
 end
 
@@ -435,11 +312,12 @@ version = cart.v + 1
 
 local record = redis.call('HGET', KEYS[3], operation_key)
 if stored and record then return replay(record) end
-if not may_edit() then return {'missing', now} end
+local operations = cmsgpack.unpack(ARGV[2])
+if not role() and not (operations[1] and operations[1][1] == 'join') then return {'missing', now} end
 if stored and ARGV[4] ~= '' then
   -- A cart's id is derived from the operation that creates it: that it is there says that it was applied. A customer's
   -- active cart may have been made by another device a moment ago, though: then this request has yet to be.
   if ARGV[5] ~= '1' then return {'replayed', now, stored, 1} end
   if ARGV[2] == NO_OPERATIONS then return {'applied', now, stored, cart.v} end
 end
-return commit()
+return commit(operations)

@@ -1,4 +1,4 @@
--- What the scripts on the counters of limits share; it stands before each of them.
+-- What the scripts on the counters of limits share.
 --
 -- A limit is counted on one counter, or on several, its shards, of which number 0 is its home. A counter is
 --   KEYS[1]  a hash: s spent, h held, m moved here from other shards less what was moved away, c the ceiling under

@@ -15,6 +15,8 @@
 --
 -- Each verb may be sent twice, and then changes nothing more.
 
+-- include: counter
+
 local verb, id, shard = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local packed = redis.call('HGET', KEYS[2], id)
 local hold = packed and cmsgpack.unpack(packed)

@@ -10,6 +10,8 @@
 -- Between two shards one amount is on its way at a time, and each has a number: a step that comes twice, or long after
 -- all steps were done, changes nothing, and what a crash left on its way is taken up by whoever takes next.
 
+-- include: counter
+
 local verbs = {}
 
 function verbs.take(destination, wanted, ceiling)
