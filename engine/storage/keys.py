@@ -7,7 +7,7 @@ from typing import Final
 from engine.errors import PanierError
 from engine.limits import Limit, LimitKind
 from engine.storage.connection import Connection
-from engine.types import CartId, CustomerId, MemberId, PromotionId
+from engine.types import CartId, CustomerId, MemberId, OrderNumber, PromotionId, QuoteId
 
 PARTITIONS: Final = 256
 """How many partitions a new store gets."""
@@ -111,6 +111,27 @@ class KeyNames:
             return None
         _, kind, promotion, subject = rest
         return Limit(PromotionId(promotion), LimitKind(kind), subject)
+
+    def quote(self, cart: CartId, quote: QuoteId) -> str:
+        """Return the key of a quote, beside its cart."""
+        return f"{self.partition(cart)}:q:{cart}:{quote}"
+
+    def order(self, number: OrderNumber) -> str:
+        """Return the key of an order, whose number hashes to the partition of its cart: draw it so."""
+        return f"{self.partition(number)}:d:{number}"
+
+    def orders(self, customer: CustomerId) -> str:
+        """Return the key of the numbers of a customer's orders."""
+        name = f"{self.shop}:{customer}"
+        return f"{self.partition(name)}:e:{name}"
+
+    def outbox(self, partition: int) -> str:
+        """Return the key of what is still to be done for orders in a partition, by its number from 0."""
+        return f"{self._tag(partition)}:x"
+
+    def outbox_beside(self, name: str) -> str:
+        """Return the key of the outbox in the partition of a cart or an order."""
+        return f"{self.partition(name)}:x"
 
     def pins(self, partition: int) -> str:
         """Return the key of what is pinned in a partition, by its number from 0."""

@@ -48,6 +48,12 @@ LIMIT: Final = _load("limit")
 LIMIT_MOVE: Final = _load("limit_move")
 LIMIT_READ: Final = _load("limit_read")
 PINS: Final = _load("pins")
+CHECKOUT_READ: Final = _load("checkout_read")
+CHECKOUT_ATTEMPT: Final = _load("checkout_attempt")
+CHECKOUT_GIVE_UP: Final = _load("checkout_give_up")
+CHECKOUT_PLACE: Final = _load("checkout_place")
+ORDER_CANCEL: Final = _load("order_cancel")
+OUTBOX_DONE: Final = _load("outbox_done")
 
 ALL: Final = (
     COMMIT,
@@ -69,4 +75,10 @@ ALL: Final = (
     LIMIT_MOVE,
     LIMIT_READ,
     PINS,
+    CHECKOUT_READ,
+    CHECKOUT_ATTEMPT,
+    CHECKOUT_GIVE_UP,
+    CHECKOUT_PLACE,
+    ORDER_CANCEL,
+    OUTBOX_DONE,
 )

@@ -50,7 +50,7 @@ end
 local RIGHTS = {
   o = setmetatable({}, {__index = function() return true end}),
   e = set_of('add', 'set', 'del', 'line_put', 'put', 'clear', 'code', 'uncode', 'fee', 'unfee', 'choose', 'adjust',
-    'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease'),
+    'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease', 'freeze', 'extend', 'thaw'),
   a = set_of('add', 'set', 'del', 'line_put', 'join', 'leave', 'sign_in', 'lease'),
   s = set_of('add', 'set', 'del', 'join', 'leave', 'sign_in', 'lease'),
   v = set_of('join', 'leave', 'sign_in', 'lease'),
@@ -58,8 +58,13 @@ local RIGHTS = {
 
 -- What may be done to a cart that another device has: sign in, come, be told less, and end or ask for the lease.
 local WHILE_ELSEWHERE = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease')
+-- What may be done to a cart in checkout: likewise, and renew or end that.
+local WHILE_FROZEN = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease', 'extend', 'thaw')
+-- What may be done to a cart that was ordered.
+local ONCE_ORDERED = set_of('join', 'leave', 'sign_in', 'facts', 'role', 'uninvite')
 
 -- include: lease
+-- include: freeze
 
 local function place_of(member)
   for place, known in ipairs(cart.m) do
@@ -86,12 +91,19 @@ local function role()
   return RIGHTS[letter] and letter
 end
 
-local function must_wait(operations)
-  if not lease.is_elsewhere(cart, now, actor, who[8]) then return false end
+local function are_all(operations, allowed)
   for _, operation in ipairs(operations) do
-    if not WHILE_ELSEWHERE[operation[1]] then return true end
+    if not allowed[operation[1]] then return false end
   end
-  return false
+  return true
+end
+
+-- What stands in the way of a request as a whole: a refusal's code, or nil.
+local function barrier(operations)
+  if cart.od and not are_all(operations, ONCE_ORDERED) then return 'CART_ORDERED' end
+  if freeze.now_of(cart, now) and not are_all(operations, WHILE_FROZEN) then return 'CART_FROZEN' end
+  local elsewhere = lease.is_elsewhere(cart, now, actor, who[8])
+  if elsewhere and not are_all(operations, WHILE_ELSEWHERE) then return 'CART_HELD' end
 end
 
 -- The lines of which the actor changes only what they put themselves, nil where all of it is theirs to change.
@@ -228,6 +240,7 @@ function apply.lease(what)
 end
 
 -- include: members
+-- include: checkout
 
 -- The request.
 
@@ -282,7 +295,8 @@ end
 
 local function commit(operations)
   local parted, outside = false, not role()
-  if must_wait(operations) then return {'refused', now, not outside and stored, 'CART_HELD', -1} end
+  local barred = barrier(operations)
+  if barred then return {'refused', now, not outside and stored, barred, -1} end
   if not stored then changes[1] = {'create'} end
   for _, operation in ipairs(operations) do parted = parted or PARTING[operation[1]] end
   local code, index = apply_all(operations)
@@ -292,6 +306,7 @@ local function commit(operations)
   local place = place_made(actor)
   if cart.sg and not cart.sg[1] then cart.sg = nil end
   if not lease.now_of(cart, now) then cart.o = nil end
+  if not freeze.now_of(cart, now) then cart.fz = nil end
   cart.v, cart.e, cart.x = version, now, now + life_ms
   local blob = cmsgpack.pack(cart)
   -- A cart that is over a lowered limit may still shrink.
