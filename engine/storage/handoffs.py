@@ -170,7 +170,7 @@ class HandoffStore:
     ) -> Won | TooLate | Elsewhere | Full | Unknown:
         """Claim a code that `look_up` found for a cart. ``copy``, from `encode_new_cart`, is what a COPY starts from.
 
-        ``copy_id`` is its id, from `new_cart_id`.
+        ``copy_id`` is its id, from `new_cart_id`. The claim is on disk before it is answered.
         """
         by = claimant.place
         names, receipt = self._names, secrets.token_hex(8)
@@ -182,7 +182,7 @@ class HandoffStore:
             *(names.cart(copy_id), names.log(copy_id)),
         )
         arguments = (who, self._limits, self._remembered_ms, cart, copy)
-        status, at_ms, *rest = await self._connection.run(scripts.HANDOFF_CLAIM, keys, arguments)
+        status, at_ms, *rest = await self._connection.run_durably(scripts.HANDOFF_CLAIM, keys, arguments)
         if status in {b"won", b"replayed"}:
             blob = rest[1] if len(rest) > 1 else None
             return Won(_receipt(rest[0]), decode_cart(blob) if blob else None, at_ms, status == b"replayed")

@@ -494,3 +494,17 @@ async def test_a_cart_that_was_never_handed_over_is_not_larger(
     await won(handoffs, await code_for(handoffs), person(ANN, "tv"))
     await done(carts, ChangeLease(LeaseChange.TAKE_BACK))
     assert await connection.command("STRLEN", names.cart(CART)) == before
+
+
+async def test_a_claim_is_on_disk_before_it_is_answered_and_so_is_its_replay(
+    connection: Connection, carts: CartStore, handoffs: HandoffStore
+) -> None:
+    await made(carts)
+    code = await code_for(handoffs)
+    for replayed in (False, True):
+        await connection.command("CONFIG RESETSTAT")
+        size = (await connection.info("persistence"))["aof_current_size"]
+        answer = await won(handoffs, code, till())
+        assert answer.replayed is replayed
+        assert (await connection.info("commandstats"))["cmdstat_waitaof"]["calls"] == 1
+        assert (await connection.info("persistence"))["aof_current_size"] > size, "nothing written, nothing waited for"

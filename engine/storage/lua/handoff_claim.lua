@@ -156,7 +156,11 @@ end
 
 if code.cart ~= ARGV[4] or code.revoked then return {'unknown', now} end
 if code.receipt then
-  if code.by == member and code.by_device == device then return {'replayed', now, receipt_of(), stored or nil} end
+  if code.by == member and code.by_device == device then
+    -- Written again, because whoever waits for the disk waits for what this very call wrote.
+    redis.call('HSET', KEYS[1], 'receipt', code.receipt)
+    return {'replayed', now, receipt_of(), stored or nil}
+  end
   local known = role_of(member) ~= nil
   local colleague = is_shops and store and (store == code.by_store or store == code.for_store)
   if known or colleague then return {'claimed', now, receipt_of(), known and 1 or 0} end
