@@ -48,6 +48,8 @@ LIMIT: Final = _load("limit")
 LIMIT_MOVE: Final = _load("limit_move")
 LIMIT_READ: Final = _load("limit_read")
 PINS: Final = _load("pins")
+LEDGER_READ: Final = _load("ledger_read")
+LEDGER_COMMIT: Final = _load("ledger_commit")
 
 ALL: Final = (
     COMMIT,
@@ -69,4 +71,6 @@ ALL: Final = (
     LIMIT_MOVE,
     LIMIT_READ,
     PINS,
+    LEDGER_READ,
+    LEDGER_COMMIT,
 )
