@@ -131,9 +131,6 @@ def apply(account: Account, command: Command, records: Sequence[Record | None], 
     book = _Book(account, now_ms)
     book.settle()
     status, record = _DO[type(command)](book, command, records)
-    own = operation_of(command)
-    if own is not None and record is not None and records[0] is None:
-        book.records[own] = record
     return Step(
         account=book.closed(),
         entries=tuple(book.entries),
@@ -273,6 +270,14 @@ def _positive(points: int) -> int:
     return points
 
 
+def _remembered(book: _Book, command: Command, status: Status, record: Record) -> Done:
+    """Return what a command did, and remember it."""
+    own = operation_of(command)
+    assert own is not None  # noqa: S101 - for the type checker
+    book.records[own] = record
+    return status, record
+
+
 def _sum(taken: tuple[Taken, ...]) -> int:
     return sum(each.points for each in taken)
 
@@ -290,7 +295,7 @@ def _earn(book: _Book, command: Earn, records: Records) -> Done:
     if command.qualifying:
         book.qualifying[command.day] = book.qualifying.get(command.day, 0) + command.qualifying
     book.settle()
-    return Status.DONE, Record(points)
+    return _remembered(book, command, Status.DONE, Record(points))
 
 
 def _happened(book: _Book, command: Happened, records: Records) -> Done:
@@ -299,9 +304,9 @@ def _happened(book: _Book, command: Happened, records: Records) -> Done:
     if own or not earned:
         return (Status.DONE, own) if own else (Status.UNKNOWN, None)
     if lot is None or not lot.is_pending:
-        return Status.DONE, Record(0)
+        return _remembered(book, command, Status.DONE, Record(0))
     book.activate(lot, command.operation)
-    return Status.DONE, Record(lot.left)
+    return _remembered(book, command, Status.DONE, Record(lot.left))
 
 
 def _reverse(book: _Book, command: Reverse, records: Records) -> Done:
@@ -324,7 +329,7 @@ def _reverse(book: _Book, command: Reverse, records: Records) -> Done:
         left = 0
     if command.day in book.qualifying:
         book.qualifying[command.day] = max(0, book.qualifying[command.day] - wanted)
-    return Status.DONE, Record(wanted - left)
+    return _remembered(book, command, Status.DONE, Record(wanted - left))
 
 
 def _adjust(book: _Book, command: Adjust, records: Records) -> Done:
@@ -339,7 +344,7 @@ def _adjust(book: _Book, command: Adjust, records: Records) -> Done:
         return Status.SHORT, None
     else:
         book.take(points, EntryKind.ADJUST, command.operation, command.note)
-    return Status.DONE, Record(command.points)
+    return _remembered(book, command, Status.DONE, Record(command.points))
 
 
 def _hold(book: _Book, command: HoldPoints, records: Records) -> Done:
@@ -403,9 +408,10 @@ def _post(book: _Book, command: PostHold, records: Records) -> Done:
     status, record = _over(book, command.hold, records)
     if status not in (Status.HELD, Status.PINNED):
         return status, record
-    for each in book.holds.pop(command.hold).taken:
+    taken = book.holds.pop(command.hold).taken
+    for each in taken:
         book.write(EntryKind.POST, command.hold, each.lot, command.note, held=-each.points)
-    return Status.POSTED, record
+    return _remembered(book, command, Status.POSTED, Record(_sum(taken), taken))
 
 
 def _return(book: _Book, command: ReturnPoints, records: Records) -> Done:
@@ -420,7 +426,7 @@ def _return(book: _Book, command: ReturnPoints, records: Records) -> Done:
             kept = Taken(f"{each.lot}+{command.hold}", each.points, command.grace_ms)
             book.put(EntryKind.RETURN, command.hold, kept, command.note)
     book.settle()
-    return Status.RETURNED, Record(posted.points, posted.taken)
+    return _remembered(book, command, Status.RETURNED, posted)
 
 
 def _send(book: _Book, command: SendPoints, records: Records) -> Done:
@@ -433,7 +439,7 @@ def _send(book: _Book, command: SendPoints, records: Records) -> Done:
         return Status.SHORT, None
     taken = book.take(points, EntryKind.TRANSFER_OUT, command.operation, command.to)
     book.outgoing[command.operation] = Outgoing(command.operation, command.to, taken, book.now_ms)
-    return Status.DONE, Record(points, taken)
+    return _remembered(book, command, Status.DONE, Record(points, taken))
 
 
 def _receive(book: _Book, command: ReceivePoints, records: Records) -> Done:
@@ -443,7 +449,7 @@ def _receive(book: _Book, command: ReceivePoints, records: Records) -> Done:
         lot = Taken(f"{command.operation}/{number}", each.points, each.expires_ms)
         book.put(EntryKind.TRANSFER_IN, command.operation, lot, command.source)
     book.settle()
-    return Status.DONE, Record(_sum(command.taken))
+    return _remembered(book, command, Status.DONE, Record(_sum(command.taken)))
 
 
 def _arrived(book: _Book, command: PointsArrived, _records: Records) -> Done:

@@ -99,6 +99,7 @@ class PlainLedger:
         """Take back what an earning brought: its own points first, then others, never more than there are."""
         brought, self.brought[earning] = self.brought[earning], 0
         own = [point for point in self.points if point.earning == earning and point.state in ("pending", "active")]
+        own = own[:brought]
         for point in own:
             point.state = "gone"
         for point in self._next(brought - len(own)):
