@@ -13,13 +13,17 @@ LINES_MOST = {"engine": 500, "schema": 500, "tests": 700}
 
 BASE = ("engine.money", "engine.types", "engine.errors", "engine.source", "engine.fields", "engine.limits")
 CORE = (*BASE, "engine.cart", "engine.pricing", "engine.rules")
+LEDGER = ("engine.loyalty.account", "engine.loyalty.commands", "engine.loyalty.ledger", "engine.loyalty.codec")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(BASE, BASE),
     "engine.cart": (*BASE, "engine.cart"),
     "engine.pricing": (*BASE, "engine.cart", "engine.pricing"),
     "engine.rules": CORE,
+    # Accounts and what is done to them know nothing of rules: the store keeps them.
+    **dict.fromkeys(LEDGER, (*BASE, *LEDGER)),
+    "engine.loyalty": (*CORE, "engine.loyalty"),
     # It keeps carts and records: their types and their one codec, no prices.
-    "engine.storage": (*BASE, "engine.cart", "engine.storage"),
+    "engine.storage": (*BASE, "engine.cart", *LEDGER, "engine.storage"),
     "engine.callers": (*BASE, "engine.cart"),
     "engine.service": (*CORE, "engine.callers", "engine.storage"),
     "engine.live": (*CORE, "engine.callers", "engine.storage", "engine.service"),
@@ -70,7 +74,9 @@ PATHS_JOINED_IN = {"engine/pricing/load_files.py", "engine/pricing/load.py", "en
 MODULES = sorted(
     path.relative_to(ROOT).as_posix() for folder in ("engine", "schema") for path in (ROOT / folder).rglob("*.py")
 )
-CORE_MODULES = [path for path in MODULES if path.startswith(tuple(name.replace(".", "/") for name in CORE))]
+CORE_MODULES = [
+    path for path in MODULES if path.startswith(tuple(name.replace(".", "/") for name in (*CORE, "engine.loyalty")))
+]
 MONEY_MODULES = [
     path for path in MODULES if path.startswith(("engine/money.py", "engine/pricing/", "engine/rules/benefits/"))
 ]

@@ -89,7 +89,7 @@ class CartFile:
                     for fault in refused.errors
                 ]
             ) from None
-        basket = build_basket(cart.cart, self._shop, self._instant(document), cart.explicit)
+        basket = build_basket(cart.cart, self._shop, self._instant(document), cart.explicit, cart.closed)
         if too_large := amounts_too_large(basket):
             raise CartRefusedError([f"{self._name}:{number}: {fault.message}" for fault in too_large])
         return CartLine(number, cart.id or str(number), basket)

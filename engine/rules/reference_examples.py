@@ -59,6 +59,26 @@ promotions:
       - {cart: [{sku: boots}], at: 2030-09-06T22:00, expect: {outcome: outside_window}}
 """
 
+LIMITS: Final = """\
+promotions:
+  - id: leaflet
+    codes: [LEAFLET-1, LEAFLET-2]
+    limits: {per_code: 1, on_cancel: keep}
+    give: {order_amount_off: {amount: 5 EUR}}
+  - id: first-come
+    codes: [EARLY-BIRD]
+    limits: {total: 10000, per_customer: 1, per_store: 2000, per_day: 500, budget: 20000 EUR, partial: true}
+    give: {order_percent_off: {percent: 10%}}
+    examples:
+      - {cart: [{sku: boots}], customer: {id: ada}, expect: {discount: 10.00 EUR}}
+      - {cart: [{sku: boots}], expect: {outcome: sign_in}}
+      - {cart: [{sku: boots}], customer: {id: ada}, closed: {first-come: limit}, expect: {outcome: limit_reached}}
+      - cart: [{sku: boots}]
+        customer: {id: ada}
+        budget_left: {first-come: 4.00 EUR}
+        expect: {discount: 4.00 EUR, outcome: capped}
+"""
+
 CUSTOMERS: Final = """\
 promotions:
   - id: old-friends

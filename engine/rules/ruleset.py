@@ -67,9 +67,19 @@ class CompiledPromotion:
             and (self.countries is None or store.country in self.countries)
         )
 
+    @property
+    def partial_budget(self) -> bool:
+        """Whether the last order gets what is left of its budget."""
+        return self.written.limits is not None and self.written.limits.partial
+
     def cap_minor(self, tally: Tally) -> int | None:
-        """Return the most that it gives a cart."""
-        return self.at_most[tally.basket.currency] if self.at_most else None
+        """Return the most that it gives a cart: by its own cap, and by what is left of a budget."""
+        basket = tally.basket
+        cap_minor = self.at_most[basket.currency] if self.at_most else None
+        left_minor = basket.closed.left_minor.get(self.id) if self.partial_budget else None
+        if left_minor is None or cap_minor is None:
+            return cap_minor if left_minor is None else left_minor
+        return min(cap_minor, left_minor)
 
     def bids(self, tally: Tally, stocks: Sequence[Stock]) -> Bids:
         """Return how it bids for the goods of a cart, in a lane that decides by line or by unit."""
@@ -100,6 +110,8 @@ class Ruleset:
     """The places of the promotions of each lane that has any."""
     open_places: Sequence[int]
     """The places of the promotions that any shopper may be told about."""
+    limited_places: Sequence[int]
+    """The places of the promotions that have limits."""
     index: Index
     may_conflict: bool
     """Whether some promotion keeps others from the cart."""
@@ -152,6 +164,7 @@ class Head(NamedTuple):
     id: PromotionId
     lane: str
     for_everybody: bool
+    limited: bool
     unlocked_by: tuple[str, ...]
     entry: Entry
 
@@ -162,6 +175,7 @@ def head_of(promotion: CompiledPromotion) -> Head:
         promotion.id,
         promotion.lane,
         promotion.for_everybody,
+        promotion.written.limits is not None,
         tuple(sorted(promotion.unlocked_by)),
         entry_of(promotion.written, promotion.place, with_code=bool(promotion.unlocked_by)),
     )
@@ -176,6 +190,7 @@ class Assembly:
         self._look_alikes: dict[str, str | None] = {}
         self._by_lane: dict[str, list[int]] = {}
         self._open_places: list[int] = []
+        self._limited_places: list[int] = []
         self._index = Index()
 
     def add(self, head: Head) -> None:
@@ -184,6 +199,8 @@ class Assembly:
         self._by_lane.setdefault(head.lane, []).append(place)
         if head.for_everybody:
             self._open_places.append(place)
+        if head.limited:
+            self._limited_places.append(place)
         for code in head.unlocked_by:
             if code not in self._by_code:
                 looks = look_alike(code)
@@ -203,6 +220,7 @@ class Assembly:
             look_alikes=self._look_alikes,
             by_lane=self._by_lane,
             open_places=self._open_places,
+            limited_places=self._limited_places,
             index=self._index,
             may_conflict=name.may_conflict,
         )
@@ -246,6 +264,8 @@ class Compiler:
 def _compile(written: Promotion, place: int, env: CompileEnv) -> CompiledPromotion:
     benefit, conditions = written.benefit(), written.conditions()
     stated = [currencies for word in (benefit, *conditions) if (currencies := word.currencies()) is not None]
+    if written.limits is not None and written.limits.budget is not None:
+        stated.append(frozenset(written.limits.budget))
     asked_codes = [condition.any_of for condition in conditions if isinstance(condition, Codes)]
     asked_customers = [part for _, part in parts(written) if isinstance(part, Customers)]
     return CompiledPromotion(

@@ -6,6 +6,7 @@ from typing import Final
 
 from engine.errors import PanierError
 from engine.limits import Limit, LimitKind
+from engine.loyalty.account import AccountId
 from engine.storage.connection import Connection
 from engine.types import CartId, CustomerId, MemberId, OrderNumber, PromotionId, QuoteId
 
@@ -112,6 +113,7 @@ class KeyNames:
         _, kind, promotion, subject = rest
         return Limit(PromotionId(promotion), LimitKind(kind), subject)
 
+<<<<<<< HEAD
     def quote(self, cart: CartId, quote: QuoteId) -> str:
         """Return the key of a quote, beside its cart."""
         return f"{self.partition(cart)}:q:{cart}:{quote}"
@@ -132,6 +134,23 @@ class KeyNames:
     def outbox_beside(self, name: str) -> str:
         """Return the key of the outbox in the partition of a cart or an order."""
         return f"{self.partition(name)}:x"
+=======
+    def account(self, account: AccountId) -> tuple[str, str, str, str]:
+        """Return the keys of a points account: state, entries, operations, and the pins of its partition."""
+        name = f"{self.shop}:{account}"
+        tag = self.partition(name)
+        return f"{tag}:a:{name}", f"{tag}:ae:{name}", f"{tag}:ao:{name}", f"{tag}:pins"
+
+    def account_of(self, key: str) -> AccountId | None:
+        """Return the account whose state a key is; None for the key of something else, or of another shop."""
+        _, what, shop, name = key.split(":", 3)
+        return AccountId(name) if what == "a" and shop == self.shop else None
+
+    def family(self, customer: CustomerId) -> str:
+        """Return the key that says with whom a customer pools points."""
+        name = f"{self.shop}:{customer}"
+        return f"{self.partition(name)}:af:{name}"
+>>>>>>> ledger6
 
     def pins(self, partition: int) -> str:
         """Return the key of what is pinned in a partition, by its number from 0."""

@@ -4,7 +4,7 @@ Each partition has one sorted set of them, which the scripts write that pin and 
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgpack  # type: ignore[import-untyped]  # ships no types
 
@@ -34,6 +34,17 @@ async def unfinished(connection: Connection, names: KeyNames, partition: int, ag
     """
     found = await connection.run(scripts.PINS, (names.pins(partition),), (age_ms, _AT_ONCE))
     return [_pin(member, at_ms) for member, at_ms in found]
+
+
+def packed_pin(key: str, hold: str, owner: str) -> bytes:
+    """Return the member that stands for a pin."""
+    return packed_list([key, hold, owner])
+
+
+def packed_list(values: list[Any]) -> bytes:
+    """Return a list as scripts read it."""
+    packed: bytes = msgpack.packb(values, use_bin_type=False)
+    return packed
 
 
 def _pin(member: bytes, at_ms: int) -> Pin:

@@ -54,6 +54,8 @@ CHECKOUT_GIVE_UP: Final = _load("checkout_give_up")
 CHECKOUT_PLACE: Final = _load("checkout_place")
 ORDER_CANCEL: Final = _load("order_cancel")
 OUTBOX_DONE: Final = _load("outbox_done")
+LEDGER_READ: Final = _load("ledger_read")
+LEDGER_COMMIT: Final = _load("ledger_commit")
 
 ALL: Final = (
     COMMIT,
@@ -81,4 +83,6 @@ ALL: Final = (
     CHECKOUT_PLACE,
     ORDER_CANCEL,
     OUTBOX_DONE,
+    LEDGER_READ,
+    LEDGER_COMMIT,
 )

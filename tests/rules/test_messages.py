@@ -71,6 +71,37 @@ def refused(load: Load, text: str) -> tuple[Diagnostic, ...]:
         ),
         ("promotions:\n  - id: a\n    give: «x»\n", "invalid_value", ""),
         (
+            f"promotions:\n  - id: a\n    limits: «{{partial: true}}»\n    {GIVE}\n",
+            "empty_limits",
+            "add `per_customer:`, `total:` or `budget:`",
+        ),
+        (
+            f"promotions:\n  - id: a\n    limits: «{{total: 5, partial: true}}»\n    {GIVE}\n",
+            "partial_without_budget",
+            "add `budget:` or leave it out",
+        ),
+        (
+            f"promotions:\n  - id: a\n    limits: {{per_code: «1»}}\n    {GIVE}\n",
+            "limit_without_code",
+            "add `codes:`, or limit it `per_customer`",
+        ),
+        (f"promotions:\n  - id: a\n    limits: {{total: «0»}}\n    {GIVE}\n", "invalid_value", ""),
+        (
+            "promotions:\n  - id: a\n    limits: {budget: «5 EUR»}\n    give: {points: {add: 5}}\n",
+            "budget_without_money",
+            "limit it by `total:`",
+        ),
+        (
+            "promotions:\n  - id: a\n    limits: {budget: 5 EUR, partial: «true»}\n    give: {gift: {sku: milk}}\n",
+            "partial_whole",
+            "leave `partial` out",
+        ),
+        (
+            f"promotions:\n  - id: a\n    limits: {{«per_person»: 1}}\n    {GIVE}\n",
+            "unknown_field",
+            "",
+        ),
+        (
             "promotions:\n  - id: a\n    give: {amount_off: {amount: «5», per: unit}}\n",
             "invalid_amount",
             "write a number and a currency, such as 4.90 EUR",

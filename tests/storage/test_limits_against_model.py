@@ -3,43 +3,20 @@
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import StoreUnavailableError
 from engine.limits import Limit, LimitKind, Use
-from engine.storage import scripts
-from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
 from engine.storage.limits import Counted, HoldState, LimitStore
 from engine.types import InstantMs, PromotionId
+from tests.storage.crashing import CrashingConnection
 from tests.storage.test_limits import soon
 
 CEILING, SHARDS = 20, 3
 HOLDS = tuple(f"q{number}" for number in range(12))
-
-
-class CrashingConnection(Connection):
-    """Is cut off at one of the steps that move room between shards: before it arrives, or before its answer does."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.crash_at: tuple[int, bool] | None = None
-
-    async def run(self, script: Any, keys: Any, arguments: Any) -> list[Any]:
-        """Run a script unless this is the step at which to be cut off."""
-        if script is not scripts.LIMIT_MOVE or self.crash_at is None:
-            return await super().run(script, keys, arguments)
-        steps_left, arrives = self.crash_at
-        self.crash_at = (steps_left - 1, arrives)
-        if steps_left:
-            return await super().run(script, keys, arguments)
-        self.crash_at = None
-        if arrives:
-            await super().run(script, keys, arguments)
-        raise StoreUnavailableError("cut off")
 
 
 @dataclass

@@ -149,6 +149,6 @@ class Context:
             except RefusedError:
                 self._baskets[key] = None
             else:
-                basket = build_basket(read.cart, self.shop, self.as_of_ms, read.explicit)
+                basket = build_basket(read.cart, self.shop, self.as_of_ms, read.explicit, read.closed)
                 self._baskets[key] = None if basket.unavailable else basket
         return self._baskets[key]
