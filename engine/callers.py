@@ -26,6 +26,8 @@ class Scope(StrEnum):
     """Change prices by hand, up to the ceiling of one's role."""
     OFFERS_READ = "offers:read"
     """See the outcome of every promotion, hidden ones and those for other segments too."""
+    CHECKOUT = "checkout"
+    """Pay for any cart, end a checkout that somebody else began, and cancel orders."""
     SERVICE = "service"
     """Back office: write customer records."""
 

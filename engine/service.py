@@ -7,7 +7,7 @@ immutable value, swapped whole: a request in flight finishes on the one it start
 import copy
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -29,6 +29,7 @@ from engine.cart.members import SignIn
 from engine.cart.model import Cart, Facts, LogEntry, Member, Role
 from engine.cart.refusals import REFUSALS, argument_of
 from engine.errors import Diagnostic, RefusedError, UserError, UserErrorCode
+from engine.limits import Limit
 from engine.pricing.admission_adjustments import admit_adjustment
 from engine.pricing.basket import Basket, build_basket
 from engine.pricing.evaluation import CodeVerdict, Evaluation
@@ -43,6 +44,7 @@ from engine.rules.explain import Explanation, NearMiss, explain_all, near_misses
 from engine.rules.gift_choices import GiftChoice, gift_choices, open_choices
 from engine.rules.losses import Loss, loss_notices, losses
 from engine.rules.ruleset import Ruleset
+from engine.rules.uses import closed_limits
 from engine.storage.carts import Actor, Committed, Edit, Missing, Refused
 from engine.storage.customers import CustomerRecord
 from engine.storage.stores import Stores
@@ -71,6 +73,8 @@ class Snapshot:
     shop: Shop
     ruleset: Ruleset
     loaded_ms: InstantMs = EPOCH
+    short: Mapping[Limit, int] = field(default_factory=dict)
+    """What is left of limits that are used up, or of budgets that give their rest; others are open."""
 
     @cached_property
     def catalogue_rules(self) -> Ruleset:
@@ -93,11 +97,15 @@ class PricedCart:
     cart: Cart
     snapshot: Snapshot
     as_of_ms: InstantMs
+    short: Mapping[Limit, int] = field(default_factory=dict)
+    """What is left of limits that are short, as a checkout found out: on top of what the snapshot knows."""
 
     @cached_property
     def basket(self) -> Basket:
-        """The cart joined to its prices."""
-        return build_basket(self.cart, self.snapshot.shop, self.as_of_ms)
+        """The cart joined to its prices, and to what limits leave of promotions."""
+        basket = build_basket(self.cart, self.snapshot.shop, self.as_of_ms)
+        short = {**self.snapshot.short, **self.short}
+        return replace(basket, closed=closed_limits(basket, self.snapshot.ruleset, short)) if short else basket
 
     @cached_property
     def evaluation(self) -> Evaluation:
@@ -190,6 +198,8 @@ class Panier:
         self.stores = stores
         self.last_refused: RefusedLoad | None = None
         self.limits = limits
+        self.reached: Callable[[str], None] = lambda step: None
+        """Told of each step of a checkout: tests end the process there."""
 
     def pinned(self) -> "Panier":
         """Return the engine as it is now, for one request: what is loaded meanwhile does not reach it."""
@@ -354,6 +364,11 @@ class Panier:
             return record.facts
         facts = self.snapshot.shop.customers.get(customer) or Facts(customer)
         return replace(facts, version=content_version(facts))
+
+    async def with_fresh_facts(self, priced: PricedCart) -> PricedCart:
+        """Return a cart with what is known of its owner now. One round trip, two where the cart's copy is older."""
+        owner = priced.cart.customer
+        return await self._with_facts(priced, await self.facts_of(owner)) if owner else priced
 
     async def _with_facts(self, priced: PricedCart, facts: Facts) -> PricedCart:
         known = priced.cart.facts

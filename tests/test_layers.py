@@ -23,7 +23,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(LEDGER, (*BASE, *LEDGER)),
     "engine.loyalty": (*CORE, "engine.loyalty"),
     # It keeps carts and records: their types and their one codec, no prices.
-    "engine.storage": (*BASE, "engine.cart", *LEDGER, "engine.storage"),
+    "engine.storage": (*BASE, "engine.cart", *LEDGER, "engine.checkout", "engine.storage"),
+    # What was sold for what: carts and their prices, as data.
+    "engine.checkout": (*BASE, "engine.cart", "engine.pricing.evaluation", "engine.checkout"),
     "engine.callers": (*BASE, "engine.cart"),
     "engine.service": (*CORE, "engine.callers", "engine.storage"),
     "engine.live": (*CORE, "engine.callers", "engine.storage", "engine.service"),
@@ -31,6 +33,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "engine.membership": (*CORE, "engine.callers", "engine.service"),
     "engine.handoff_service": (*CORE, "engine.callers", "engine.storage", "engine.service"),
     "engine.pairing_service": (*CORE, "engine.callers", "engine.storage", "engine.service", "engine.handoff_service"),
+    "engine.checkout_service": (*CORE, "engine.checkout", "engine.callers", "engine.storage", "engine.service"),
+    "engine.sweeping": (*BASE, "engine.storage", "engine.service", "engine.checkout_service"),
     "engine.settings": BASE,
     "engine.cli": ("engine", "schema"),
     "schema": (
@@ -42,6 +46,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.viewing",
         "engine.handoff_service",
         "engine.pairing_service",
+        "engine.checkout",
+        "engine.checkout_service",
         "schema",
     ),
 }

@@ -7,7 +7,7 @@ A cart is one msgpack map with short keys:
     u customer          a owner's facts    b created, ms     e updated, ms x expires, ms  w field -> version
     y payment method    h draw             j adjustments   g chosen gifts, pairs of promotion and SKU
     sg suggested lines  iv invites         gr what holds for all members: b budget, d deadline, ms
-    o lease             q newcomers
+    o lease             q newcomers        fz freeze, od order: see `storage/lua/freeze.lua`
 
 People are lists of member id, role and perhaps rules: ``o`` owner, ``e`` editor, ``a`` adder, ``s`` suggester, ``v``
 viewer, ``x`` removed, ``-`` no member, but somebody who did something, such as staff. Rules are ``b`` budget and ``k``
@@ -48,12 +48,14 @@ from engine.cart.model import (
     DeliveryChoice,
     Facts,
     FeeChoice,
+    Freeze,
     Invite,
     Lease,
     LineItem,
     LogEntry,
     Member,
     Newcomer,
+    Ordered,
 )
 from engine.cart.viewing import Seen, SeenLine, Viewer
 from engine.errors import PanierError
@@ -143,6 +145,8 @@ def decode_cart(blob: bytes) -> Cart:
         customer=packed.get("u"),
         facts=facts_of(facts) if facts else None,
         lease=_lease(packed["o"], places) if "o" in packed else None,
+        freeze=_freeze(packed["fz"], places) if "fz" in packed else None,
+        ordered=_ordered(packed["od"], places) if "od" in packed else None,
         newcomers=tuple(
             [Newcomer(places[at], tuple(words.split()), since) for at, words, since in packed.get("q", ())]
         ),
@@ -231,6 +235,14 @@ def _lease(packed: dict[str, Any], places: list[MemberId]) -> Lease:
     return Lease(
         places[packed["p"]], packed["d"], packed["c"], packed.get("s"), InstantMs(packed["a"]), InstantMs(packed["e"])
     )
+
+
+def _freeze(packed: dict[str, Any], places: list[MemberId]) -> Freeze:
+    return Freeze(packed["q"], places[packed["p"]], InstantMs(packed["a"]), InstantMs(packed["e"]))
+
+
+def _ordered(packed: dict[str, Any], places: list[MemberId]) -> Ordered:
+    return Ordered(packed["n"], places[packed["p"]], InstantMs(packed["a"]))
 
 
 def _adjustment(packed: dict[str, Any], places: list[MemberId], created_ms: int) -> Adjustment:

@@ -16,7 +16,9 @@ from engine.types import (
     LineId,
     MemberId,
     OperationId,
+    OrderNumber,
     PromotionId,
+    QuoteId,
     Sku,
     StoreId,
 )
@@ -166,6 +168,25 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """A cart is in checkout: nobody changes it, until an instant or until whoever began that ends it."""
+
+    quote: QuoteId
+    member: MemberId
+    since_ms: InstantMs
+    until_ms: InstantMs
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A cart became an order, and changes no more."""
+
+    number: OrderNumber
+    member: MemberId
+    at_ms: InstantMs
+
+
+@dataclass(frozen=True, slots=True)
 class Newcomer:
     """Another person who came by a code. ``shared`` is what its giver wanted them to know, see `handoff.Share`.
 
@@ -206,7 +227,7 @@ class Cart:
     what ``ifVersion`` is compared with. ``payment_method`` is empty until it is known; ``draw`` decides the arm of
     experiments, see `engine.cart.draw`. ``gift_choices`` says which gift is wished where a promotion offers several.
     ``suggestions`` are lines that wait for approval and are in no total; ``budget`` and ``deadline_ms`` are for all
-    members together. ``lease`` may have lapsed, see `lease_at`.
+    members together. ``lease`` and ``freeze`` may have lapsed, see `lease_at` and `freeze_at`.
     """
 
     id: CartId
@@ -226,6 +247,8 @@ class Cart:
     customer: CustomerId | None = None
     facts: Facts | None = None
     lease: Lease | None = None
+    freeze: Freeze | None = None
+    ordered: Ordered | None = None
     newcomers: tuple[Newcomer, ...] = ()
     draw: int = 0
     created_ms: InstantMs = EPOCH
@@ -248,6 +271,10 @@ class Cart:
     def lease_at(self, at_ms: InstantMs) -> Lease | None:
         """Return which device has the cart at an instant, None where it is with nobody."""
         return self.lease if self.lease is not None and at_ms < self.lease.until_ms else None
+
+    def freeze_at(self, at_ms: InstantMs) -> Freeze | None:
+        """Return the checkout that the cart is in at an instant, None where it is in none."""
+        return self.freeze if self.freeze is not None and at_ms < self.freeze.until_ms else None
 
     def line(self, line: LineId) -> LineItem | None:
         """Return the line with that id."""

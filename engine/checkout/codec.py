@@ -5,8 +5,7 @@ taken as its default.
 """
 
 import zlib
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgpack  # type: ignore[import-untyped]  # ships no types
 from pydantic import TypeAdapter

@@ -22,8 +22,8 @@ NUMBER_DRAWN: Final = 9
 class Quote:
     """A cart, priced, and what it uses of limits.
 
-    ``uses`` state what is held of each limit. ``began_ms`` is the instant of the prices, by the store's clock.
-    ``amount_hash`` names what is paid for: a payment has to quote it back.
+    ``uses`` state what is held of each limit, under the quote's id. ``began_ms`` is the instant of the prices, by the
+    store's clock. ``amount_hash`` names what is paid for: a payment has to quote it back.
     """
 
     id: QuoteId

@@ -66,7 +66,10 @@ def closed_limits(basket: Basket, ruleset: Ruleset, left: Mapping[Limit, int], v
     basket = ruleset.with_codes_meant(basket)
     closed: dict[PromotionId, Closing] = {}
     left_minor: dict[PromotionId, int] = {}
-    for promotion in _limited(ruleset):
+    for id_ in dict.fromkeys(limit.promotion for limit in left):
+        promotion = ruleset.by_id.get(id_)
+        if promotion is None:
+            continue
         for limit, _ in _counters(promotion, basket):
             if limit not in left:
                 continue

@@ -26,6 +26,7 @@ from engine.storage import scripts
 from engine.storage.carts import Actor
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
+from engine.storage.pins import Pin, unfinished
 from engine.types import CartId, CustomerId, InstantMs, MemberId, OperationId, OrderNumber, QuoteId
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
@@ -96,13 +97,13 @@ class CheckoutStore:
         self._names = names
         self._log_length = log_length
         self._attempt_ms = attempt_ms
+        self.partitions = names.partitions
 
     async def keep(self, quote: Quote) -> None:
-        """Keep a quote; it is worth something as soon as its cart is frozen for it."""
-        key = self._names.quote(quote.cart.id, quote.id)
-        fields = ("blob", encode_quote(quote), "hash", quote.amount_hash)
-        await self._connection.command("HSET", key, *fields)
-        await self._connection.command("PEXPIRE", key, _KEPT_MS)
+        """Keep a quote, unless the cart is frozen for it already: then the one that is kept counts, not this one."""
+        keys = (self._names.cart(quote.cart.id), self._names.quote(quote.cart.id, quote.id))
+        arguments = (quote.id, encode_quote(quote), quote.amount_hash, _KEPT_MS)
+        await self._connection.run(scripts.CHECKOUT_KEEP, keys, arguments)
 
     async def read(self, cart: CartId, quote: QuoteId) -> QuoteRead | None:
         """Return a quote and its cart, None where there is no such quote. One round trip."""
@@ -180,9 +181,7 @@ class CheckoutStore:
             if "cancelled" in kept
             else None
         )
-        return Order(
-            number, quote, InstantMs(int(kept["placed"])), kept["paid"].decode(), _refunds(refunds), cancelled
-        )
+        return Order(number, quote, InstantMs(int(kept["placed"])), kept["paid"].decode(), _refunds(refunds), cancelled)
 
     async def cancel(self, number: OrderNumber, by: MemberId, why: str) -> bool:
         """Cancel an order, once; False where there is none. What it used is given back from the outbox."""
@@ -194,6 +193,10 @@ class CheckoutStore:
         """Return what is to be done for orders of a partition, by its number from 0: words such as ``place``."""
         found = await self._fields(self._names.outbox(partition))
         return {OrderNumber(number): work.decode() for number, work in found.items()}
+
+    async def left_pinned(self, partition: int, age_ms: int) -> list[Pin]:
+        """Return what is pinned in a partition since so long, the oldest 100 of it."""
+        return await unfinished(self._connection, self._names, partition, age_ms)
 
     async def work_left(self, number: OrderNumber) -> str:
         """Return what is to be done for one order, empty where nothing is."""

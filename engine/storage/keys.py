@@ -113,7 +113,6 @@ class KeyNames:
         _, kind, promotion, subject = rest
         return Limit(PromotionId(promotion), LimitKind(kind), subject)
 
-<<<<<<< HEAD
     def quote(self, cart: CartId, quote: QuoteId) -> str:
         """Return the key of a quote, beside its cart."""
         return f"{self.partition(cart)}:q:{cart}:{quote}"
@@ -134,7 +133,7 @@ class KeyNames:
     def outbox_beside(self, name: str) -> str:
         """Return the key of the outbox in the partition of a cart or an order."""
         return f"{self.partition(name)}:x"
-=======
+
     def account(self, account: AccountId) -> tuple[str, str, str, str]:
         """Return the keys of a points account: state, entries, operations, and the pins of its partition."""
         name = f"{self.shop}:{account}"
@@ -150,7 +149,6 @@ class KeyNames:
         """Return the key that says with whom a customer pools points."""
         name = f"{self.shop}:{customer}"
         return f"{self.partition(name)}:af:{name}"
->>>>>>> ledger6
 
     def pins(self, partition: int) -> str:
         """Return the key of what is pinned in a partition, by its number from 0."""

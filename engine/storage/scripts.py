@@ -48,6 +48,7 @@ LIMIT: Final = _load("limit")
 LIMIT_MOVE: Final = _load("limit_move")
 LIMIT_READ: Final = _load("limit_read")
 PINS: Final = _load("pins")
+CHECKOUT_KEEP: Final = _load("checkout_keep")
 CHECKOUT_READ: Final = _load("checkout_read")
 CHECKOUT_ATTEMPT: Final = _load("checkout_attempt")
 CHECKOUT_GIVE_UP: Final = _load("checkout_give_up")
@@ -77,6 +78,7 @@ ALL: Final = (
     LIMIT_MOVE,
     LIMIT_READ,
     PINS,
+    CHECKOUT_KEEP,
     CHECKOUT_READ,
     CHECKOUT_ATTEMPT,
     CHECKOUT_GIVE_UP,
