@@ -112,6 +112,13 @@ class PricedCart:
         """The cart, priced."""
         return evaluate(self.basket, self.snapshot.ruleset)
 
+    @classmethod
+    def sold(cls, cart: Cart, evaluation: Evaluation, snapshot: Snapshot) -> "PricedCart":
+        """Return a cart as it was priced once, whatever rules and prices are now; names are those of today."""
+        priced = cls(cart, snapshot, evaluation.computed_from.as_of_ms)
+        priced.__dict__["evaluation"] = evaluation
+        return priced
+
     @cached_property
     def losses(self) -> list[Loss]:
         """The promotions without which it would cost less: it is priced again for each that may be one."""

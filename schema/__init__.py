@@ -4,6 +4,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from schema.checkout import CheckoutMutations, CheckoutQueries
 from schema.handoffs import HandoffMutations
 from schema.members import MemberMutations
 from schema.mutations import MUTATIONS, Mutation
@@ -16,12 +17,12 @@ from schema.types.offers import PromotionView
 
 
 @strawberry.type(name="Mutation", description=MUTATIONS)
-class _Mutations(Mutation, MemberMutations, HandoffMutations, PairingMutations):
+class _Mutations(Mutation, MemberMutations, HandoffMutations, PairingMutations, CheckoutMutations):
     """All of them: there is one root, and it would be a long file."""
 
 
 @strawberry.type(name="Query", description=QUERIES)
-class _Queries(Query, PairingQueries):
+class _Queries(Query, PairingQueries, CheckoutQueries):
     """All of them, likewise."""
 
 

@@ -35,6 +35,7 @@ from engine.storage.connection import Connection, StoreAccessError
 from engine.storage.keys import KeyNames, agree_on_partitions
 from engine.storage.stores import Stores
 from engine.storage.wake_ups import WakeUps
+from engine.sweeping import sweep_for_ever
 from schema.app import GRAPHIQL_PATH, GRAPHQL_PATH, build_app
 from schema.auth import TokenAuthority
 
@@ -107,6 +108,16 @@ def _store(settings: Settings) -> Iterator[_Store]:
         server.stop()
 
 
+@contextlib.contextmanager
+def _sweeping(engine: Panier) -> Iterator[None]:
+    """Heal what a crash left, in the background."""
+    sweeping = asyncio.create_task(sweep_for_ever(engine))
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+
+
 def _in_loop(work: Coroutine[None, None, None]) -> None:
     if sys.platform == "win32":
         asyncio.run(work)
@@ -150,7 +161,7 @@ class _Service:
             fail(f"{variable('redis_url')}: {fault}, expected options that its kind of address has")
         try:
             engine, live = await self._engine_on(connection)
-            with self._reloading(engine):
+            with self._reloading(engine), _sweeping(engine):
                 server = _Server(self._config(self._app(engine, live, connection)), self._announce, live.close)
                 await _served(server, self._listener, store.watch)
         finally:
