@@ -99,7 +99,7 @@ def refused(load: Load, text: str) -> tuple[Diagnostic, ...]:
         (
             f"promotions:\n  - id: a\n    limits: {{«per_person»: 1}}\n    {GIVE}\n",
             "unknown_field",
-            "",
+            "did you mean `per_store`?",
         ),
         (
             "promotions:\n  - id: a\n    give: {amount_off: {amount: «5», per: unit}}\n",
