@@ -13,6 +13,7 @@ from engine.rules.conditions.delivery import Delivery
 from engine.rules.conditions.experiment import Experiment
 from engine.rules.conditions.weight import Weight
 from engine.rules.customers import Customers
+from engine.rules.loyalty import Loyalty
 from engine.rules.model import DEFAULT_LANES, Example, Lane, Per, Promotion, RuleFile
 from engine.rules.selectors import Selections, Selector
 from engine.rules.vocabulary import CompileEnv, Word
@@ -120,7 +121,7 @@ def check_together(files: Sequence[ParsedFile], *, all_read: bool) -> Iterator[D
     said: dict[str, str] = {}
     lanes = _known_lanes(files, all_read=all_read)
     for file in files:
-        for key in ("lanes", "rounding"):
+        for key in ("lanes", "rounding", "loyalty"):
             if file.node.child(key) is not None:
                 if key in said:
                     yield file.fault(
@@ -228,6 +229,11 @@ def _known_lanes(files: Iterable[ParsedFile], *, all_read: bool) -> frozenset[st
 def lanes_of(files: Iterable[ParsedFile]) -> tuple[Lane, ...]:
     """Return the lanes that the files define, else the default ones."""
     return next((file.head.lanes for file in files if file.head.lanes is not None), DEFAULT_LANES)
+
+
+def loyalty_of(files: Iterable[ParsedFile]) -> Loyalty | None:
+    """Return the loyalty programme, None where no file has one."""
+    return next((file.head.loyalty for file in files if file.head.loyalty is not None), None)
 
 
 def roundings_of(files: Iterable[ParsedFile], *, all_read: bool) -> tuple[Rounding, ...]:
