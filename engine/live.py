@@ -345,7 +345,7 @@ class _LiveCart:
     async def _run(self) -> None:
         try:
             await self._carts.wake_ups.listen(self._channel, self._heard)
-            while True:
+            while not self._over:
                 looked_s = time.monotonic()
                 pause_s = await self._look()
                 with suppress(TimeoutError):

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from redis import exceptions as redis_errors
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.client import PubSub
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.maint_notifications import MaintNotificationsConfig
@@ -109,9 +110,12 @@ class Connection:
         return next((_text(value) for key, value in answer.items() if _text(key) == name), None)
 
     def pubsub(self) -> PubSub:
-        """Return a listener with a connection of its own, beside the pool; nothing is sent yet."""
+        """Return a listener with a connection of its own, beside the pool; nothing is sent yet.
+
+        Once the connection is lost it stays lost, and whoever uses it gets `redis.exceptions.ConnectionError`.
+        """
         pool = self._redis.connection_pool
-        return PubSub(ConnectionPool(pool.connection_class, max_connections=1, **pool.connection_kwargs))
+        return PubSub(ConnectionPool(_opened_once(pool.connection_class), max_connections=1, **pool.connection_kwargs))
 
     async def close(self) -> None:
         """Let the commands under way finish and close all connections."""
@@ -156,6 +160,25 @@ class Connection:
         elif self._state is _State.THERE:
             _LOG.warning("the store does not answer: requests that need it fail until it does (%s)", fault)
             self._state = _State.AWAY
+
+
+def _opened_once(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """Return a kind of connection that is never opened a second time.
+
+    redis-py opens a lost connection again wherever it is used next. Where one task reads from it and others send, each
+    of them does so, and of two that were opened one stays open for good.
+    """
+
+    class OpenedOnce(kind):  # type: ignore[misc, valid-type]  # which of three it is depends on the URL
+        _opened = False
+
+        async def connect_check_health(self, *given: Any, **named: Any) -> None:
+            if self._opened and not self.is_connected:
+                raise redis_errors.ConnectionError("the connection was lost")
+            self._opened = True
+            await super().connect_check_health(*given, **named)
+
+    return OpenedOnce
 
 
 def _text(value: bytes | str | None) -> str | None:

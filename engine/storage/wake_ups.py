@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import Any, Final
 
 from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
 
 from engine.storage.connection import Connection
 
@@ -36,6 +35,7 @@ class WakeUps:
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
         self._lost = False
+        self._closed = False
 
     async def listen(self, channel: str, heard: Heard) -> None:
         """Pass on what is sent to a channel from now on; `heard` is called once more when that has begun."""
@@ -55,6 +55,9 @@ class WakeUps:
     async def close(self) -> None:
         """Stop listening at all."""
         self._heard.clear()
+        # Python 3.11 may lose a cancellation in `asyncio.wait_for`, which redis-py sends with: so the task looks too.
+        self._closed = True
+        self._wanted.set()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -62,26 +65,31 @@ class WakeUps:
             self._task = None
 
     async def _send(self, command: Callable[..., Any], channel: str) -> None:
-        """Send a command; where that fails, the reader notices too, and subscribes to everything again."""
-        with suppress(RedisError, OSError):
+        """Send a command; where that fails, the reader notices too, and subscribes to everything again.
+
+        redis-py does not expect that one task sends while another one finds that the connection is lost: what then
+        comes is as often an `AttributeError`, or a `RuntimeError` of uvloop, as one of its own.
+        """
+        with suppress(Exception):
             await command(channel)
 
     async def _run(self) -> None:
-        while True:
+        while not self._closed:
             await self._wanted.wait()
             pubsub = self._connection.pubsub()
             try:
                 await self._subscribe(pubsub)
                 self._pubsub, self._lost = pubsub, False
                 await self._read(pubsub)
-            except (RedisError, OSError) as fault:
+            except Exception as fault:  # noqa: BLE001  # see `_send`; and nobody else would listen again
                 if not self._lost:
                     _LOG.warning("wake-ups from the store are interrupted: %s", fault)
                 self._lost = True
             finally:
                 self._pubsub = None
-                with suppress(RedisError, OSError):
+                with suppress(Exception):
                     await pubsub.aclose()  # type: ignore[no-untyped-call]
+                    await pubsub.connection_pool.aclose()  # one that was still being opened
             await asyncio.sleep(_RETRY_S)
 
     async def _subscribe(self, pubsub: PubSub) -> None:

@@ -8,7 +8,9 @@ ends first decides in which order their errors stand, and would differ between t
 import asyncio
 import contextlib
 import random
+import uuid
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import attrgetter
@@ -45,7 +47,14 @@ AWAY, BROKEN, UNPRICED = CartId("away"), CartId("broken"), CartId("unpriced")
 
 
 CHANCE = random.Random()  # noqa: S311  # in place of secrets, so that both ways draw the same
-"""Begins anew with each request."""
+"""Begins anew each time that a request is asked, elsewhere for each request."""
+_FRESH: ContextVar[bool] = ContextVar("fresh", default=False)
+"""Whether the engine is really asked: what it draws then is not drawn when its answer is repeated."""
+
+
+def uuid4() -> Any:
+    """Draw an id."""
+    return uuid.uuid4() if _FRESH.get() else SimpleNamespace(hex=f"{CHANCE.getrandbits(128):032x}")
 
 
 class Recording:
@@ -112,10 +121,13 @@ class Recording:
         return repr(admitted)
 
     async def _outcome(self, verb: str, arguments: Any) -> Any:
+        _FRESH.set(True)
         try:
             answer = await attrgetter(verb)(self._engine)(*arguments)
         except Exception as fault:  # noqa: BLE001  # whatever it is, both are to have it
             return fault
+        finally:
+            _FRESH.set(False)
         if AWAY in arguments:
             return StoreUnavailableError("gone")
         if BROKEN in arguments:
@@ -172,9 +184,11 @@ class BothWays:
     """The id of a cart that nothing changes but single tests."""
     pools: dict[str, list[Any]] = field(default_factory=dict, repr=False)
     """What requests may name, see `tests.strategies_documents`."""
+    _asked_so_far: int = 0
 
     def ask(self, query: str, variables: dict[str, Any], token: str | None) -> tuple[Answer, Answer]:
         """Return the ordinary answer and the one of the service that compiles."""
+        self._asked_so_far += 1
         self.engine.record()
         self._asked(self.ordinary, query, variables, token)
         answers = []
@@ -190,7 +204,7 @@ class BothWays:
         return self.tokens.mint(caller, 10**6)
 
     def _asked(self, app: Any, query: str, variables: dict[str, Any], token: str | None) -> Answer:
-        CHANCE.seed(0)
+        CHANCE.seed(self._asked_so_far)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         body = {"query": query, "variables": variables}
         before = app.state.answers.compiled
@@ -226,6 +240,7 @@ def standing_still() -> Any:
         patch.setattr("schema.mutations.uuid", chance)
         patch.setattr("schema.errors.uuid", chance)
         patch.setattr("engine.membership.secrets", CHANCE)
+        patch.setattr("engine.service.uuid", SimpleNamespace(uuid4=uuid4))
         yield
 
 

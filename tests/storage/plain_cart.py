@@ -9,13 +9,15 @@ from engine.storage.carts import CartLimits
 EDITS = {"add", "set", "del", "line_put", "put", "clear", "code", "uncode", "fee", "unfee", "choose", "adjust"}
 EDITS |= {"unadjust", "approve", "decline"}
 MAY = {
-    "o": EDITS | {"join", "leave", "role", "expel", "own", "seat", "invite", "uninvite", "limit", "group"},
-    "e": EDITS | {"join", "leave"},
-    "a": {"add", "set", "del", "line_put", "join", "leave"},
-    "s": {"add", "set", "del", "join", "leave"},
-    "v": {"join", "leave"},
+    "o": EDITS | {"join", "leave", "lease", "role", "expel", "own", "seat", "invite", "uninvite", "limit", "group"},
+    "e": EDITS | {"join", "leave", "lease"},
+    "a": {"add", "set", "del", "line_put", "join", "leave", "lease"},
+    "s": {"add", "set", "del", "join", "leave", "lease"},
+    "v": {"join", "leave", "lease"},
 }
 """What each role may do."""
+WHILE_ELSEWHERE = {"join", "role", "uninvite", "lease"}
+"""What may be done while somebody else's device has the cart."""
 
 
 class Refusal(Exception):  # noqa: N818  # a word of the model
@@ -44,6 +46,8 @@ class PlainInvite:
 @dataclass
 class PlainCart:
     version: int = 1
+    held_by: str = ""
+    """Whose device has the cart; each has one."""
     members: dict[str, str] = field(default_factory=dict)
     removed: dict[str, int] = field(default_factory=dict)
     """At which version somebody was removed."""
@@ -66,8 +70,37 @@ class PlainCart:
         getattr(self, f"_{op[0]}")(*op[1:], actor=actor, version=version, limits=limits)
 
     def role_of(self, actor: str) -> str:
-        """Return the letter of somebody's role, empty where they have none; staff act by scope."""
-        return "o" if actor.startswith("staff:") else self.members.get(actor, "")
+        """Return the letter of somebody's role, empty where they have none; staff act by scope, who has it by that."""
+        letter = "o" if actor.startswith("staff:") else self.members.get(actor, "")
+        return "e" if letter != "o" and self.held_by == actor else letter
+
+    def must_wait(self, ops: list[Op], actor: str) -> bool:
+        """Say whether somebody else has the cart, and the operations are not those that may be done nevertheless."""
+        return self.held_by not in {"", actor} and not {op[0] for op in ops} <= WHILE_ELSEWHERE
+
+    def hand_over(self, mode: str, giver: str, taker: str, limits: CartLimits) -> None:
+        """Let `giver` make a code and `taker` claim it at once."""
+        letter = self.members.get(giver, "")
+        if not letter and self.held_by != giver:
+            raise Refusal("CART_NOT_FOUND")
+        if letter != "o" and (mode == "join" or (letter != "e" and self.held_by != giver)):
+            raise Refusal("ROLE_FORBIDS")
+        if mode == "move":
+            if self.held_by not in {"", giver}:
+                raise Refusal("CART_HELD")
+            self.held_by = taker
+        elif taker not in self.members:
+            self._seat(taker, "e", limits=limits)
+        elif self.members[taker] != "o":
+            self.members[taker] = "e"
+        self.version += 1
+
+    def _lease(self, what, *, actor, **_):  # type: ignore[no-untyped-def]
+        if what == "take_back" and self.members.get(actor) != "o":
+            raise Refusal("ROLE_FORBIDS")
+        if not self.held_by or (what != "take_back" and self.held_by != actor):
+            raise Refusal("NOT_HELD")
+        self.held_by = actor if what == "renew" else ""
 
     def _add(self, name, quantity, attributes, _guard, *, actor, version, limits):  # type: ignore[no-untyped-def]
         if self.role_of(actor) == "s":
@@ -243,6 +276,7 @@ class PlainCart:
                 self._tidy(lines, name)
         del self.members[actor]
         self.rules.pop(actor, None)
+        self.held_by = "" if self.held_by == actor else self.held_by
 
     def _expel(self, member, keep, *, version, **_):  # type: ignore[no-untyped-def]
         self._leave(keep, actor=member, version=version)

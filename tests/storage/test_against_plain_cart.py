@@ -8,15 +8,18 @@ import uuid
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.cart.commands import AddAdjustment, Op
+from engine.cart.codec import pack
+from engine.cart.commands import AddAdjustment, LeaseChange, Op
+from engine.cart.handoff import HandoffMode, Place, Terms
 from engine.cart.members import LETTER_OF
 from engine.cart.model import AdjustmentKind, Budget, Cart
 from engine.storage.carts import CartStore, Committed, Missing, Refused
 from engine.storage.connection import Connection
+from engine.storage.handoffs import Claimant, Full, HandoffStore, NotMade, Won
 from engine.storage.keys import KeyNames
-from engine.types import AdjustmentId, CartId, MemberId
+from engine.types import AdjustmentId, CartId, MemberId, OperationId
 from tests.storage.plain_cart import PlainCart, Refusal
-from tests.storage.shopper import ANN, BEN, EVE, LIMITS, STAFF, add, caller, edit, line, made
+from tests.storage.shopper import ANN, BEN, EVE, LIMITS, STAFF, WEB, add, caller, edit, line, made
 
 SKUS = ("mug", "pen", "cup")
 MEASURED = ("ham",)
@@ -80,6 +83,7 @@ rules = st.one_of(
     ),
     st.builds(lambda *parts: ["group", *parts], budgets, st.sampled_from([False, 1_800_000_000_000])),
 )
+leases = st.builds(lambda what: ["lease", what], st.sampled_from([change.value for change in LeaseChange]))
 ops = st.sampled_from(
     [adds] * 8
     + [measured_adds] * 2
@@ -89,9 +93,25 @@ ops = st.sampled_from(
     + [removals, notes, channels, codes, fees, choices, taken_back, clears]
     + [seats] * 4
     + [invites, joins, roles, decisions] * 4
-    + [partings, handovers, rules]
+    + [partings, handovers, rules, leases]
 ).flatmap(lambda kind: kind)
 requests = st.lists(st.tuples(people, st.lists(ops, min_size=1, max_size=3)), min_size=12, max_size=30)
+
+
+@dataclasses.dataclass(frozen=True)
+class Handing:
+    """One makes a code, the other claims it."""
+
+    mode: HandoffMode
+    giver: MemberId
+    taker: MemberId
+
+
+handings = st.builds(Handing, st.sampled_from([HandoffMode.MOVE, HandoffMode.JOIN]), member_names, member_names)
+steps = st.lists(
+    st.one_of([st.tuples(people, st.lists(ops, min_size=1, max_size=3))] * 6 + [handings]), min_size=12, max_size=30
+)
+NOTHING_TO_COPY = pack({})
 START: dict[str, str] = {ANN: "o", BEN: "e"}
 
 
@@ -99,14 +119,21 @@ FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthChe
 
 
 @FEW
-@given(requests=requests)
+@given(steps=steps)
 async def test_the_store_agrees_with_a_cart_in_plain_python(
-    connection: Connection, names: KeyNames, requests: list[tuple[MemberId, list[Op]]]
+    connection: Connection, names: KeyNames, steps: list[tuple[MemberId, list[Op]] | Handing]
 ) -> None:
-    carts = CartStore(connection, names, TIGHT)
+    carts, handoffs = CartStore(connection, names, TIGHT), HandoffStore(connection, names, TIGHT)
     cart_id = CartId(uuid.uuid4().hex)
     cart, plain = await made(carts, cart=cart_id), PlainCart(members=dict(START))
-    for member, request in requests:
+    for step in steps:
+        if isinstance(step, Handing):
+            refusal, plain = attempt_handing(plain, step)
+            assert await handed(handoffs, cart_id, step) == refusal
+            cart = (await carts.read(cart_id)).cart or cart
+            assert_same(cart, plain)
+            continue
+        member, request = step
         answer = await carts.commit(cart_id, edit(*request, by=caller(member, by_scope=member == STAFF)))
         outside = not plain.role_of(member)
         tried, code, at = attempt(plain, request, member)
@@ -156,9 +183,32 @@ async def test_what_is_done_at_once_from_several_connections_is_one_order_of_it(
             await each.close()
 
 
-def attempt(plain: PlainCart, request: list[Op], member: MemberId) -> tuple[PlainCart, str, int]:
+async def handed(handoffs: HandoffStore, cart: CartId, step: Handing) -> str:
+    """Let one make a code and the other claim it; return the code of the refusal, empty where there was none."""
+    terms = Terms(step.mode, 60_000, 60_000)
+    made = await handoffs.create(cart, caller(step.giver), OperationId(uuid.uuid4().hex), terms)
+    if isinstance(made, NotMade):
+        return made.why.value
+    claimant = Claimant(Place(step.taker, caller().device, WEB, None), is_shops=False)
+    answer = await handoffs.claim(made.code, cart, claimant, cart, NOTHING_TO_COPY)
+    assert isinstance(answer, Won | Full)
+    return "" if isinstance(answer, Won) else "MEMBER_LIMIT"
+
+
+def attempt_handing(plain: PlainCart, step: Handing) -> tuple[str, PlainCart]:
+    tried = copy.deepcopy(plain)
+    try:
+        tried.hand_over(step.mode.value, step.giver, step.taker, TIGHT)
+    except Refusal as refusal:
+        return refusal.args[0], plain
+    return "", tried
+
+
+def attempt(plain: PlainCart, request: list[Op], member: MemberId) -> tuple[PlainCart, str, int | None]:
     tried = copy.deepcopy(plain)
     tried.version += 1
+    if plain.must_wait(request, member):
+        return plain, "CART_HELD", None
     for at, op in enumerate(request):
         try:
             tried.apply(op, member, tried.version, TIGHT)
@@ -186,6 +236,7 @@ def assert_same(cart: Cart, plain: PlainCart) -> None:
     assert changes == plain.adjustments
     assert {"channel": cart.channel, "locale": cart.locale, "note": cart.note} == plain.fields
     assert dict(cart.field_versions) == plain.field_versions
+    assert (cart.lease.member if cart.lease else "") == plain.held_by
 
 
 def packed(budget: Budget | None) -> object:

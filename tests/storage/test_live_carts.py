@@ -297,3 +297,23 @@ async def test_a_viewer_who_comes_back_at_once_is_there(live: LiveCarts, carts: 
     event = await event_of(follower)
     while event.present != (PHONE,):
         event = await event_of(follower)
+
+
+class LosesACancellation(WakeUps):
+    """Goes on listening after it was cancelled, as `asyncio.wait_for` of Python 3.11 sometimes lets redis-py do."""
+
+    async def listen(self, channel: str, heard: Heard) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(WAIT_S)
+
+
+async def test_who_leaves_at_once_leaves_nobody_looking(
+    engine: Panier, connection: Connection, carts: CartStore
+) -> None:
+    await made(carts)
+    live = LiveCarts(engine, LosesACancellation(connection))
+    following = asyncio.create_task(live.follow(ANN_CALLS, CART))
+    await asyncio.sleep(0.01)
+    following.cancel()
+    ended, _ = await asyncio.wait({asyncio.create_task(live.close())}, timeout=WAIT_S)
+    assert ended

@@ -282,7 +282,7 @@ end
 
 local function commit(operations)
   local parted, outside = false, not role()
-  if must_wait(operations) then return refused('CART_HELD', -1) end
+  if must_wait(operations) then return {'refused', now, not outside and stored, 'CART_HELD', -1} end
   if not stored then changes[1] = {'create'} end
   for _, operation in ipairs(operations) do parted = parted or PARTING[operation[1]] end
   local code, index = apply_all(operations)
