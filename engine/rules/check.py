@@ -292,7 +292,7 @@ def holds_in(promotion: Promotion, store: Store) -> bool:
 class Known:
     """Every name that a rule may use, gathered once a load."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, loyalty: Loyalty | None = None) -> None:
         products = shop.products.values()
         lists = shop.prices.lists
         self.channels = {str(channel) for channel in shop.channels}
@@ -314,6 +314,8 @@ class Known:
                 self.attributes.setdefault(name, set()).add(value)
         facts = shop.customers.values()
         self.tiers = {record.tier for record in facts} | {tier for price_list in lists for tier in price_list.tiers}
+        if loyalty is not None and loyalty.tiers is not None:
+            self.tiers |= {level.id for level in loyalty.tiers.levels}
         self.segments = {segment for record in facts for segment in record.segments} | {
             segment for price_list in lists for segment in price_list.segments
         }

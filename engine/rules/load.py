@@ -96,7 +96,7 @@ def _checked(
     files, faults = _parse_all(sources, read_list, progress)
     all_read = not found and len(files) == len(sources)
     diagnostics = [*found, *faults, *check_together(files, all_read=all_read)]
-    known = Known(shop)
+    known = Known(shop, loyalty_of(files))
     with_examples = []
     for file in files:
         for promotion in file.promotions:

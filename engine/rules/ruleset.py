@@ -77,10 +77,10 @@ class CompiledPromotion:
         """Return the most that it gives a cart: by its own cap, and by what is left of a budget."""
         basket = tally.basket
         cap_minor = self.at_most[basket.currency] if self.at_most else None
-        left_minor = basket.closed.left_minor.get(self.id) if self.partial_budget else None
-        if left_minor is None or cap_minor is None:
-            return cap_minor if left_minor is None else left_minor
-        return min(cap_minor, left_minor)
+        if not basket.closed.left_minor or not self.partial_budget:
+            return cap_minor
+        left_minor = basket.closed.left_minor.get(self.id)
+        return min((cap for cap in (cap_minor, left_minor) if cap is not None), default=None)
 
     def bids(self, tally: Tally, stocks: Sequence[Stock]) -> Bids:
         """Return how it bids for the goods of a cart, in a lane that decides by line or by unit."""

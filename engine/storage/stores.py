@@ -7,6 +7,8 @@ from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
 from engine.storage.handoffs import HandoffStore
 from engine.storage.keys import KeyNames
+from engine.storage.ledger import LedgerStore
+from engine.storage.limits import LimitStore
 from engine.storage.pairings import PairingStore
 from engine.storage.viewers import ViewerStore
 
@@ -20,6 +22,8 @@ class Stores:
     viewers: ViewerStore
     handoffs: HandoffStore
     pairings: PairingStore
+    limits: LimitStore
+    ledger: LedgerStore
 
     @classmethod
     def on(cls, connection: Connection, names: KeyNames, limits: CartLimits | None = None) -> "Stores":
@@ -30,4 +34,6 @@ class Stores:
             ViewerStore(connection, names),
             HandoffStore(connection, names, limits),
             PairingStore(connection, names),
+            LimitStore(connection, names),
+            LedgerStore(connection, names),
         )

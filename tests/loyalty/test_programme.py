@@ -125,3 +125,11 @@ def test_a_programme_that_gives_nothing_makes_no_commands(shop: Shop) -> None:
 def test_points_of_a_shared_cart_are_split_by_what_each_wished_for() -> None:
     ada, ben = MemberId("customer:ada"), MemberId("customer:ben")
     assert programmes.split(10, {ben: 100, ada: 200}) == {ada: 7, ben: 3}
+
+
+def test_a_rule_may_name_the_tiers_of_the_programme(shop: Shop) -> None:
+    rules = "promotions: [{id: a, customers: {tiers: [platinum]}, give: {points: {add: 5}}}]\n"
+    programme = "loyalty: {tiers: {levels: [{id: platinum, from_points: 9}]}}\n"
+    (warning,) = load_rule_sources([Source("rules.yaml", rules)], shop).warnings
+    assert warning.code == "unknown_tier"
+    assert not load_rule_sources([Source("rules.yaml", rules), Source("loyalty.yaml", programme)], shop).warnings
