@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final
 
@@ -24,7 +23,8 @@ from engine.cli.demo import curl_line, demo_query, demo_tokens
 from engine.cli.limits import cart_limits, http_config, request_limits
 from engine.cli.loading import check_folders, load
 from engine.cli.reload import Fingerprint, Folders, Reloader, collector_resting, now_ms
-from engine.cli.secret import data_dir_refused, token_authority
+from engine.cli.secret import token_authority
+from engine.cli.store import OpenStore, opened_store
 from engine.errors import PanierError
 from engine.live import LiveCarts
 from engine.rules.packed import kept_packed
@@ -60,7 +60,7 @@ def run(settings: Settings) -> None:
             del rules
         promotions = counted(len(ruleset.promotions), "promotion")
         out.print(f"shop {shop.id}: {counted(len(shop.products), 'product')}, {promotions}")
-        with _store(settings) as store:
+        with opened_store(settings) as store:
             snapshot = Snapshot(shop, ruleset, now_ms())
             _in_loop(_Service(settings, snapshot, folders, loaded, tokens, listener).serve(store))
 
@@ -76,36 +76,6 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         fail(f"cannot listen on {host}:{port}: {why}; choose another address with --host and --port")
     with listener:
         yield listener
-
-
-@dataclass(frozen=True, slots=True)
-class _Store:
-    """The address of the store, and what brings it back where it ends; None where it is the user's own."""
-
-    url: str
-    watch: Callable[[], Coroutine[None, None, None]] | None = None
-
-
-@contextlib.contextmanager
-def _store(settings: Settings) -> Iterator[_Store]:
-    """Yield the store: the user's own, else an embedded one that lives as long as the service."""
-    if settings.redis_url is not None:
-        out.print(Text(f"store: {masked_url(settings.redis_url)}"))
-        yield _Store(settings.redis_url)
-        return
-    from engine.storage.embedded import EmbeddedServer, FolderUnusableError
-
-    server = EmbeddedServer(settings.data_dir)
-    try:
-        server.start()
-    except FolderUnusableError as fault:
-        raise data_dir_refused(settings, fault) from fault
-    try:
-        how = "adopted" if server.adopted else "started"
-        out.print(f"store: embedded server {how} on {settings.data_dir} (process {server.pid})")
-        yield _Store(server.url, server.watch)
-    finally:
-        server.stop()
 
 
 @contextlib.contextmanager
@@ -150,7 +120,7 @@ class _Service:
         life_s = int(settings.token_life.total_seconds())
         self._demo_tokens = demo_tokens(shop, tokens, life_s) if settings.development else {}
 
-    async def serve(self, store: _Store) -> None:
+    async def serve(self, store: OpenStore) -> None:
         """Check the store, then answer until a signal says stop, or until a store that ended cannot be had back."""
         settings = self._settings
         try:

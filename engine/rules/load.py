@@ -14,6 +14,7 @@ from engine.rules.check import (
     check_against_shop,
     check_together,
     lanes_of,
+    loyalty_of,
     parse_rule_file,
     roundings_of,
 )
@@ -77,7 +78,7 @@ def load_rule_sources(
     diagnostics = [*checked.diagnostics, *failed]
     _refuse_errors(diagnostics)
     promotions = [promotion.model for file in checked.files for promotion in file.promotions]
-    ruleset = compile_ruleset(promotions, lanes_of(checked.files), checked.roundings[0])
+    ruleset = compile_ruleset(promotions, lanes_of(checked.files), checked.roundings[0], loyalty_of(checked.files))
     return LoadedRules(ruleset, in_order(diagnostics), checked.files)
 
 
@@ -95,7 +96,7 @@ def _checked(
     files, faults = _parse_all(sources, read_list, progress)
     all_read = not found and len(files) == len(sources)
     diagnostics = [*found, *faults, *check_together(files, all_read=all_read)]
-    known = Known(shop)
+    known = Known(shop, loyalty_of(files))
     with_examples = []
     for file in files:
         for promotion in file.promotions:

@@ -16,6 +16,7 @@ from engine.rules import benefits
 from engine.rules.conditions.codes import Codes, CodeWords
 from engine.rules.customers import Customers
 from engine.rules.limits import Limits
+from engine.rules.loyalty import Loyalty
 from engine.rules.selectors import Words
 from engine.rules.vocabulary import Benefit, Condition, Word, words_in
 from engine.rules.when import When
@@ -239,7 +240,7 @@ class Promotion(Written):
 
 
 class RuleFile(Written):
-    """One file of the rule folder. `lanes` and `rounding` may stand in one file only."""
+    """One file of the rule folder. `lanes`, `rounding` and `loyalty` may stand in one file only."""
 
     promotions: tuple[Promotion, ...] = ()
     """The offers."""
@@ -247,3 +248,5 @@ class RuleFile(Written):
     """The phases of pricing, in their order; by default `price`, `item`, `bundle`, `order`, `shipping`, `points`."""
     rounding: Rounding | None = None
     """What becomes of half a cent, for the whole rule set; by default `half_up`."""
+    loyalty: Loyalty | None = None
+    """The loyalty programme; by default there is none."""

@@ -79,6 +79,30 @@ promotions:
         expect: {discount: 4.00 EUR, outcome: capped}
 """
 
+LOYALTY: Final = """\
+loyalty:
+  timezone: Europe/Paris
+  pending: {days: 14, event: delivered}
+  expires: {days: 365, at_end_of: month}
+  burn: {points: 100, worth: {EUR: 1.00, USD: 1.10}, as: discount, minimum: 500, step: 100, at_most: 50%}
+  tiers:
+    levels:
+      - {id: silver, label: {en: Silver, fr: Argent}, from_points: 1000}
+      - {id: gold, from_points: 5000}
+    window: rolling
+    days: 365
+    downgrade: step
+  welcome: 100
+  birthday: 200
+  family: {pooled: true, shared_cart: lines, members_burn: false}
+  on_cancel: {claw_back: negative, grace_days: 14}
+promotions:
+  - id: a-point-for-a-euro
+    give: {points: {per: 1 EUR, add: 1}}
+    examples:
+      - {cart: [{sku: boots}], expect: {points: 100}}
+"""
+
 CUSTOMERS: Final = """\
 promotions:
   - id: old-friends

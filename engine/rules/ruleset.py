@@ -15,6 +15,7 @@ from engine.rules.best.bids import Bids, Stock
 from engine.rules.conditions.codes import Codes
 from engine.rules.customers import Customers, Unmet
 from engine.rules.index import Entry, Index, entry_of
+from engine.rules.loyalty import Loyalty
 from engine.rules.model import DEFAULT_LANES, Lane, Per, Promotion
 from engine.rules.selectors import Selections
 from engine.rules.vocabulary import CompileEnv, MakeBids, Propose, Test
@@ -76,10 +77,10 @@ class CompiledPromotion:
         """Return the most that it gives a cart: by its own cap, and by what is left of a budget."""
         basket = tally.basket
         cap_minor = self.at_most[basket.currency] if self.at_most else None
-        left_minor = basket.closed.left_minor.get(self.id) if self.partial_budget else None
-        if left_minor is None or cap_minor is None:
-            return cap_minor if left_minor is None else left_minor
-        return min(cap_minor, left_minor)
+        if not basket.closed.left_minor or not self.partial_budget:
+            return cap_minor
+        left_minor = basket.closed.left_minor.get(self.id)
+        return min((cap for cap in (cap_minor, left_minor) if cap is not None), default=None)
 
     def bids(self, tally: Tally, stocks: Sequence[Stock]) -> Bids:
         """Return how it bids for the goods of a cart, in a lane that decides by line or by unit."""
@@ -115,6 +116,8 @@ class Ruleset:
     index: Index
     may_conflict: bool
     """Whether some promotion keeps others from the cart."""
+    loyalty: Loyalty | None
+    """The loyalty programme, None where there is none."""
 
     def code_meant(self, entered: str) -> str:
         """Return the code that is meant: itself where it is known, else the only known one that looks the same."""
@@ -130,6 +133,7 @@ def compile_ruleset(
     promotions: Iterable[Promotion],
     lanes: tuple[Lane, ...] = DEFAULT_LANES,
     rounding: Rounding = Rounding.HALF_UP,
+    loyalty: Loyalty | None = None,
 ) -> Ruleset:
     """Compile checked promotions. Their order does not matter: the result is ordered by lane, priority and id."""
     rank = {lane.name: position for position, lane in enumerate(lanes)}
@@ -140,10 +144,11 @@ def compile_ruleset(
     for promotion in compiled:
         assembly.add(head_of(promotion))
     name = RulesetName(
-        hash=_hash(ordered, lanes, rounding),
+        hash=_hash(ordered, lanes, rounding, loyalty),
         lanes=lanes,
         rounding=rounding,
         may_conflict=any(promotion.may_conflict() for promotion in ordered),
+        loyalty=loyalty,
     )
     return assembly.ruleset(name, compiled)
 
@@ -156,6 +161,7 @@ class RulesetName:
     lanes: tuple[Lane, ...]
     rounding: Rounding
     may_conflict: bool
+    loyalty: Loyalty | None
 
 
 class Head(NamedTuple):
@@ -223,6 +229,7 @@ class Assembly:
             limited_places=self._limited_places,
             index=self._index,
             may_conflict=name.may_conflict,
+            loyalty=name.loyalty,
         )
 
 
@@ -295,16 +302,19 @@ def _set(words: tuple[str, ...] | None) -> frozenset[str] | None:
 
 def _meaning(promotion: Promotion) -> dict[str, Any]:
     """Return a promotion as what it does: its lane even where it is the default, its codes wherever they stand."""
-    written = promotion.model_dump(mode="json", exclude={"examples", "codes", "codes_from"})
+    apart = {"examples", "codes", "codes_from"} | ({"limits"} if promotion.limits is None else set())
+    written = promotion.model_dump(mode="json", exclude=apart)
     return written | {"lane": promotion.lane_name(), "codes": sorted(set(promotion.codes or ()))}
 
 
-def _hash(ordered: Iterable[Promotion], lanes: tuple[Lane, ...], rounding: Rounding) -> str:
+def _hash(ordered: Iterable[Promotion], lanes: tuple[Lane, ...], rounding: Rounding, loyalty: Loyalty | None) -> str:
     """Name a rule set by what it means: file names, order, comments and examples do not matter."""
     canonical: dict[str, Any] = {
         "lanes": [lane.model_dump(mode="json") for lane in lanes],
         "rounding": rounding,
         "promotions": [_meaning(promotion) for promotion in ordered],
     }
+    if loyalty is not None:
+        canonical["loyalty"] = loyalty.model_dump(mode="json")
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

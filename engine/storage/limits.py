@@ -153,7 +153,8 @@ class LimitStore:
 
         Return by how much the limit is now exceeded, 0 where it is not.
         """
-        await self._made("beyond", use, hold, InstantMs(AMOUNT_MOST), owner)
+        if (await self.post(use.limit, hold)).state is HoldState.GONE:
+            await self._made("beyond", use, hold, InstantMs(AMOUNT_MOST), owner)
         (counted,) = await self.read([use.limit])
         return max(0, counted.spent - use.ceiling)
 

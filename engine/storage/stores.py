@@ -8,6 +8,7 @@ from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
 from engine.storage.handoffs import HandoffStore
 from engine.storage.keys import KeyNames
+from engine.storage.ledger import LedgerStore
 from engine.storage.limits import LimitStore
 from engine.storage.pairings import PairingStore
 from engine.storage.viewers import ViewerStore
@@ -24,6 +25,7 @@ class Stores:
     pairings: PairingStore
     limits: LimitStore
     checkouts: CheckoutStore
+    ledger: LedgerStore
 
     @classmethod
     def on(cls, connection: Connection, names: KeyNames, limits: CartLimits | None = None) -> "Stores":
@@ -37,4 +39,5 @@ class Stores:
             PairingStore(connection, names),
             LimitStore(connection, names),
             CheckoutStore(connection, names, log_length=known.log),
+            LedgerStore(connection, names),
         )

@@ -376,7 +376,7 @@ promotions:
         Use(Limit(a, LimitKind.TOTAL), 1),
         Use(Limit(a, LimitKind.BUDGET, "EUR"), 10000, 100),
         Use(Limit(b, LimitKind.PER_CUSTOMER, "ada"), 2),
-        Use(Limit(b, LimitKind.PER_STORE, "paris"), 5),
+        Use(Limit(b, LimitKind.PER_STORE, "north"), 5),
         Use(Limit(b, LimitKind.PER_DAY, "2026-06-01"), 9),
     )
 

@@ -37,7 +37,11 @@ class PlainLimit:
                 return HoldState.SHORT
             self.holds[hold] = (HoldState.HELD, amount)
             return HoldState.HELD
+        if verb == "beyond" and state is HoldState.GONE:
+            self.holds[hold] = (HoldState.POSTED, amount)
+            return HoldState.POSTED
         turns = {
+            "beyond": {HoldState.HELD: HoldState.POSTED, HoldState.PINNED: HoldState.POSTED},
             "pin": {HoldState.HELD: HoldState.PINNED},
             "unpin": {HoldState.PINNED: HoldState.HELD},
             "release": {HoldState.HELD: HoldState.GONE},
@@ -53,7 +57,7 @@ class PlainLimit:
 
 
 amounts = {hold: 1 + number % 6 for number, hold in enumerate(HOLDS)}
-verbs = st.sampled_from(["hold"] * 6 + ["pin", "unpin", "release", "release", "post", "give_back"])
+verbs = st.sampled_from(["hold"] * 6 + ["pin", "unpin", "release", "release", "post", "give_back", "beyond"])
 crashes = st.one_of(st.none(), st.tuples(st.integers(0, 8), st.booleans()))
 steps = st.lists(st.tuples(verbs, st.sampled_from(HOLDS), crashes), min_size=15, max_size=40)
 
@@ -87,6 +91,11 @@ async def _step(limits: LimitStore, limit: Limit, verb: str, hold: str, at: Inst
     match verb:
         case "hold":
             return (await limits.hold(Use(limit, CEILING, amounts[hold]), hold, at, "")).state
+        case "beyond":
+            over = await limits.post_beyond(Use(limit, CEILING, amounts[hold]), hold, "")
+            (counted,) = await limits.read([limit])
+            assert over == max(0, counted.spent - CEILING)
+            return (await limits.post(limit, hold)).state
         case "unpin":
             return (await limits.unpin(limit, hold, at)).state
         case _:
