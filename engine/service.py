@@ -43,6 +43,7 @@ from engine.rules.evaluate import evaluate
 from engine.rules.explain import Explanation, NearMiss, explain_all, near_misses
 from engine.rules.gift_choices import GiftChoice, gift_choices, open_choices
 from engine.rules.losses import Loss, loss_notices, losses
+from engine.rules.priced_lately import PricedLately
 from engine.rules.ruleset import Ruleset
 from engine.rules.uses import closed_limits
 from engine.storage.carts import Actor, Committed, Edit, Missing, Refused
@@ -81,6 +82,11 @@ class Snapshot:
         """What `engine.rules.catalogue.catalogue_price` needs, worked out once."""
         return catalogue_rules(self.ruleset)
 
+    @cached_property
+    def priced(self) -> PricedLately["PricedCart"]:
+        """The carts that were priced from it last."""
+        return PricedLately(self.shop, self.ruleset)
+
 
 @dataclass(frozen=True, slots=True)
 class RefusedLoad:
@@ -92,7 +98,10 @@ class RefusedLoad:
 
 @dataclass(frozen=True)
 class PricedCart:
-    """A cart beside the snapshot and instant that price it; each part is worked out when first asked for."""
+    """A cart beside the snapshot and instant that price it; each part is worked out when first asked for.
+
+    What was worked out a moment ago is not worked out again: it is the same but for the instant that it names.
+    """
 
     cart: Cart
     snapshot: Snapshot
@@ -101,8 +110,15 @@ class PricedCart:
     """What is left of limits that are short, as a checkout found out: on top of what the snapshot knows."""
 
     @cached_property
+    def _before(self) -> "PricedCart | None":
+        """What the same cart was priced as a moment ago, if it was."""
+        return None if self.short else self.snapshot.priced.found(self.cart, self.as_of_ms, self)
+
+    @cached_property
     def basket(self) -> Basket:
         """The cart joined to its prices, and to what limits leave of promotions."""
+        if self._before is not None:
+            return replace(self._before.basket, as_of_ms=self.as_of_ms)
         basket = build_basket(self.cart, self.snapshot.shop, self.as_of_ms)
         short = {**self.snapshot.short, **self.short}
         return replace(basket, closed=closed_limits(basket, self.snapshot.ruleset, short)) if short else basket
@@ -110,19 +126,24 @@ class PricedCart:
     @cached_property
     def evaluation(self) -> Evaluation:
         """The cart, priced."""
-        return evaluate(self.basket, self.snapshot.ruleset)
+        if self._before is None:
+            return evaluate(self.basket, self.snapshot.ruleset)
+        before = self._before.evaluation
+        return replace(before, computed_from=replace(before.computed_from, as_of_ms=self.as_of_ms))
 
     @classmethod
     def sold(cls, cart: Cart, evaluation: Evaluation, snapshot: Snapshot) -> "PricedCart":
         """Return a cart as it was priced once, whatever rules and prices are now; names are those of today."""
         priced = cls(cart, snapshot, evaluation.computed_from.as_of_ms)
-        priced.__dict__["evaluation"] = evaluation
+        priced.__dict__.update(evaluation=evaluation, _before=None)
         return priced
 
     @cached_property
     def losses(self) -> list[Loss]:
         """The promotions without which it would cost less: it is priced again for each that may be one."""
-        return losses(self.basket, self.snapshot.ruleset, self.evaluation)
+        if self._before is None:
+            return losses(self.basket, self.snapshot.ruleset, self.evaluation)
+        return self._before.losses
 
     def notices(self, *, staff: bool) -> list[Notice]:
         """Return what its shopper may not expect, of what the viewer may see."""

@@ -21,6 +21,7 @@ from engine.types import (
     QuoteId,
     Sku,
     StoreId,
+    record,
 )
 
 QUANTITY_SCALE = 1000
@@ -78,7 +79,7 @@ class DeliveryChoice:
     slot: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LineItem:
     """A wish for some of a product.
 
