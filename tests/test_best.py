@@ -11,7 +11,7 @@ from bench.corpus import loaded, offers_and_cart
 from engine.pricing.evaluation import Evaluation
 from engine.pricing.load import load_shop
 from engine.pricing.shop import Shop
-from engine.rules.best.bids import EachUnit, Limits, Offered
+from engine.rules.best.bids import EachUnit, Limits
 from engine.rules.evaluate import evaluate
 from tests.cases.running import evaluated, oracle_shop
 from tests.generator.scenarios import few_units, with_rules
@@ -148,7 +148,7 @@ def test_a_way_that_is_promised_last_is_tried_too(euro_shop: Shop) -> None:
 def test_a_cap_and_a_number_of_units_bound_an_offer_each_by_itself() -> None:
     """The unit that brings most by itself brings less under the cap than one that costs next to nothing."""
     one_up_to_ten = EachUnit([100, 10], Limits(most_units=1, line_cap_minor=None, cap_minor=10))
-    assert one_up_to_ten.bid([Offered(0, 1, 50.0), Offered(1, 1, 1.0)]).gain >= 9
+    assert one_up_to_ten.bid([(0, 1, 50.0), (1, 1, 1.0)]).gain >= 9
 
 
 def test_a_percentage_of_the_list_price_may_fall_on_the_dear_units_of_a_line(euro_shop: Shop) -> None:

@@ -64,13 +64,15 @@ class LineUnits:
     __slots__ = ("_pending", "_runs", "current_minor")
 
     def __init__(self, runs: list[Run]) -> None:
-        self.current_minor = sum(run.now_minor * run.units for run in runs)
+        self.current_minor = sum([run.now_minor * run.units for run in runs])
         self._runs = runs
         self._pending: list[int] = []
         """What happened since the runs were last worked out: amounts taken, and beginnings of lanes."""
 
     def runs(self) -> Sequence[Run]:
         """Return the units as runs, dearest first."""
+        if not self._pending:
+            return self._runs
         for amount_minor in self._pending:
             if amount_minor == _LANE_BEGINS:
                 self._runs = _merged([run._replace(start_minor=run.now_minor) for run in self._runs])
@@ -108,8 +110,12 @@ class LineUnits:
 
     def part(self, units_by_run: Mapping[int, int]) -> "LineUnits":
         """Return some of the units as a line of its own; its runs keep their places."""
-        runs = [run._replace(units=units_by_run.get(place, 0)) for place, run in enumerate(self.runs())]
-        return LineUnits(runs)
+        return LineUnits(
+            [
+                Run(now_minor, units_by_run.get(place, 0), start_minor, was, may)
+                for place, (now_minor, _, start_minor, was, may) in enumerate(self.runs())
+            ]
+        )
 
 
 def _used(run: Run, pick: Pick, may: Use) -> Run:
@@ -133,8 +139,9 @@ def _take(runs: Sequence[Run], amount_minor: int, weights: Sequence[int]) -> lis
         run, share = runs[index], shares[index][0]
         more = min(left, run.units)
         left -= more
-        taken.append(run._replace(now_minor=run.now_minor - share - 1, units=more))
-        taken.append(run._replace(now_minor=run.now_minor - share, units=run.units - more))
+        now_minor, units, start_minor, was, may = run
+        taken.append(Run(now_minor - share - 1, more, start_minor, was, may))
+        taken.append(Run(now_minor - share, units - more, start_minor, was, may))
     return _merged(taken)
 
 
@@ -143,15 +150,22 @@ def _merged(runs: Sequence[Run]) -> list[Run]:
 
     How many there are decides nothing: a cent may not move because one more was bought.
     """
-    counts: dict[Run, int] = {}
-    for run in runs:
-        if run.units:
-            alike = run._replace(units=0)
-            counts[alike] = counts.get(alike, 0) + run.units
-    ordered = sorted(counts, key=lambda alike: (_rank(alike), alike.was))
-    return [alike._replace(units=counts[alike]) for alike in ordered]
+    there = [run for run in runs if run.units]
+    if len(there) < 2:
+        return there
+    counts: dict[tuple[int, int, Use, Use], int] = {}
+    for now_minor, units, start_minor, was, may in there:
+        alike = now_minor, start_minor, was, may
+        counts[alike] = counts.get(alike, 0) + units
+    merged = [Run(now, units, start, was, may) for (now, start, was, may), units in counts.items()]
+    merged.sort(key=lambda run: (_rank(run), run.was))
+    return merged
 
 
-def _rank(run: Run) -> tuple[int, int, bool, bool]:
+_FREEDOM = {Use.NONE: 0, Use.REWARD: 1, Use.TRIGGER: 2, Use.BOTH: 3}
+"""Ranks what units may still be used for."""
+
+
+def _rank(run: Run) -> tuple[int, int, int]:
     """Put the dearest first; of these, the ones that were dearer, then the ones that may be used for least."""
-    return -run.now_minor, -run.start_minor, bool(run.may & Use.TRIGGER), bool(run.may & Use.REWARD)
+    return -run.now_minor, -run.start_minor, _FREEDOM[run.may]

@@ -1,6 +1,6 @@
 """`evaluate`: a basket and a rule set in, the priced cart with a verdict on every candidate out. A pure function."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from engine.limits import Closing
@@ -8,7 +8,7 @@ from engine.pricing.adjusting import adjust, adjusted_after
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import CodeState, CodeVerdict, Evaluation, Outcome, OutcomeCode, Shortfall
 from engine.pricing.points import points_of
-from engine.pricing.tally import Held, Proposal, Tally, postings_of
+from engine.pricing.tally import Held, Postings, Proposal, Tally, postings_of
 from engine.pricing.totals import total_up
 from engine.rules.best.lane import hand_out
 from engine.rules.conflicts import Losers, settle
@@ -22,25 +22,39 @@ Outcomes = dict[PromotionId, Outcome]
 
 
 def evaluate(
-    basket: Basket, ruleset: Ruleset, *, every_outcome: bool = False, without: Collection[PromotionId] = ()
+    basket: Basket,
+    ruleset: Ruleset,
+    *,
+    every_outcome: bool = False,
+    also: Collection[PromotionId] = (),
+    without: Collection[PromotionId] = (),
 ) -> Evaluation:
     """Price a basket under a rule set.
 
     Lanes run in their order, each on what the one before left; promotions that do not go together are settled by
-    `engine.rules.conflicts`. The outcomes are those of the promotions that the index finds; with `every_outcome` those
-    of all promotions, which costs time and changes no cent. `without` some promotions it is as if they did not exist.
+    `engine.rules.conflicts`. The outcomes are those of the promotions that the index finds and of those asked for by
+    `also`; with `every_outcome` those of all promotions, which costs time. Neither changes a cent. `without` some
+    promotions it is as if they did not exist.
     """
     meant = ruleset.with_codes_meant(basket)
     postings = postings_of(meant)
-    places = ruleset.index.all_places if every_outcome else ruleset.index.places(meant, postings)
     by_lane: dict[str, list[CompiledPromotion]] = {}
-    for place in places:
-        promotion = ruleset.promotions[place]
+    for promotion in ruleset.promotions if every_outcome else _candidates(meant, postings, ruleset, also):
         if promotion.id not in without:
             by_lane.setdefault(promotion.lane, []).append(promotion)
     if not ruleset.may_conflict:
         return _run(basket, Tally(meant, postings), ruleset, by_lane, {})
     return settle(lambda losers: _run(basket, Tally(meant, postings), ruleset, by_lane, losers), ruleset)
+
+
+def _candidates(
+    meant: Basket, postings: Postings, ruleset: Ruleset, also: Collection[PromotionId]
+) -> Iterator[CompiledPromotion]:
+    """Yield the promotions that the index finds, and those asked for, in the total order."""
+    places: Iterable[int] = ruleset.index.places(meant, postings)
+    if also:
+        places = sorted({*places, *(ruleset.by_id[promotion].place for promotion in also)})
+    return map(ruleset.promotions.__getitem__, places)
 
 
 def _run(

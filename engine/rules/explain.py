@@ -67,7 +67,7 @@ def explain_all(
     """Explain every candidate the viewer may see; or one promotion, candidate or not."""
     basket, outcomes = ruleset.with_codes_meant(basket), evaluation.outcomes
     if only is not None and only in ruleset.by_id and only not in outcomes:
-        outcomes = evaluate(basket, ruleset, every_outcome=True).outcomes
+        outcomes = evaluate(basket, ruleset, also={only}).outcomes
     wanted = outcomes.values() if only is None else [outcomes[only]] if only in outcomes else []
     return [
         Explanation(

@@ -59,24 +59,16 @@ class Index:
 
     Each promotion is filed by where it holds, and there under the keys that let least through: a cart elsewhere, or
     without any of the keys, cannot be given anything by it; nor can any cart once it is over. Promotions with codes are
-    found wherever and whenever the code is entered, because it is to say why it gives nothing. `all_places` is the
-    un-indexed answer, for explanations and for the tests that compare the two.
+    found wherever and whenever the code is entered, because it is to say why it gives nothing.
     """
 
-    __slots__ = ("_count", "_filed")
+    __slots__ = ("_filed",)
 
     def __init__(self) -> None:
-        self._count = 0
         self._filed: dict[Key, dict[Key, _Posting]] = {}
-
-    @property
-    def all_places(self) -> range:
-        """The places of all promotions."""
-        return range(self._count)
 
     def add(self, entry: Entry) -> None:
         """File the next promotion."""
-        self._count += 1
         for scope in entry.scopes:
             under = self._filed.setdefault(scope, {})
             for key in entry.keys:

@@ -12,7 +12,8 @@ where a text would be read as something else by some reader of YAML.
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, Final, get_args
 
 import yaml
@@ -61,6 +62,8 @@ def formatted(source: Source, *, show_defaults: bool = False) -> str:
     _arrange(document.root, (RuleFile,), show_defaults=show_defaults)
     lines = [*document.head, *_block(document.root, 0), *document.tail]
     text = "\n".join(lines).strip("\n") + "\n"
+    if text == source.text:
+        return text
     again, faults = parse_yaml(Source(source.name, text))
     same = show_defaults or (again is not None and again.plain() == node.plain())
     if faults or not same or read_commented(text).comments() != document.comments():
@@ -93,7 +96,8 @@ def _arrange(value: Value, models: Models, *, show_defaults: bool) -> None:
         _arrange(child, fields.get(str(key.scalar), ()), show_defaults=show)
 
 
-def _fields(model: type[BaseModel]) -> dict[str, Models]:
+@cache
+def _fields(model: type[BaseModel]) -> Mapping[str, Models]:
     """Return the keys of a model, with the models that their values may be."""
     return {field.alias or name: tuple(_models_in(field.annotation)) for name, field in fields_in_order(model)}
 

@@ -1,5 +1,6 @@
 """YAML with its comments, each at the value that it speaks of: what `engine.rules.layout` rearranges."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -151,19 +152,23 @@ def _attach(comments: list[_Comment], document: Document, lines: list[str]) -> N
     Where nothing ended, it speaks of what began last.
     """
     anchors = list(document.root.anchors()) if document.root else []
+    starts = [value.start for value, _ in anchors]  # in the order of the text
+    by_last_line: dict[int, list[tuple[tuple[int, int], Value]]] = {}
+    for value, end in anchors:
+        by_last_line.setdefault(end[0], []).append((end, value))
     for comment in comments:
         line, column = comment.start
         if lines[line][:column].strip("- "):
-            ends = [(end, value) for value, end in anchors if end[0] == line and end <= comment.start]
+            ends = [(end, value) for end, value in by_last_line.get(line, ()) if end <= comment.start]
             last = max((end for end, _ in ends), default=None)
             ended = [value for end, value in ends if end == last]
             on_line = (value for value in ended if value.start[0] == line)
-            begun = (value for value, _ in reversed(anchors) if value.start < comment.start)
-            found = next(on_line, None) or (ended[-1] if ended else next(begun, None))
+            begun = bisect_left(starts, comment.start)
+            found = next(on_line, None) or (ended[-1] if ended else anchors[begun - 1][0] if begun else None)
             (found.beside if found else document.tail).append(comment.text)
         else:
-            following = next((value for value, _ in anchors if value.start > comment.start), None)
-            place = following.above if following else document.tail
+            following = bisect_right(starts, comment.start)
+            place = anchors[following][0].above if following < len(anchors) else document.tail
             place.append(comment.text)
             if line + 1 < len(lines) and not lines[line + 1].strip():
                 place.append("")

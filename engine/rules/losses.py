@@ -5,6 +5,7 @@ the cart is priced again without each promotion that may be to blame, and the to
 thresholds counts; rivals inside a lane are settled by its mode. It is worked out only where somebody asks for it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,14 +14,11 @@ from engine.pricing.basket import Basket
 from engine.pricing.evaluation import Evaluation, Outcome, OutcomeCode, Target
 from engine.pricing.notices import Notice, NoticeCode
 from engine.rules.benefits.tiers import Tiers
-from engine.rules.conditions.line_amount import LineAmount
-from engine.rules.conditions.spend import Spend
 from engine.rules.evaluate import evaluate
 from engine.rules.explain import label_of, may_see
 from engine.rules.ruleset import CompiledPromotion, Ruleset
-from engine.rules.selectors import Selector
-from engine.rules.walk import parts
-from engine.types import Currency, PromotionId
+from engine.rules.thresholds import Threshold
+from engine.types import PromotionId
 
 ALTERNATIVES_MAX: Final = 8
 """Without how many promotions, of those that go first in the total order, the cart is priced again."""
@@ -46,16 +44,22 @@ def losses(basket: Basket, ruleset: Ruleset, evaluation: Evaluation) -> list[Los
 
     `evaluation` is of this basket and rule set. Each is left out alone: what only two together cost is not found.
     """
+    asking = [
+        (promotion, thresholds)
+        for outcome in evaluation.outcomes.values()
+        if (thresholds := _thresholds(promotion := ruleset.by_id[outcome.promotion], outcome))
+    ]
     lowered = [discount for discount in evaluation.discounts if discount.target in (Target.ITEM, Target.ORDER)]
+    if not asking or not lowered:
+        return []
     givers = sorted((ruleset.by_id[discount.promotion] for discount in lowered), key=lambda giver: giver.place)
     list_minor = sum(line.list_minor for line in basket.lines)
     threatened = [
         promotion
-        for outcome in evaluation.outcomes.values()
-        for promotion in (ruleset.by_id[outcome.promotion],)
-        if givers
-        and _comes_before(givers[0], promotion)
-        and _is_threatened(promotion, outcome, basket.currency, list_minor)
+        for promotion, thresholds in asking
+        if _comes_before(givers[0], promotion)
+        # What asks more money than the goods cost before any discount is out of reach anyway.
+        and any(threshold.get(basket.currency, 0) <= list_minor for threshold in thresholds)
     ]
     last = _last(threatened)
     suspects = [giver for giver in givers if any(_comes_before(giver, other) for other in last)]
@@ -96,26 +100,11 @@ def _comes_before(one: CompiledPromotion, other: CompiledPromotion) -> bool:
     return one.place < other.place and (one.lane != other.lane or isinstance(other.written.benefit(), Tiers))
 
 
-def _is_threatened(promotion: CompiledPromotion, outcome: Outcome, currency: Currency, list_minor: int) -> bool:
-    """Say whether a promotion might give more if earlier ones took less."""
+def _thresholds(promotion: CompiledPromotion, outcome: Outcome) -> Sequence[Threshold]:
+    """Return from which amounts on a promotion might give more if earlier ones took less; none where it would not."""
     if outcome.code is OutcomeCode.CONDITION_FAILED:
-        return outcome.measure is not None and _looks_at_discounts(promotion.written.when, currency, list_minor)
-    return outcome.code in _BENEFIT_ASKED and _looks_at_discounts(promotion.written.benefit(), currency, list_minor)
-
-
-def _looks_at_discounts(written: object, currency: Currency, list_minor: int) -> bool:
-    """Say whether something depends on what was taken off, and asks no more money than the goods cost before that."""
-    for _, part in parts(written):
-        match part:
-            case Selector() if part.discounted is not None:
-                return True
-            case Spend() | LineAmount() if part.threshold_on == "current":
-                if part.at_least[currency] <= list_minor:
-                    return True
-            case Tiers() if part.by_spend is not None:
-                if part.by_spend[0].spend[currency] <= list_minor:
-                    return True
-    return False
+        return promotion.test_thresholds if outcome.measure is not None else ()
+    return promotion.give_thresholds if outcome.code in _BENEFIT_ASKED else ()
 
 
 def loss_notices(found: list[Loss], basket: Basket, ruleset: Ruleset, *, staff: bool) -> list[Notice]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,15 +12,17 @@ from engine.pricing.basket import Basket
 from engine.pricing.shop import Store
 from engine.pricing.tally import Tally
 from engine.rules.best.bids import Bids, Stock
+from engine.rules.conditions.active import ActiveCondition
 from engine.rules.conditions.codes import Codes
 from engine.rules.customers import Customers, Unmet
 from engine.rules.index import Entry, Index, entry_of
 from engine.rules.loyalty import Loyalty
 from engine.rules.model import DEFAULT_LANES, Lane, Per, Promotion
 from engine.rules.selectors import Selections
+from engine.rules.thresholds import Threshold, thresholds
 from engine.rules.vocabulary import CompileEnv, MakeBids, Propose, Test
 from engine.rules.walk import parts
-from engine.rules.window import Window, window_in
+from engine.rules.window import ALWAYS, Active, Window, window_in
 from engine.types import Currency, PromotionId
 
 K = TypeVar("K")
@@ -48,7 +50,11 @@ class CompiledPromotion:
     asks_segments: bool
     currencies: frozenset[Currency] | None
     test: Test | None
+    test_thresholds: tuple[Threshold, ...]
+    """Of its conditions, from which amounts on they depend on what others take off."""
     propose: Propose
+    give_thresholds: tuple[Threshold, ...]
+    """Of its benefit, likewise."""
     make_bids: MakeBids | None
     """Where its lane decides by line or by unit."""
     at_most: Mapping[Currency, int] | None
@@ -113,6 +119,8 @@ class Ruleset:
     """The places of the promotions that any shopper may be told about."""
     limited_places: Sequence[int]
     """The places of the promotions that have limits."""
+    windows: Collection[Active]
+    """Each window in which some promotion is active or a condition holds, once; not the one that is always open."""
     index: Index
     may_conflict: bool
     """Whether some promotion keeps others from the cart."""
@@ -172,17 +180,20 @@ class Head(NamedTuple):
     for_everybody: bool
     limited: bool
     unlocked_by: tuple[str, ...]
+    windows: tuple[Active, ...]
     entry: Entry
 
 
 def head_of(promotion: CompiledPromotion) -> Head:
     """Return what is known of a promotion without compiling it."""
+    conditions = [word for word in promotion.written.conditions() if isinstance(word, ActiveCondition)]
     return Head(
         promotion.id,
         promotion.lane,
         promotion.for_everybody,
         promotion.written.limits is not None,
         tuple(sorted(promotion.unlocked_by)),
+        tuple(window for window in (promotion.written.active, *conditions) if window != ALWAYS),
         entry_of(promotion.written, promotion.place, with_code=bool(promotion.unlocked_by)),
     )
 
@@ -197,6 +208,7 @@ class Assembly:
         self._by_lane: dict[str, list[int]] = {}
         self._open_places: list[int] = []
         self._limited_places: list[int] = []
+        self._windows: dict[Active, None] = {}
         self._index = Index()
 
     def add(self, head: Head) -> None:
@@ -212,6 +224,7 @@ class Assembly:
                 looks = look_alike(code)
                 self._look_alikes[looks] = None if looks in self._look_alikes else code
             self._by_code.setdefault(code, []).append(place)
+        self._windows.update(dict.fromkeys(head.windows))
         self._index.add(head.entry)
 
     def ruleset(self, name: RulesetName, promotions: Sequence[CompiledPromotion]) -> Ruleset:
@@ -227,6 +240,7 @@ class Assembly:
             by_lane=self._by_lane,
             open_places=self._open_places,
             limited_places=self._limited_places,
+            windows=self._windows.keys(),
             index=self._index,
             may_conflict=name.may_conflict,
             loyalty=name.loyalty,
@@ -290,7 +304,9 @@ def _compile(written: Promotion, place: int, env: CompileEnv) -> CompiledPromoti
         asks_segments=any(customers.segments for customers in asked_customers),
         currencies=frozenset.intersection(*stated) if stated else None,
         test=written.when.compile(env) if written.when else None,
+        test_thresholds=tuple(thresholds(written.when)),
         propose=benefit.compile(env),
+        give_thresholds=tuple(thresholds(benefit)),
         make_bids=benefit.bids(env),
         at_most=benefit.at_most,
     )

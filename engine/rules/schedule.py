@@ -5,9 +5,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.pricing.shop import Shop
-from engine.rules.conditions.active import ActiveCondition
 from engine.rules.ruleset import Ruleset
-from engine.rules.window import Active, Window, window_in
+from engine.rules.window import window_in
 from engine.types import InstantMs
 
 
@@ -20,12 +19,7 @@ class Schedule:
 
     def __init__(self, ruleset: Ruleset, shop: Shop) -> None:
         zones = {store.timezone for store in shop.stores.values()}
-        active: set[Active] = set()
-        for promotion in ruleset.promotions:
-            active.add(promotion.written.active)
-            active.update(word for word in promotion.written.conditions() if isinstance(word, ActiveCondition))
-        windows: dict[Window, None] = {window_in(part, zone): None for part in active for zone in zones}
-        self._windows = tuple(windows)
+        self._windows = tuple(dict.fromkeys(window_in(window, zone) for window in ruleset.windows for zone in zones))
         self._lists = tuple(
             price_list
             for price_list in shop.prices.lists

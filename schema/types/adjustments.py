@@ -9,6 +9,7 @@ from engine.pricing.evaluation import AdjustmentState, EvaluatedAdjustment
 from engine.service import PricedCart
 from engine.types import Currency, InstantMs
 from schema.scalars import DecimalText
+from schema.types.amounts import LineShareView
 from schema.types.line import percent_text
 from schema.types.money import MoneyView
 from schema.views import object_type
@@ -17,28 +18,6 @@ _PPM_PER_BP = 100
 
 strawberry.enum(AdjustmentKind, name="AdjustmentKind", description="What staff change by hand.")
 strawberry.enum(AdjustmentState, name="AdjustmentState", description="What became of a change by staff.")
-
-
-@object_type("AdjustmentShare")
-class AdjustmentShareView:
-    """The part of a change by staff that falls on one line."""
-
-    __slots__ = ("_amount_minor", "_currency", "_line")
-
-    def __init__(self, line: str, amount_minor: int, currency: Currency) -> None:
-        self._line = line
-        self._amount_minor = amount_minor
-        self._currency = currency
-
-    @property
-    def line_id(self) -> ID:
-        """The line."""
-        return ID(self._line)
-
-    @property
-    def amount(self) -> MoneyView:
-        """How much, negative where it lowers the line."""
-        return MoneyView(self._amount_minor, self._currency)
 
 
 @object_type("Adjustment")
@@ -106,10 +85,10 @@ class AdjustmentView:
         return MoneyView(self._evaluated.amount_minor, self._owner.evaluation.currency)
 
     @property
-    def lines(self) -> list[AdjustmentShareView]:
+    def lines(self) -> list[LineShareView]:
         """Its shares on the lines."""
         currency = self._owner.evaluation.currency
-        return [AdjustmentShareView(line, amount_minor, currency) for line, amount_minor in self._evaluated.lines]
+        return [LineShareView(line, amount_minor, currency) for line, amount_minor in self._evaluated.lines]
 
     @property
     def added_at(self) -> InstantMs:

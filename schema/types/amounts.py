@@ -139,7 +139,7 @@ class TaxAmountView:
 
 @object_type("LineShare")
 class LineShareView:
-    """The part of a discount that falls on one line."""
+    """The part of a discount, or of a change by staff, that falls on one line."""
 
     __slots__ = ("_amount_minor", "_currency", "_line")
 
@@ -155,7 +155,7 @@ class LineShareView:
 
     @property
     def amount(self) -> MoneyView:
-        """How much, not negative."""
+        """How much; of a change by staff less than nothing where it lowers the line."""
         return MoneyView(self._amount_minor, self._currency)
 
 

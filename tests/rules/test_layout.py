@@ -1,10 +1,14 @@
 """One layout for all rule files: what changes, what stays, and that it means the same."""
 
+import sys
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from engine.pricing.load import load_shop
+from engine.rules import layout_comments
 from engine.rules.layout import WIDTH, LayoutError, formatted
 from engine.rules.layout_comments import read_commented
 from engine.rules.load import load_rules, rule_paths
@@ -262,3 +266,25 @@ def test_a_line_for_editors_stays_first_without_an_empty_line_behind_it() -> Non
     text = laid_out("\n".join(lines))
     assert text.splitlines()[:2] == [lines[0], "promotions:"]
     assert text.endswith("\n\n# How halves are rounded\nrounding: half_up\n")
+
+
+def test_twice_as_many_comments_take_twice_the_work() -> None:
+    def steps(promotions: int) -> int:
+        """Count the lines that the reader of comments goes through, one for each turn of a loop."""
+        text = "promotions:\n" + "  # above\n  - id: a # beside\n    # between\n    label: A\n" * promotions
+        counted = 0
+
+        def trace(frame: FrameType, event: str, _: object) -> Any:
+            nonlocal counted
+            counted += event == "line"
+            return trace if frame.f_code.co_filename == layout_comments.__file__ else None
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            read_commented(text)
+        finally:
+            sys.settrace(before)
+        return counted
+
+    assert steps(200) < 2.5 * steps(100)

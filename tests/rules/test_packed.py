@@ -1,6 +1,7 @@
 """Rule sets as bytes: they price as they did, and nothing is compiled that no cart met."""
 
 import asyncio
+import pickle
 from pathlib import Path
 from random import Random
 
@@ -13,10 +14,12 @@ from engine.pricing.shop import Shop
 from engine.rules import packed
 from engine.rules.catalogue import catalogue_rules
 from engine.rules.evaluate import evaluate
+from engine.rules.explain import explain_all
 from engine.rules.load import load_rules
 from engine.rules.packed import CompiledWhenMet, PromotionsAt, cooled_down, kept_packed, warmed_up
 from engine.rules.ruleset import Ruleset
-from engine.types import PromotionId
+from engine.rules.schedule import Schedule
+from engine.types import InstantMs, PromotionId
 from tests.carts import basket_of
 from tests.cases.running import engine_basket, engine_rules
 from tests.generator.scenarios import scenario
@@ -103,10 +106,46 @@ def test_what_was_met_is_compiled_before_the_swap_and_forgotten_after_it(kept: R
     assert evaluate(basket_of(shop, lines=MILK), kept).outcomes.keys() == {"dairy", "shelf"}
 
 
-def test_the_first_to_be_compiled_give_way(kept: Ruleset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "READY_MAX", 2)
-    assert [promotion.place for promotion in kept.promotions] == list(range(7))
-    assert met(kept) == {promotion.id for promotion in kept.promotions[-2:]}
+def test_what_no_cart_has_met_for_longest_gives_way(kept: Ruleset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "READY_MAX", 3)
+    first, second, third, fourth = (kept.promotions[place].id for place in range(4))
+    assert met(kept) == {second, third, fourth}
+    assert kept.promotions[1].id == second
+    assert kept.promotions[0].id == first
+    assert met(kept) == {first, second, fourth}
+
+
+def test_going_through_all_of_them_leaves_what_carts_met(kept: Ruleset, shop: Shop) -> None:
+    found = evaluate(basket_of(shop, lines=MILK), kept)
+    hot = met(kept)
+    assert len(evaluate(basket_of(shop, lines=MILK), kept, every_outcome=True).outcomes) == 7
+    assert met(kept) == hot == set(found.outcomes)
+
+
+def test_a_question_about_one_promotion_compiles_that_one_alone(kept: Ruleset, shop: Shop) -> None:
+    basket = basket_of(shop, lines=MILK)
+    evaluation = evaluate(basket, kept)
+    before = met(kept)
+    [told] = explain_all(basket, kept, evaluation, staff=True, only=PromotionId("elsewhere"))
+    assert told.outcome.code == "wrong_store"
+    assert met(kept) == before | {"elsewhere"}
+    assert explain_all(basket, kept, evaluation, staff=False, only=PromotionId("secret")) == []
+    assert met(kept) == before | {"elsewhere", "secret"}
+
+
+def test_the_schedule_compiles_nothing(kept: Ruleset, shop: Shop) -> None:
+    schedule = Schedule(kept, shop)
+    assert schedule.at(InstantMs(0)) != schedule.at(InstantMs(1_893_456_000_000)), "a window has ended since"
+    assert not met(kept)
+
+
+def test_what_is_read_back_is_what_was_written(load: Load) -> None:
+    for promotion in load(RULES).ruleset.promotions:
+        read = pickle.loads(pickle.dumps(promotion.written))  # noqa: S301 - our own bytes
+        assert read == promotion.written
+        assert list(vars(read)) == list(vars(promotion.written))
+        assert read.model_fields_set == promotion.written.model_fields_set
+        assert read.model_dump_json() == promotion.written.model_dump_json()
 
 
 # Handed over by another process

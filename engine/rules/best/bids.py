@@ -27,12 +27,8 @@ class Stock(NamedTuple):
     unit_minor: int
 
 
-class Offered(NamedTuple):
-    """Some units of a stock (by its place among the stocks), and what taking one of them costs elsewhere."""
-
-    stock: int
-    units: int
-    cost: float
+Offered = tuple[int, int, float]
+"""A stock (its place among the stocks), how many units of it, and what taking one of them costs elsewhere."""
 
 
 class Bid(NamedTuple):
@@ -83,13 +79,8 @@ class Bids(Protocol):
         """Return about how many steps it takes to bid on so many units: the limits of the search go by it."""
 
 
-class _Part(NamedTuple):
-    """Some units that a benefit has the same use for."""
-
-    want: int
-    cost: float
-    units: int
-    stock: int
+_Part = tuple[int, float, int, int]
+"""Some units that a benefit has the same use for: what it wants of one, what one costs, how many, of which stock."""
 
 
 class Limits(NamedTuple):
@@ -114,12 +105,12 @@ class EachUnit:
 
     def bid(self, offered: Sequence[Offered]) -> Bid:
         """Take what brings most; under a cap, what costs least for what it brings."""
-        parts = [part for each in offered for part in self._parts(each) if part.want > part.cost]
+        parts = [part for each in offered for part in self._parts(each) if part[0] > part[1]]
         most_units, _, cap_minor = self.limits
         # Who brings most by itself may be poor under the cap, so each limit is a bound by itself.
         first = parts if most_units is None else _first(parts, most_units)
-        bid = Bid(sum((part.want - part.cost) * part.units for part in first), _summed(first))
-        if cap_minor is None or sum(part.want * part.units for part in parts) <= cap_minor:
+        bid = Bid(sum([(want - cost) * units for want, cost, units, _ in first]), _summed(first))
+        if cap_minor is None or sum([want * units for want, _, units, _ in parts]) <= cap_minor:
             return bid
         return min(_filled(parts, cap_minor), bid, key=lambda each: each.gain)
 
@@ -132,26 +123,26 @@ class EachUnit:
         stock, units, cost = offered
         want, line_cap_minor = self.wants[stock], self.limits.line_cap_minor
         if line_cap_minor is None or want * units <= line_cap_minor:
-            return [_Part(want, cost, units, stock)]
+            return [(want, cost, units, stock)]
         whole, rest_minor = divmod(line_cap_minor, want)
-        return [_Part(want, cost, whole, stock), _Part(rest_minor, cost, 1, stock)]
+        return [(want, cost, whole, stock), (rest_minor, cost, 1, stock)]
 
 
 def _summed(parts: Iterable[_Part]) -> dict[int, int]:
     taken: dict[int, int] = {}
-    for part in parts:
-        if part.units:
-            taken[part.stock] = taken.get(part.stock, 0) + part.units
+    for _, _, units, stock in parts:
+        if units:
+            taken[stock] = taken.get(stock, 0) + units
     return taken
 
 
 def _first(parts: Iterable[_Part], most: int) -> list[_Part]:
     """Return the units that bring most, at most so many."""
     taken = []
-    for part in sorted(parts, key=lambda part: part.cost - part.want):
-        count = min(part.units, most)
+    for want, cost, units, stock in sorted(parts, key=lambda part: part[1] - part[0]):
+        count = min(units, most)
         most -= count
-        taken.append(part._replace(units=count))
+        taken.append((want, cost, count, stock))
     return taken
 
 
@@ -161,14 +152,14 @@ def _filled(parts: Iterable[_Part], cap_minor: int) -> Bid:
     Of the last unit only the part that fits is paid for. No real choice can do that, so it is a bound.
     """
     gain, taken = 0.0, []
-    for part in sorted(parts, key=lambda part: part.cost / part.want):
-        whole = min(part.units, cap_minor // part.want)
-        gain += whole * (part.want - part.cost)
-        cap_minor -= whole * part.want
-        if whole < part.units:
-            taken.append(part._replace(units=whole + (cap_minor > 0)))
-            return Bid(gain + cap_minor * (1 - part.cost / part.want), _summed(taken))
-        taken.append(part)
+    for want, cost, units, stock in sorted(parts, key=lambda part: part[1] / part[0]):
+        whole = min(units, cap_minor // want)
+        gain += whole * (want - cost)
+        cap_minor -= whole * want
+        if whole < units:
+            taken.append((want, cost, whole + (cap_minor > 0), stock))
+            return Bid(gain + cap_minor * (1 - cost / want), _summed(taken))
+        taken.append((want, cost, units, stock))
     return Bid(gain, _summed(taken))
 
 
@@ -311,6 +302,8 @@ class Sets:
                 _, cost, stock = either[number - 1]
                 insort(rewarding, cost - self.wants[stock])
                 del paying[bisect_left(paying, cost)]
+            if len(rewarding) < self.rewarded or len(paying) < self.paid:
+                continue
             harms = map(
                 add,
                 list(accumulate(rewarding[: most * self.rewarded]))[self.rewarded - 1 :: self.rewarded],

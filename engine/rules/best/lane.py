@@ -6,7 +6,8 @@ something off each by itself, make up what everything is worth anyway; the other
 `search` finds out who gets what.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import itemgetter, mul
 from typing import Final, NamedTuple
 
 from engine.pricing.evaluation import LaneSearch
@@ -63,7 +64,13 @@ class _Goods:
         self.bids = [promotion.bids(tally, self.stocks) for promotion in entrants]
         self.entrants = entrants
         simple = [self._is_simple(promotion, bids) for promotion, bids in zip(entrants, self.bids, strict=True)]
-        self.owned = self._by_unit(simple) if self.by_unit else self._by_line(simple)
+        owned = self._by_unit(simple) if self.by_unit else self._by_line(simple)
+        bidding = [bids.useful for bids, is_simple in zip(self.bids, simple, strict=True) if not is_simple]
+        wanted = [any(useful[number] for useful in bidding for number in each.stocks) for each in owned]
+        self.open = [each for each, is_wanted in zip(owned, wanted, strict=True) if is_wanted]
+        """The lots that some bidder has a use for: `Steps` are steps of these."""
+        self.settled = [each for each, is_wanted in zip(owned, wanted, strict=True) if not is_wanted]
+        """The others, which go to the simple offers whoever bids."""
         self.bidders = [
             _Bidder(self, promotion, bids)
             for promotion, bids, is_simple in zip(entrants, self.bids, simple, strict=True)
@@ -100,7 +107,7 @@ class _Goods:
 
     def found(self) -> Found:
         """Return how many steps of each lot each bidder gets."""
-        lots = [each.lot for each in self.owned]
+        lots = [each.lot for each in self.open]
         units = sum(stock.units for stock in self.stocks)
         if self.bidders and (units > UNITS_MAX or work_of(lots, self.bidders) > WORK_MAX):
             return self._in_turn(lots)
@@ -129,24 +136,27 @@ class _Goods:
     def holdings(self, found: Found) -> list[Holding]:
         """Return the units that each entrant holds; what no bidder takes goes to its lot's simple offer."""
         holdings: list[Holding] = [{} for _ in self.entrants]
-        left = [each.lot.steps for each in self.owned]
+        left = [each.lot.steps for each in self.open]
         for place, steps in zip(self.places, found.steps, strict=True):
             holdings[place] = self.holding(steps)
             left = [free - taken for free, taken in zip(left, steps, strict=True)]
+        rest = [*zip(left, self.open, strict=True), *((each.lot.steps, each) for each in self.settled)]
         for place in range(len(self.entrants)):
             if place not in self.places:
-                mine = zip(left, self.owned, strict=True)
-                holdings[place] = self.holding([free if each.owner == place else 0 for free, each in mine])
+                holdings[place] = self._units((free, each) for free, each in rest if each.owner == place)
         return holdings
 
-    def holding(self, steps: Sequence[int]) -> Holding:
-        """Return so many steps of each lot as units of the cart."""
+    def holding(self, steps: Steps) -> Holding:
+        """Return so many steps of each open lot as units of the cart."""
+        return self._units(zip(steps, self.open, strict=True))
+
+    def _units(self, taken: Iterable[tuple[int, _Owned]]) -> Holding:
         holding: dict[int, dict[int, int]] = {}
-        for taken, owned in zip(steps, self.owned, strict=True):
-            if taken:
+        for steps, owned in taken:
+            if steps:
                 for number, units in zip(owned.stocks, owned.units_a_step, strict=True):
                     stock = self.stocks[number]
-                    holding.setdefault(stock.place, {})[stock.run] = units * taken
+                    holding.setdefault(stock.place, {})[stock.run] = units * steps
         return holding
 
 
@@ -167,21 +177,34 @@ class _Bidder:
         self._cap_minor = promotion.cap_minor(goods.tally)
         useful = bids.useful
         self.most = tuple(
-            owned.lot.steps if any(useful[number] for number in owned.stocks) else 0 for owned in goods.owned
+            owned.lot.steps if any(useful[number] for number in owned.stocks) else 0 for owned in goods.open
         )
         self._parts = [
             (at, number, units, owned.units)
-            for at, owned in enumerate(goods.owned)
+            for at, owned in enumerate(goods.open)
             for number, units in zip(owned.stocks, owned.units_a_step, strict=True)
             if useful[number]
         ]
+        self._lot_of = {number: (at, units) for at, number, units, _ in self._parts}
         units = sum(goods.stocks[number].units for _, number, _, _ in self._parts)
         self.work = bids.work(units) + units
+        self._worth = [owned.lot.worth_minor for owned in goods.open]
+        self._prices_of_mine = itemgetter(*(at for at, *_ in self._parts)) if self._parts else tuple
         self._gains: dict[Steps, int] = {}
+        self._promises: dict[tuple[Steps, Steps, object], Promise] = {}
 
     def promise(self, least: Steps, most: Steps, prices: Prices) -> Promise:
-        """Return what the units of these lots bring at most at these prices; the certain ones are paid already."""
-        offered, paid = [], 0.0
+        """Return what the units of these lots bring at most at these prices; a search often asks the same again."""
+        asked = least, most, self._prices_of_mine(prices)
+        known = self._promises.get(asked)
+        if known is None:
+            known = self._promises[asked] = self._promised(least, most, prices)
+        return known
+
+    def _promised(self, least: Steps, most: Steps, prices: Prices) -> Promise:
+        """Make an offer of the units; the certain ones are paid already."""
+        offered: list[Offered] = []
+        paid = 0.0
         for at, number, units, of_lot in self._parts:
             high = most[at]
             if high:
@@ -189,17 +212,16 @@ class _Bidder:
                 price = prices[at] / of_lot
                 if low:
                     paid += price * units * low
-                    offered.append(Offered(number, units * low, 0.0))
+                    offered.append((number, units * low, 0.0))
                 if high > low:
-                    offered.append(Offered(number, units * (high - low), price))
+                    offered.append((number, units * (high - low), price))
         bid = self.bids.bid(offered)
         gain = bid.gain if self._cap_minor is None else min(bid.gain, self._cap_minor)
         steps = list(least)
-        taken = bid.taken
-        for at, number, units, _ in self._parts:
-            if number in taken:
-                # A bid may count a unit more than once, for several groups of a bundle.
-                steps[at] = min(most[at], max(steps[at], -(-taken[number] // units)))
+        for number, count in bid.taken.items():
+            at, units = self._lot_of[number]
+            # A bid may count a unit more than once, for several groups of a bundle.
+            steps[at] = min(most[at], max(steps[at], -(-count // units)))
         return Promise(gain - paid, tuple(steps))
 
     def gain(self, steps: Steps) -> int:
@@ -208,10 +230,7 @@ class _Bidder:
         if known is None:
             known = 0
             if any(steps):
-                worth = sum(
-                    taken * owned.lot.worth_minor for taken, owned in zip(steps, self._goods.owned, strict=True)
-                )
-                known = self._asked(steps).granted_minor - worth
+                known = self._asked(steps).granted_minor - sum(map(mul, steps, self._worth))
             self._gains[steps] = known
         return known
 
@@ -219,7 +238,7 @@ class _Bidder:
         """Return those of these steps that the promotion makes any use of."""
         picked = self._asked(steps).units_used()
         used = []
-        for taken, owned in zip(steps, self._goods.owned, strict=True):
+        for taken, owned in zip(steps, self._goods.open, strict=True):
             stocks = [self._goods.stocks[number] for number in owned.stocks]
             units = [picked.get((stock.place, stock.run), 0) for stock in stocks]
             wished = (-(-count // each) for count, each in zip(units, owned.units_a_step, strict=True))

@@ -12,6 +12,7 @@ promising part comes first, so what is left when the limit is reached bounds the
 import heapq
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from operator import add, gt, mul, sub
 from typing import Final, NamedTuple, Protocol
 
 Steps = tuple[int, ...]
@@ -134,6 +135,7 @@ class _Search:
         self._lots = lots
         self._bidders = bidders
         self._worth = tuple(float(lot.worth_minor) for lot in lots)
+        self._steps = tuple(lot.steps for lot in lots)
         nothing = (0,) * len(lots)
         self._uses = [frozenset(at for at, steps in enumerate(bidder.most) if steps) for bidder in bidders]
         self._best: tuple[Steps, ...] = (nothing,) * len(bidders)
@@ -145,14 +147,14 @@ class _Search:
         root = self._node(self._best, tuple(bidder.most for bidder in self._bidders), self._worth)
         pending = [(-root.bound, 0, root)]
         nodes = made = 0
-        while pending and _whole(-pending[0][0]) > self._gain_minor and nodes < nodes_max:
+        while pending and self._may_be_better(pending[0][2]) and nodes < nodes_max:
             node = self._tightened(heapq.heappop(pending)[2], ROUNDS if nodes else rounds_first)
             nodes += 1
-            split = self._split(node) if _whole(node.bound) > self._gain_minor else None
+            split = self._split(node) if self._may_be_better(node) else None
             for child in self._parts(node, split) if split else ():
                 made += 1
                 heapq.heappush(pending, (-child.bound, made, child))
-        gap_minor = max(0, _whole(-pending[0][0]) - self._gain_minor) if pending else 0
+        gap_minor = max(0, _whole(pending[0][2].bound) - self._gain_minor) if pending else 0
         return Found(self._best, self._gain_minor, gap_minor, nodes)
 
     def _node(self, least: tuple[Steps, ...], most: tuple[Steps, ...], prices: Prices) -> _Node:
@@ -162,25 +164,25 @@ class _Search:
     def _promise(self, bidder: Bidder, least: Steps, most: Steps, prices: Prices) -> Promise:
         if least != most:
             return bidder.promise(least, most, prices)
-        above = sum(steps * (price - worth) for steps, price, worth in zip(most, prices, self._worth, strict=True))
-        return Promise(bidder.gain(most) - above, most)
+        return Promise(bidder.gain(most) - self._above_worth(most, prices), most)
+
+    def _above_worth(self, steps: Steps, prices: Prices) -> float:
+        """Return what steps cost at these prices beyond their worth."""
+        above: float = sum(map(mul, steps, map(sub, prices, self._worth)))
+        return above
 
     def _bounded(
         self, least: tuple[Steps, ...], most: tuple[Steps, ...], prices: Prices, promises: tuple[Promise, ...]
     ) -> _Node:
-        above = sum(
-            (price - worth) * lot.steps
-            for price, worth, lot in zip(prices, self._worth, self._lots, strict=True)
-            if price > worth
-        )
-        return _Node(least, most, prices, promises, above + sum(promise.gain for promise in promises))
+        bound = self._above_worth(self._steps, prices) + sum([promise.gain for promise in promises])
+        return _Node(least, most, prices, promises, bound)
 
     def _tightened(self, node: _Node, rounds: int) -> _Node:
         """Return the node at better prices (a subgradient step each round), and try a real way at each of them."""
         tightest = node
         for _ in range(rounds):
             self._settle(node)
-            if _whole(tightest.bound) <= self._gain_minor:
+            if not self._may_be_better(tightest):
                 break
             prices = self._next_prices(node)
             changed = {at for at, (old, new) in enumerate(zip(node.prices, prices, strict=True)) if old != new}
@@ -190,6 +192,10 @@ class _Search:
             tightest = min(tightest, node, key=lambda each: each.bound)
         self._settle(tightest)
         return tightest
+
+    def _may_be_better(self, node: _Node) -> bool:
+        """Say whether some way in it may bring more than the best that is known."""
+        return _whole(node.bound) > self._gain_minor
 
     def _at_prices(self, node: _Node, prices: Prices, changed: Collection[int]) -> _Node:
         """Return the node at other prices; whoever has no use for what they are of promises the same as before."""
@@ -202,15 +208,15 @@ class _Search:
         return self._bounded(node.least, node.most, prices, promises)
 
     def _next_prices(self, node: _Node) -> Prices:
-        wanted = [sum(of_lot) for of_lot in zip(*(promise.steps for promise in node.promises), strict=True)]
-        allowed = [sum(of_lot) for of_lot in zip(*node.most, strict=True)]
+        wanted = map(sum, zip(*[promise.steps for promise in node.promises], strict=True))
+        allowed = map(sum, zip(*node.most, strict=True))
         prices = list(node.prices)
         slopes = []
-        for at, lot in enumerate(self._lots):
-            if allowed[at] <= lot.steps:
-                prices[at] = self._worth[at]  # nobody gets into anybody's way
-            elif wanted[at] > lot.steps or prices[at] > self._worth[at]:
-                slopes.append((at, wanted[at] - lot.steps))
+        for at, (steps, most, wish, worth) in enumerate(zip(self._steps, allowed, wanted, self._worth, strict=True)):
+            if most <= steps:
+                prices[at] = worth  # nobody gets into anybody's way
+            elif wish > steps or prices[at] > worth:
+                slopes.append((at, wish - steps))
         norm = sum(slope * slope for _, slope in slopes)
         if norm:
             length = (node.bound - self._gain_minor) / norm
@@ -224,7 +230,7 @@ class _Search:
         Whoever was promised too much gets nothing in the first of them, and all that is left in the second.
         """
         wished = tuple(promise.steps for promise in node.promises)
-        if wished not in self._settled:
+        if self._may_be_better(node) and wished not in self._settled:
             self._settled.add(wished)
             if self._try(node, all_that_is_left=False):
                 self._try(node, all_that_is_left=True)
@@ -232,23 +238,24 @@ class _Search:
     def _try(self, node: _Node, *, all_that_is_left: bool) -> bool:
         """Say whether somebody who was promised something came away with nothing."""
         disappointed = False
-        left = [lot.steps for lot in self._lots]
-        for reserved in node.least:
-            left = [steps - kept for steps, kept in zip(left, reserved, strict=True)]
+        gain_minor = 0
+        left = list(map(sub, self._steps, map(sum, zip(*node.least, strict=True))))
         settled = list(node.least)
         for i in sorted(range(len(settled)), key=lambda i: -node.promises[i].gain):
-            bidder, least = self._bidders[i], node.least[i]
-            can_have = tuple(map(min, node.most[i], [kept + free for kept, free in zip(least, left, strict=True)]))
-            steps = node.promises[i].steps
-            if any(step > limit for step, limit in zip(steps, can_have, strict=True)):
+            bidder, least, promise = self._bidders[i], node.least[i], node.promises[i]
+            can_have = tuple(map(min, node.most[i], map(add, least, left)))
+            steps = promise.steps
+            if any(map(gt, steps, can_have)):
                 steps = self._promise(bidder, least, can_have, self._worth).steps
-            if bidder.gain(steps) <= bidder.gain(least):
-                disappointed = disappointed or node.promises[i].gain > 0
+            gain, certain = bidder.gain(steps), bidder.gain(least)
+            if gain <= certain:
+                disappointed = disappointed or promise.gain > 0
                 steps = can_have if all_that_is_left else least
-            if bidder.gain(steps) > bidder.gain(least):
-                left = [free - step + kept for free, step, kept in zip(left, steps, least, strict=True)]
+                gain = bidder.gain(steps)
+            if gain > certain:
+                left = list(map(sub, left, map(sub, steps, least)))
                 settled[i] = steps
-        gain_minor = sum(bidder.gain(steps) for bidder, steps in zip(self._bidders, settled, strict=True))
+            gain_minor += max(gain, certain)
         if gain_minor > self._gain_minor:
             self._best, self._gain_minor = tuple(settled), gain_minor
         return disappointed
@@ -260,8 +267,8 @@ class _Search:
     def _contested(self, node: _Node) -> _Split | None:
         """Return the lot that is wanted most beyond what there is, by who promises most with it."""
         worst, at = 0.0, -1
-        for place, lot in enumerate(self._lots):
-            excess = sum(promise.steps[place] for promise in node.promises) - lot.steps
+        wanted = map(sum, zip(*[promise.steps for promise in node.promises], strict=True))
+        for place, excess in enumerate(map(sub, wanted, self._steps)):
             if excess > 0 and excess * max(1.0, node.prices[place]) > worst:
                 worst, at = excess * max(1.0, node.prices[place]), place
         if at < 0:
@@ -274,8 +281,7 @@ class _Search:
         """Return where to split for the bidder that promises most beyond what it brings."""
         worst, found = 0.0, None
         for i, (bidder, promise) in enumerate(zip(self._bidders, node.promises, strict=True)):
-            priced = zip(promise.steps, node.prices, self._worth, strict=True)
-            brings = bidder.gain(promise.steps) - sum(steps * (price - worth) for steps, price, worth in priced)
+            brings = bidder.gain(promise.steps) - self._above_worth(promise.steps, node.prices)
             if promise.gain - brings > max(worst, 1e-6):
                 ranges = enumerate(zip(node.least[i], node.most[i], strict=True))
                 open_lots = [

@@ -2,15 +2,13 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
 from engine.fields import PositiveAmounts
 from engine.pricing.evaluation import Measure, Shortfall
-from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test, keys_of
+from engine.rules.enough import Enough
+from engine.rules.vocabulary import CompileEnv, LaneStart, Test
 
 
-class LineAmount(Condition):
+class LineAmount(Enough):
     """A single line of the chosen goods must cost at least this much, all its units together."""
 
     word: ClassVar[str] = "line_amount"
@@ -22,31 +20,18 @@ class LineAmount(Condition):
 
     at_least: PositiveAmounts
     """How much."""
-    on: Selector | None = None
-    """The goods it is about; by default all."""
-    except_: Selector | None = Field(default=None, alias="except")
-    """Goods that are left out of them."""
     threshold_on: Literal["current", "list"] = "current"
     """What the line costs when the lane starts, after earlier lanes, or before any discount (`list`)."""
-    counting: Literal["goods", "regulated"] = "goods"
-    """`regulated` counts regulated goods too."""
-
-    def keys(self) -> tuple[Key, ...] | None:
-        """Return those of the chosen products."""
-        return keys_of(self.on)
 
     def compile(self, env: CompileEnv) -> Test:
         """Compare the dearest of the chosen lines."""
-        selection = env.selections.get(self.on, self.except_, regulated=self.counting == "regulated")
+        selection = self.selection(env)
         at_least, by_list = self.at_least, self.threshold_on == "list"
 
         def test(start: LaneStart) -> Shortfall | None:
             basket = start.tally.basket
             places = start.tally.selected(selection)
             costs = (basket.lines[place].list_minor if by_list else start.current_minor[place] for place in places)
-            dearest, wanted = max(costs, default=0), at_least[basket.currency]
-            if dearest >= wanted:
-                return None
-            return Shortfall("line_amount", Measure.MONEY, wanted, dearest, wanted - dearest)
+            return self.compare(Measure.MONEY, at_least[basket.currency], max(costs, default=0))
 
         return test

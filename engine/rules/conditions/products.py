@@ -1,15 +1,15 @@
 """``products``: enough different products."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
 from engine.pricing.evaluation import Measure, Shortfall
-from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test, keys_of
+from engine.rules.enough import Enough
+from engine.rules.vocabulary import CompileEnv, LaneStart, Test
 
 
-class Products(Condition):
+class Products(Enough):
     """There must be at least this many different products among the chosen goods, however many units of each.
 
     Lines of one SKU with different options are one product.
@@ -24,25 +24,14 @@ class Products(Condition):
 
     at_least: int = Field(ge=1, le=1_000_000)
     """How many."""
-    on: Selector | None = None
-    """The goods it is about; by default all."""
-    except_: Selector | None = Field(default=None, alias="except")
-    """Goods that are left out of them."""
-    counting: Literal["goods", "regulated"] = "goods"
-    """`regulated` counts regulated goods too."""
-
-    def keys(self) -> tuple[Key, ...] | None:
-        """Return those of the chosen products."""
-        return keys_of(self.on)
 
     def compile(self, env: CompileEnv) -> Test:
         """Compare the number of SKUs on the chosen lines."""
-        selection = env.selections.get(self.on, self.except_, regulated=self.counting == "regulated")
-        wanted = self.at_least
+        selection = self.selection(env)
 
         def test(start: LaneStart) -> Shortfall | None:
             lines = start.tally.basket.lines
             found = len({lines[place].product.sku for place in start.tally.selected(selection)})
-            return None if found >= wanted else Shortfall("products", Measure.PRODUCTS, wanted, found, wanted - found)
+            return self.compare(Measure.PRODUCTS, self.at_least, found)
 
         return test

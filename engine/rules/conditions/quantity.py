@@ -1,15 +1,15 @@
 """``quantity``: enough units of some goods."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
 from engine.pricing.evaluation import Measure, Shortfall
-from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test, keys_of
+from engine.rules.enough import Enough
+from engine.rules.vocabulary import CompileEnv, LaneStart, Test
 
 
-class Quantity(Condition):
+class Quantity(Enough):
     """There must be at least this many units of the chosen goods; a line sold by weight or length counts as 1."""
 
     word: ClassVar[str] = "quantity"
@@ -21,25 +21,14 @@ class Quantity(Condition):
 
     at_least: int = Field(ge=1, le=1_000_000)
     """How many."""
-    on: Selector | None = None
-    """The goods it is about; by default all."""
-    except_: Selector | None = Field(default=None, alias="except")
-    """Goods that are left out of them."""
-    counting: Literal["goods", "regulated"] = "goods"
-    """`regulated` counts regulated goods too."""
-
-    def keys(self) -> tuple[Key, ...] | None:
-        """Units of a chosen product are needed."""
-        return keys_of(self.on)
 
     def compile(self, env: CompileEnv) -> Test:
         """Compare the number of units on the chosen lines."""
-        selection = env.selections.get(self.on, self.except_, regulated=self.counting == "regulated")
-        wanted = self.at_least
+        selection = self.selection(env)
 
         def test(start: LaneStart) -> Shortfall | None:
             lines = start.tally.basket.lines
             units = sum(lines[place].units for place in start.tally.selected(selection))
-            return None if units >= wanted else Shortfall("quantity", Measure.UNITS, wanted, units, wanted - units)
+            return self.compare(Measure.UNITS, self.at_least, units)
 
         return test

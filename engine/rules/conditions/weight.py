@@ -1,14 +1,14 @@
 """``weight``: enough of goods sold by measure."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
 from engine.fields import Thousandths
 from engine.pricing.evaluation import Measure, Shortfall
 from engine.pricing.shop import PIECE
-from engine.rules.selectors import Key, Selector
-from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test, keys_of
+from engine.rules.enough import Enough
+from engine.rules.vocabulary import CompileEnv, LaneStart, Test
 
 
 def _measured(unit: str) -> str:
@@ -17,7 +17,7 @@ def _measured(unit: str) -> str:
     return unit
 
 
-class Weight(Condition):
+class Weight(Enough):
     """There must be at least this much of the chosen goods that are sold by `unit`, such as `kg`, `l` or `m`.
 
     Goods sold by another unit or by the piece do not count, whatever they weigh.
@@ -34,27 +34,14 @@ class Weight(Condition):
     """How much, in that unit."""
     unit: Annotated[str, AfterValidator(_measured), Field(min_length=1, max_length=64)]
     """The unit that the goods are sold by in the catalogue."""
-    on: Selector | None = None
-    """The goods it is about; by default all."""
-    except_: Selector | None = Field(default=None, alias="except")
-    """Goods that are left out of them."""
-    counting: Literal["goods", "regulated"] = "goods"
-    """`regulated` counts regulated goods too."""
-
-    def keys(self) -> tuple[Key, ...] | None:
-        """Return those of the chosen products."""
-        return keys_of(self.on)
 
     def compile(self, env: CompileEnv) -> Test:
         """Compare the sum of the quantities on the chosen lines."""
-        selection = env.selections.get(self.on, self.except_, regulated=self.counting == "regulated")
-        wanted, unit = self.at_least, self.unit
+        selection = self.selection(env)
 
         def test(start: LaneStart) -> Shortfall | None:
             lines = [start.tally.basket.lines[place] for place in start.tally.selected(selection)]
-            found = sum(line.quantity for line in lines if line.product.unit == unit)
-            if found >= wanted:
-                return None
-            return Shortfall("weight", Measure.THOUSANDTHS, wanted, found, wanted - found, unit)
+            found = sum(line.quantity for line in lines if line.product.unit == self.unit)
+            return self.compare(Measure.THOUSANDTHS, self.at_least, found, self.unit)
 
         return test
