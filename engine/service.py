@@ -42,6 +42,7 @@ from engine.rules.evaluate import evaluate
 from engine.rules.explain import Explanation, NearMiss, explain_all, near_misses
 from engine.rules.gift_choices import GiftChoice, gift_choices, open_choices
 from engine.rules.losses import Loss, loss_notices, losses
+from engine.rules.priced_lately import PricedLately
 from engine.rules.ruleset import Ruleset
 from engine.storage.carts import Actor, Committed, Edit, Missing, Refused
 from engine.storage.customers import CustomerRecord
@@ -77,6 +78,11 @@ class Snapshot:
         """What `engine.rules.catalogue.catalogue_price` needs, worked out once."""
         return catalogue_rules(self.ruleset)
 
+    @cached_property
+    def priced(self) -> PricedLately["PricedCart"]:
+        """The carts that were priced from it last."""
+        return PricedLately(self.shop, self.ruleset)
+
 
 @dataclass(frozen=True, slots=True)
 class RefusedLoad:
@@ -88,26 +94,41 @@ class RefusedLoad:
 
 @dataclass(frozen=True)
 class PricedCart:
-    """A cart beside the snapshot and instant that price it; each part is worked out when first asked for."""
+    """A cart beside the snapshot and instant that price it; each part is worked out when first asked for.
+
+    What was worked out a moment ago is not worked out again: it is the same but for the instant that it names.
+    """
 
     cart: Cart
     snapshot: Snapshot
     as_of_ms: InstantMs
 
     @cached_property
+    def _before(self) -> "PricedCart | None":
+        """What the same cart was priced as a moment ago, if it was."""
+        return self.snapshot.priced.found(self.cart, self.as_of_ms, self)
+
+    @cached_property
     def basket(self) -> Basket:
         """The cart joined to its prices."""
-        return build_basket(self.cart, self.snapshot.shop, self.as_of_ms)
+        if self._before is None:
+            return build_basket(self.cart, self.snapshot.shop, self.as_of_ms)
+        return replace(self._before.basket, as_of_ms=self.as_of_ms)
 
     @cached_property
     def evaluation(self) -> Evaluation:
         """The cart, priced."""
-        return evaluate(self.basket, self.snapshot.ruleset)
+        if self._before is None:
+            return evaluate(self.basket, self.snapshot.ruleset)
+        before = self._before.evaluation
+        return replace(before, computed_from=replace(before.computed_from, as_of_ms=self.as_of_ms))
 
     @cached_property
     def losses(self) -> list[Loss]:
         """The promotions without which it would cost less: it is priced again for each that may be one."""
-        return losses(self.basket, self.snapshot.ruleset, self.evaluation)
+        if self._before is None:
+            return losses(self.basket, self.snapshot.ruleset, self.evaluation)
+        return self._before.losses
 
     def notices(self, *, staff: bool) -> list[Notice]:
         """Return what its shopper may not expect, of what the viewer may see."""

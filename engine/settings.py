@@ -31,6 +31,7 @@ _SECRET_WORDS: Final = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "KEY", "CREDENT
 _DURATION: Final = re.compile(r"([0-9]{1,30})(ms|s|m|h|d)")
 _DURATION_MAX: Final = timedelta(days=36_500)
 _COUNT_MAX: Final = 2**31
+_WORKERS_MAX: Final = 256
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 _REDIS_OPTIONS: Final = {
@@ -130,6 +131,7 @@ Flag = Annotated[bool, Expected("`true` or `false`")]
 Text = Annotated[str, Field(min_length=1), Expected("a text")]
 Port = Annotated[int, Field(ge=0, le=65535), Expected("a whole number from 0 (any free port) to 65535")]
 Count = Annotated[int, Field(ge=1, le=_COUNT_MAX), Expected(f"a whole number from 1 to {_COUNT_MAX}")]
+Workers = Annotated[int, Field(ge=1, le=_WORKERS_MAX), Expected(f"a whole number from 1 to {_WORKERS_MAX}")]
 Duration = Annotated[
     timedelta, BeforeValidator(_read_duration), Expected("a number and `ms`, `s`, `m`, `h` or `d`, such as `12h`")
 ]
@@ -156,6 +158,7 @@ class Settings(BaseSettings):
     # Where.
     host: Text = Field("127.0.0.1", description="the address to listen on; `0.0.0.0` is every one of the machine")
     port: Port = Field(8000, description="the port to listen on")
+    workers: Workers = Field(1, description="processes that answer requests, all on that port")
     cors_origins: Origins = Field((), description="web sites whose pages may call, such as `https://shop.example`")
 
     # The store.

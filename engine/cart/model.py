@@ -19,6 +19,7 @@ from engine.types import (
     PromotionId,
     Sku,
     StoreId,
+    record,
 )
 
 QUANTITY_SCALE = 1000
@@ -76,7 +77,7 @@ class DeliveryChoice:
     slot: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LineItem:
     """A wish for some of a product.
 

@@ -9,12 +9,15 @@ from engine.cart.codec import decode_cart, decode_log, pack, pack_ops
 from engine.cart.commands import Op
 from engine.cart.model import Cart, LogEntry
 from engine.errors import UserErrorCode
+from engine.remembered import Remembered
 from engine.storage import scripts
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
 from engine.types import CartId, ChannelId, InstantMs, MemberId, OperationId, StoreId
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
+_KNOWN_BYTES_MAX: Final = 2**20
+"""Carts of so many bytes together are known by what they are in the store, some 500 of 20 lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +137,19 @@ class CartStore:
         self._connection = connection
         self._names = names
         self._limits = _packed_limits(limits or CartLimits())
+        self._known: Remembered[CartId, tuple[bytes, Cart]] = Remembered(_KNOWN_BYTES_MAX)
 
     async def commit(self, cart: CartId, edit: Edit) -> Committed | Refused | Missing:
         """Apply an edit to a cart in one round trip."""
         ops = pack_ops(edit.ops)
         who = _packed_actor(edit, edit.content or _digest(ops, edit.new_cart))
         arguments = (who, ops, self._limits, edit.new_cart, 1 if edit.adopt else "")
-        return _outcome(await self._connection.run(scripts.COMMIT, self._names.commit(cart), arguments))
+        return self._outcome(cart, await self._connection.run(scripts.COMMIT, self._names.commit(cart), arguments))
 
     async def read(self, cart: CartId) -> CartRead:
         """Read a cart in one round trip. Reading does not lengthen its life."""
         at_ms, blob = await self._connection.run(scripts.READ, (self._names.cart(cart),), ())
-        return CartRead(_decoded(blob), at_ms)
+        return CartRead(self._decoded(cart, blob) if blob else None, at_ms)
 
     async def read_log(self, cart: CartId, since: int) -> LogRead:
         """Read a cart and what made the versions after ``since``, in one round trip."""
@@ -153,7 +157,7 @@ class CartStore:
         at_ms, blob, packed = await self._connection.run(scripts.READ_LOG, keys, (since,))
         if not blob:
             return LogRead(None, (), complete=True, at_ms=at_ms)
-        found = decode_cart(blob)
+        found = self._decoded(cart, blob)
         complete = len(packed) >= found.version - since
         return LogRead(found, decode_log(blob, packed), complete, at_ms)
 
@@ -176,6 +180,26 @@ class CartStore:
     def wake_up_channel(self, cart: CartId) -> str:
         """Return the sharded channel that carries each new version number of a cart; a message may be lost."""
         return self._names.wake_up(cart)
+
+    def _decoded(self, cart: CartId, blob: bytes) -> Cart:
+        """Return the cart that the bytes hold: for the same bytes the very same object, which others go by."""
+        known = self._known.get(cart)
+        if known is not None and known[0] == blob:
+            return known[1]
+        decoded = decode_cart(blob)
+        self._known.keep(cart, (blob, decoded), len(blob))
+        return decoded
+
+    def _outcome(self, cart: CartId, answer: list[Any]) -> Committed | Refused | Missing:
+        status, at_ms, *rest = answer
+        if status == b"missing":
+            return Missing(at_ms)
+        if status == b"refused":
+            blob, code, index = rest
+            found = self._decoded(cart, blob) if blob else None
+            return Refused(UserErrorCode(code.decode()), index if index >= 0 else None, found, at_ms)
+        blob, version = rest
+        return Committed(self._decoded(cart, blob), version, at_ms, replayed=status == b"replayed")
 
 
 def _packed_limits(limits: CartLimits) -> bytes:
@@ -212,17 +236,3 @@ def _packed_actor(edit: Edit, content: bytes) -> bytes:
     key = _digest(actor.member.encode(), edit.operation.encode())
     where = (actor.channel, actor.store or False, actor.device)
     return pack((actor.member, actor.by_scope, key, content, edit.operation, *where))
-
-
-def _decoded(blob: bytes | None) -> Cart | None:
-    return decode_cart(blob) if blob else None
-
-
-def _outcome(answer: list[Any]) -> Committed | Refused | Missing:
-    status, at_ms = answer[0], answer[1]
-    if status == b"missing":
-        return Missing(at_ms)
-    if status == b"refused":
-        _, _, blob, code, index = answer
-        return Refused(UserErrorCode(code.decode()), index if index >= 0 else None, _decoded(blob), at_ms)
-    return Committed(decode_cart(answer[2]), answer[3], at_ms, replayed=status == b"replayed")

@@ -42,8 +42,10 @@ READS = {"cart", "active_cart", "superseded_cart", "log", "facts_of", "stores.vi
 """What the ordinary way may have been spared, where another field of the query failed before."""
 DRAWN = {"stores.handoffs.new_cart_id"}
 """What is no question to the store, but drawn at random."""
-AWAY, BROKEN, UNPRICED = CartId("away"), CartId("broken"), CartId("unpriced")
-"""Carts that are at fault: the store does not answer, the engine fails, and pricing fails while it is written."""
+AWAY, BROKEN, UNPRICED, UNFIT = CartId("away"), CartId("broken"), CartId("unpriced"), CartId("unfit")
+"""Carts that are at fault: the store does not answer, the engine fails, and while it is written pricing fails, or a value
+does not fit its field.
+"""
 
 
 CHANCE = random.Random()  # noqa: S311  # in place of secrets, so that both ways draw the same
@@ -132,9 +134,9 @@ class Recording:
             return StoreUnavailableError("gone")
         if BROKEN in arguments:
             return ValueError("the inside of the service")
-        if UNPRICED in arguments:
-            unpriced = self._unpriced()
-            return Changed(unpriced) if isinstance(answer, Changed) else unpriced if verb == "cart" else answer
+        for at_fault, priced in ((UNPRICED, self._unpriced), (UNFIT, self._unfit)):
+            if at_fault in arguments:
+                return Changed(priced()) if isinstance(answer, Changed) else priced() if verb == "cart" else answer
         return answer
 
     def _unpriced(self) -> PricedCart:
@@ -142,6 +144,10 @@ class Recording:
         shop = replace(self.snapshot.shop, taxes={})
         cart = self.example.cart
         return PricedCart(cart, Snapshot(shop, self.snapshot.ruleset), self.example.as_of_ms)
+
+    def _unfit(self) -> PricedCart:
+        """Return a cart whose version is no `Int`."""
+        return replace(self.example, cart=replace(self.example.cart, version=2**31))
 
     example: PricedCart
 

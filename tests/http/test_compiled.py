@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from engine.types import CartId, ChannelId, StoreId
 from schema.compiled.answers import Attempt, CompiledAnswers
 from schema.documents import Document
 from schema.ids import encode_id, key_of
-from tests.http.both_ways import AWAY, BROKEN, UNPRICED, Answer, BothWays, both_ways, cart_id
+from tests.http.both_ways import AWAY, BROKEN, UNFIT, UNPRICED, Answer, BothWays, both_ways, cart_id
 from tests.http.service import CREATE, RULES
 from tests.http.test_extras import RULES as EXTRA_RULES
 from tests.strategies_documents import everything, requests
@@ -32,7 +33,13 @@ ADA = Caller(CallerKind.CUSTOMER, "ada", ChannelId("app"))
 
 @pytest.fixture(scope="module")
 def ways(store_url: str, shop: Snapshot) -> Iterator[BothWays]:
-    """Both services, over a cart that has something of everything."""
+    with populated(store_url, shop) as ways:
+        yield ways
+
+
+@contextmanager
+def populated(store_url: str, shop: Snapshot) -> Iterator[BothWays]:
+    """Yield both services, over a cart that has something of everything."""
     more = EXTRA_RULES.removeprefix("promotions:\n")
     ruleset = load_rule_sources([Source("rules.yaml", RULES + more)], shop.shop).ruleset
     with both_ways(store_url, Snapshot(shop.shop, ruleset)) as ways:
@@ -80,7 +87,7 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         id=cart,
     )["cart"]
     ways.engine.example = ways.loop.run(ways.engine.cart(GUEST, CartId(key_of(cart, "Cart"))))
-    faulty = [cart_id("gone"), cart_id(AWAY), cart_id(BROKEN), cart_id(UNPRICED), "", "é"]
+    faulty = [cart_id("gone"), cart_id(AWAY), cart_id(BROKEN), cart_id(UNPRICED), cart_id(UNFIT), "", "é"]
     line_ids = [line["id"] for line in seen["lines"]["nodes"]]
     named = [("Product", "milk"), ("Product", "no"), ("Promotion", "dairy-week"), ("Promotion", "secret-test")]
     nodes = [encode_id(*key) for key in [*named, ("Channel", "web"), ("Store", "south")]]
@@ -129,7 +136,7 @@ def answered(ways: BothWays, query: str, variables: dict[str, Any], caller: Call
 
 
 @pytest.mark.parametrize("kind", ["query", "mutation"])
-@settings(max_examples=300, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_both_ways_answer_alike(ways: BothWays, kind: str, data: st.DataObject) -> None:
     asked = data.draw(requests(CORE, ways.pools, kind, often={"cart", "lines", "nodes"}))
@@ -217,6 +224,17 @@ def test_faults_look_alike(ways: BothWays, cart: str) -> None:
         body = json.loads(answered(ways, query, {"id": cart_id(cart)}, GUEST).body)
         assert body["errors"][0]["extensions"]["code"] in {"STORE_UNAVAILABLE", "INTERNAL"}
         assert "inside of the service" not in json.dumps(body)
+
+
+def test_a_value_that_does_not_fit_is_our_fault_and_an_argument_the_clients(ways: BothWays) -> None:
+    look = "query($id: ID!) { cart(id: $id) { version } }"
+    unfit = answered(ways, look, {"id": cart_id(UNFIT)}, GUEST)
+    [error] = json.loads(unfit.body)["errors"]
+    assert (unfit.status, error["path"], error["extensions"]["code"]) == (200, ["cart", "version"], "INTERNAL")
+    assert str(2**31) not in error["message"]
+    wrong = "query($id: ID!) { cart(id: $id) { lines(first: 2147483648) { totalCount } } }"
+    refused = answered(ways, wrong, {"id": ways.cart}, GUEST)
+    assert refused.status == 400
 
 
 @pytest.mark.parametrize("query", workload.DOCUMENTS)
