@@ -12,10 +12,10 @@ free for whoever reads, and arrives when somebody next needs it.
 
 import hashlib
 from asyncio import gather
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from engine.errors import PanierError
 from engine.limits import AMOUNT_MOST, HOT_KINDS, Limit, Use
@@ -181,10 +181,8 @@ class LimitStore:
 
     async def collect(self, limit: Limit, ceiling: int) -> None:
         """Bring the room of all shards home, with what a crash left on its way. Holds do it where they need it."""
-        for shard in range(1, self._shards(limit)):
-            await self._move(limit, _HOME, shard, ceiling, wanted=0)
-            while await self._move(limit, shard, _HOME, ceiling):
-                pass
+        others = range(1, self._shards(limit))
+        await self._collected(limit, ceiling, frozenset(others))
 
     def pinned_use(self, pin: Pin) -> PinnedUse | None:
         """Return what a pin is about; None where it is no limit's (see `engine.storage.pins`)."""
@@ -211,21 +209,32 @@ class LimitStore:
         return made
 
     async def _made_of_all(
-        self, verb: str, use: Use, hold: str, arguments: tuple[Argument, ...], extra: Sequence[int]
+        self, verb: str, use: Use, hold: str, arguments: tuple[Argument, ...], extra: Sequence[Any]
     ) -> Hold:
         """Make a hold at the home with the rest of all shards there.
 
         What the home gave to a shard while the others were asked may have been missed: then it is tried again.
         """
         single = self._shards(use.limit) == 1
-        made, gifts = Hold(HoldState.SHORT, left=extra[0]), extra[1]
+        made, gifts, on_the_way = Hold(HoldState.SHORT, left=extra[0]), extra[1], extra[2]
         for _ in range(_PASSES_MOST):
-            await self.collect(use.limit, use.ceiling)
+            await self._collected(use.limit, use.ceiling, {int(destination) for destination, *_ in on_the_way})
             status, made, extra = await self._run(verb, use.limit, _HOME, hold, arguments)
             if status != "short" or single or extra[1] == gifts:
                 break
-            gifts = extra[1]
+            gifts, on_the_way = extra[1:]
         return made
+
+    async def _collected(self, limit: Limit, ceiling: int, sent_to: Collection[int]) -> None:
+        """Bring the room of all shards home; ``sent_to`` are those to which something may be on its way from there."""
+
+        async def bring_home(shard: int) -> None:
+            if shard in sent_to:
+                await self._move(limit, _HOME, shard, ceiling, wanted=0)
+            while await self._move(limit, shard, _HOME, ceiling):
+                pass
+
+        await gather(*(bring_home(shard) for shard in range(1, self._shards(limit))))
 
     async def _step(self, verb: str, limit: Limit, hold: str, *arguments: Argument) -> Hold:
         shard = self._shard_of(limit, hold)
@@ -236,8 +245,8 @@ class LimitStore:
 
     async def _run(
         self, verb: str, limit: Limit, shard: int, hold: str, arguments: tuple[Argument, ...]
-    ) -> tuple[str, Hold, Sequence[int]]:
-        """Run a verb on a shard: return the status, what it means, and the numbers that come with some."""
+    ) -> tuple[str, Hold, Sequence[Any]]:
+        """Run a verb on a shard: return the status, what it means, and what comes with some (see `limit.lua`)."""
         keys = self._names.limit(limit, shard)
         answer = await self._connection.run(scripts.LIMIT, keys, (verb, hold, shard, *arguments))
         _, raw, amount, *extra = answer
