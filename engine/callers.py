@@ -31,6 +31,8 @@ class Scope(StrEnum):
     """See the outcome of every promotion, hidden ones and those for other segments too."""
     JOURNEY_READ = "journey:read"
     """See what the owner of a cart searched for and looked at."""
+    CHECKOUT = "checkout"
+    """Pay for any cart, end a checkout that somebody else began, and cancel orders."""
     SERVICE = "service"
     """Back office: write customer records."""
 

@@ -32,6 +32,7 @@ from engine.cart.merging import MergeReport
 from engine.cart.model import Cart, Facts, LogEntry, Member, Role
 from engine.cart.refusals import argument_of, sentence_of
 from engine.errors import Diagnostic, RefusedError, UserError, UserErrorCode
+from engine.limits import Limit
 from engine.pricing.admission_adjustments import admit_adjustment
 from engine.pricing.basket import Basket, build_basket
 from engine.pricing.evaluation import CodeVerdict, Evaluation
@@ -47,6 +48,7 @@ from engine.rules.gift_choices import GiftChoice, gift_choices, open_choices
 from engine.rules.losses import Loss, loss_notices, losses
 from engine.rules.priced_lately import PricedLately
 from engine.rules.ruleset import Ruleset
+from engine.rules.uses import closed_limits
 from engine.sharing import Sharing, settle, sharing_of
 from engine.storage.carts import Actor, Committed, Edit, Missing, Refused
 from engine.storage.customers import CustomerRecord
@@ -76,6 +78,8 @@ class Snapshot:
     shop: Shop
     ruleset: Ruleset
     loaded_ms: InstantMs = EPOCH
+    short: Mapping[Limit, int] = field(default_factory=dict)
+    """What is left of limits that are used up, or of budgets that give their rest; others are open."""
 
     @cached_property
     def catalogue_rules(self) -> Ruleset:
@@ -106,18 +110,22 @@ class PricedCart:
     cart: Cart
     snapshot: Snapshot
     as_of_ms: InstantMs
+    short: Mapping[Limit, int] = field(default_factory=dict)
+    """What is left of limits that are short, as a checkout found out: on top of what the snapshot knows."""
 
     @cached_property
     def _before(self) -> "PricedCart | None":
         """What the same cart was priced as a moment ago, if it was."""
-        return self.snapshot.priced.found(self.cart, self.as_of_ms, self)
+        return None if self.short else self.snapshot.priced.found(self.cart, self.as_of_ms, self)
 
     @cached_property
     def basket(self) -> Basket:
-        """The cart joined to its prices."""
-        if self._before is None:
-            return build_basket(self.cart, self.snapshot.shop, self.as_of_ms)
-        return replace(self._before.basket, as_of_ms=self.as_of_ms)
+        """The cart joined to its prices, and to what limits leave of promotions."""
+        if self._before is not None:
+            return replace(self._before.basket, as_of_ms=self.as_of_ms)
+        basket = build_basket(self.cart, self.snapshot.shop, self.as_of_ms)
+        short = {**self.snapshot.short, **self.short}
+        return replace(basket, closed=closed_limits(basket, self.snapshot.ruleset, short)) if short else basket
 
     @cached_property
     def evaluation(self) -> Evaluation:
@@ -126,6 +134,13 @@ class PricedCart:
             return evaluate(self.basket, self.snapshot.ruleset)
         before = self._before.evaluation
         return replace(before, computed_from=replace(before.computed_from, as_of_ms=self.as_of_ms))
+
+    @classmethod
+    def sold(cls, cart: Cart, evaluation: Evaluation, snapshot: Snapshot) -> "PricedCart":
+        """Return a cart as it was priced once, whatever rules and prices are now; names are those of today."""
+        priced = cls(cart, snapshot, evaluation.computed_from.as_of_ms)
+        priced.__dict__.update(evaluation=evaluation, _before=None)
+        return priced
 
     @cached_property
     def losses(self) -> list[Loss]:
@@ -219,6 +234,8 @@ class Panier:
         self.stores = stores
         self.last_refused: RefusedLoad | None = None
         self.limits = limits
+        self.reached: Callable[[str], None] = lambda step: None
+        """Told of each step of a checkout: tests end the process there."""
 
     def pinned(self) -> "Panier":
         """Return the engine as it is now, for one request: what is loaded meanwhile does not reach it."""
@@ -422,6 +439,11 @@ class Panier:
             return record.facts
         facts = self.snapshot.shop.customers.get(customer) or Facts(customer)
         return replace(facts, version=content_version(facts))
+
+    async def with_fresh_facts(self, priced: PricedCart) -> PricedCart:
+        """Return a cart with what is known of its owner now. One round trip, two where the cart's copy is older."""
+        owner = priced.cart.customer
+        return await self._with_facts(priced, await self.facts_of(owner)) if owner else priced
 
     async def _with_facts(self, priced: PricedCart, facts: Facts) -> PricedCart:
         known = priced.cart.facts

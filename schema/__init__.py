@@ -4,6 +4,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from schema.checkout import CheckoutMutations, CheckoutQueries
 from schema.groups import GroupMutations, GroupQueries
 from schema.handoffs import HandoffMutations
 from schema.journey import JourneyMutations, JourneyQueries
@@ -29,12 +30,13 @@ class _Mutations(
     JourneyMutations,
     OfflineMutations,
     MergeMutations,
+    CheckoutMutations,
 ):
     """All of them: there is one root, and it would be a long file."""
 
 
 @strawberry.type(name="Query", description=QUERIES)
-class _Queries(Query, PairingQueries, GroupQueries, JourneyQueries, OfflineQueries, MergeQueries):
+class _Queries(Query, PairingQueries, GroupQueries, JourneyQueries, OfflineQueries, MergeQueries, CheckoutQueries):
     """All of them, likewise."""
 
 

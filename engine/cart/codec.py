@@ -8,7 +8,7 @@ A cart is one msgpack map with short keys:
     y payment method    h draw             j adjustments   g chosen gifts, pairs of promotion and SKU
     sg suggested lines  iv invites         gr what holds for all members: b budget, d deadline, ms
     o lease             q newcomers        sd sold
-    mg where it went, or is going
+    mg where it went, or is going          fz freeze, od order: see `storage/lua/freeze.lua`
 
 People are lists of member id, role and perhaps rules: ``o`` owner, ``e`` editor, ``a`` adder, ``s`` suggester, ``v``
 viewer, ``x`` removed, ``-`` no member, but somebody who did something, such as staff. Rules are ``b`` budget and ``k``
@@ -57,6 +57,7 @@ from engine.cart.model import (
     DeliveryChoice,
     Facts,
     FeeChoice,
+    Freeze,
     Invite,
     Lease,
     LineItem,
@@ -64,6 +65,7 @@ from engine.cart.model import (
     Member,
     Mover,
     Newcomer,
+    Ordered,
     Sold,
     Transfer,
     TransferState,
@@ -160,6 +162,8 @@ def decode_cart(blob: bytes, at_ms: InstantMs = EPOCH) -> Cart:
         facts=facts_of(facts) if facts else None,
         lease=_lease(packed["o"], places) if "o" in packed else None,
         sold=_sold(packed["sd"], places) if "sd" in packed else None,
+        freeze=_freeze(packed["fz"], places) if "fz" in packed else None,
+        ordered=_ordered(packed["od"], places) if "od" in packed else None,
         newcomers=tuple(
             [Newcomer(places[at], tuple(words.split()), since) for at, words, since in packed.get("q", ())]
         ),
@@ -346,6 +350,14 @@ def decode_decision(blob: bytes) -> tuple[str, InstantMs, int, str, str, tuple[M
     status, at_ms, version, code, policy, changes = msgpack.unpackb(blob)
     told = [MergeChange(MergePart(part), MergeEffect(effect), *rest) for part, effect, *rest in changes]
     return status, at_ms, version, code, policy, tuple(told)
+
+
+def _freeze(packed: dict[str, Any], places: list[MemberId]) -> Freeze:
+    return Freeze(packed["q"], places[packed["p"]], InstantMs(packed["a"]), InstantMs(packed["e"]))
+
+
+def _ordered(packed: dict[str, Any], places: list[MemberId]) -> Ordered:
+    return Ordered(packed["n"], places[packed["p"]], InstantMs(packed["a"]))
 
 
 def _adjustment(packed: dict[str, Any], places: list[MemberId], created_ms: int) -> Adjustment:

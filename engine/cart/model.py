@@ -16,7 +16,9 @@ from engine.types import (
     LineId,
     MemberId,
     OperationId,
+    OrderNumber,
     PromotionId,
+    QuoteId,
     Sku,
     StoreId,
     record,
@@ -184,6 +186,25 @@ class Sold:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """A cart is in checkout: nobody changes it, until an instant or until whoever began that ends it."""
+
+    quote: QuoteId
+    member: MemberId
+    since_ms: InstantMs
+    until_ms: InstantMs
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A cart became an order, and changes no more."""
+
+    number: OrderNumber
+    member: MemberId
+    at_ms: InstantMs
+
+
+@dataclass(frozen=True, slots=True)
 class Newcomer:
     """Another person who came by a code. ``shared`` is what its giver wanted them to know, see `handoff.Share`.
 
@@ -267,8 +288,8 @@ class Cart:
     what ``ifVersion`` is compared with. ``payment_method`` is empty until it is known; ``draw`` decides the arm of
     experiments, see `engine.cart.draw`. ``gift_choices`` says which gift is wished where a promotion offers several.
     ``suggestions`` are lines that wait for approval and are in no total; ``budget`` and ``deadline_ms`` are for all
-    members together. ``lease`` may have lapsed, see `lease_at`. A cart with a ``transfer`` is read only: what it holds
-    is in another one, or on the way.
+    members together. ``lease`` and ``freeze`` may have lapsed, see `lease_at` and `freeze_at`. A cart with a
+    ``transfer`` is read only: what it holds is in another one, or on the way.
     """
 
     id: CartId
@@ -289,6 +310,8 @@ class Cart:
     facts: Facts | None = None
     lease: Lease | None = None
     sold: Sold | None = None
+    freeze: Freeze | None = None
+    ordered: Ordered | None = None
     newcomers: tuple[Newcomer, ...] = ()
     draw: int = 0
     created_ms: InstantMs = EPOCH
@@ -321,6 +344,10 @@ class Cart:
     def superseded_by(self) -> CartId | None:
         """The cart that holds what this one held, None where it is a cart of its own."""
         return self.transfer.target if self.transfer is not None and not self.transfer.pending else None
+
+    def freeze_at(self, at_ms: InstantMs) -> Freeze | None:
+        """Return the checkout that the cart is in at an instant, None where it is in none."""
+        return self.freeze if self.freeze is not None and at_ms < self.freeze.until_ms else None
 
     def line(self, line: LineId) -> LineItem | None:
         """Return the line with that id."""

@@ -98,7 +98,7 @@ class CartFile:
             ) from None
         store = self._shop.store_of(cart.cart.channel, cart.cart.store)
         as_of_ms = self._instant(store, document.at_ms(store.timezone))
-        basket = build_basket(cart.cart, self._shop, as_of_ms, cart.explicit)
+        basket = build_basket(cart.cart, self._shop, as_of_ms, cart.explicit, cart.closed)
         return self._checked(CartLine(number, cart.id or str(number), basket))
 
     def _read_snapshot(self, snapshots: SnapshotReader, line: bytes, number: int) -> CartLine:

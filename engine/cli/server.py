@@ -8,7 +8,6 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from rich.text import Text
@@ -19,12 +18,13 @@ from engine.cli.demo import curl_line, demo_query
 from engine.cli.handover import handed_over
 from engine.cli.loading import check_folders, load
 from engine.cli.reload import Folders, Intake, Reloader, collector_resting, now_ms
-from engine.cli.secret import data_dir_refused, token_authority
-from engine.cli.service import Service, Watch, demo_tokens_of, in_loop, store_connection
+from engine.cli.secret import token_authority
+from engine.cli.service import Service, demo_tokens_of, in_loop, store_connection
+from engine.cli.store import OpenStore, opened_store
 from engine.cli.workers import Start, Workers
 from engine.rules.packed import kept_packed
 from engine.service import Snapshot
-from engine.settings import Settings, masked_url, variable
+from engine.settings import Settings, variable
 from engine.storage.keys import KeyNames
 from schema.app import GRAPHIQL_PATH, GRAPHQL_PATH
 from schema.auth import TokenAuthority
@@ -43,7 +43,7 @@ def run(settings: Settings) -> None:
     with _listening(settings.host, settings.port, settings.workers) as listeners:
         reloader, snapshot = _loaded(settings)
         greeting = _Greeting(settings, snapshot, tokens, listeners[0])
-        with _store(settings) as store:
+        with opened_store(settings) as store:
             if settings.workers > 1:
                 in_loop(_with_workers(settings, snapshot, reloader, listeners, store, greeting.say))
             else:
@@ -70,7 +70,7 @@ async def _alone(
     reloader: Reloader,
     tokens: TokenAuthority,
     listener: socket.socket,
-    store: "_Store",
+    store: OpenStore,
     ready: Callable[[], None],
 ) -> None:
     """Answer in this process, which also loads again what it serves and watches over the store."""
@@ -86,7 +86,7 @@ async def _with_workers(
     snapshot: Snapshot,
     reloader: Reloader,
     listeners: Sequence[socket.socket],
-    store: "_Store",
+    store: OpenStore,
     ready: Callable[[], None],
 ) -> None:
     """Have workers answer; this process loads again what they serve, and watches over them and the store."""
@@ -123,36 +123,6 @@ def _listening(host: str, port: int, workers: int) -> Iterator[list[socket.socke
             why = os.strerror(fault.errno).lower() if fault.errno and fault.errno > 0 else fault.strerror
             fail(f"cannot listen on {host}:{port}: {why}; choose another address with --host and --port")
         yield listeners
-
-
-@dataclass(frozen=True, slots=True)
-class _Store:
-    """The address of the store, and what brings it back where it ends; None where it is the user's own."""
-
-    url: str
-    watch: Watch | None = None
-
-
-@contextlib.contextmanager
-def _store(settings: Settings) -> Iterator[_Store]:
-    """Yield the store: the user's own, else an embedded one that lives as long as the service."""
-    if settings.redis_url is not None:
-        out.print(Text(f"store: {masked_url(settings.redis_url)}"))
-        yield _Store(settings.redis_url)
-        return
-    from engine.storage.embedded import EmbeddedServer, FolderUnusableError
-
-    server = EmbeddedServer(settings.data_dir)
-    try:
-        server.start()
-    except FolderUnusableError as fault:
-        raise data_dir_refused(settings, fault) from fault
-    try:
-        how = "adopted" if server.adopted else "started"
-        out.print(f"store: embedded server {how} on {settings.data_dir} (process {server.pid})")
-        yield _Store(server.url, server.watch)
-    finally:
-        server.stop()
 
 
 class _Greeting:

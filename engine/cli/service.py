@@ -26,6 +26,7 @@ from engine.storage.connection import Connection, StoreAccessError
 from engine.storage.keys import KeyNames, agree_on_partitions
 from engine.storage.stores import Stores
 from engine.storage.wake_ups import WakeUps
+from engine.sweeping import sweep_for_ever
 from schema.app import build_app
 from schema.auth import TokenAuthority
 
@@ -121,11 +122,12 @@ class Service:
         watching = asyncio.create_task(watch()) if watch else None
         if watching is not None:
             watching.add_done_callback(lambda _: setattr(server, "should_exit", True))
-        settling = asyncio.create_task(keep_settled(self.engine))
+        keeping = [asyncio.create_task(work(self.engine)) for work in (keep_settled, sweep_for_ever)]
         try:
             await server.serve([listener])
         finally:
-            settling.cancel()
+            for task in keeping:
+                task.cancel()
             if watching is not None:
                 watching.cancel()
                 with contextlib.suppress(asyncio.CancelledError):

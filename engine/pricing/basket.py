@@ -18,6 +18,7 @@ from engine.cart.model import (
     FeeChoice,
     LineItem,
 )
+from engine.limits import NOTHING_CLOSED, ClosedLimits
 from engine.money import AMOUNT_MINOR_MAX, ratio_of
 from engine.pricing.adjustments import AdjustmentRules, StaffPrice
 from engine.pricing.evaluation import Alternative, Unavailable
@@ -126,6 +127,8 @@ class Basket:
     adjustment_rules: AdjustmentRules = field(default_factory=AdjustmentRules)
     gift_choices: Mapping[PromotionId, Sku] = field(default_factory=dict)
     """What the shopper chose where a promotion lets them choose a gift."""
+    closed: ClosedLimits = NOTHING_CLOSED
+    """What limits leave of promotions."""
     join: Join = field(default=_unknown_product, repr=False, compare=False)
     """Prices a line that is not in the cart as if it were: what a gift would cost here."""
 
@@ -140,9 +143,16 @@ class ExplicitLine:
 
 
 def build_basket(
-    cart: Cart, shop: Shop, as_of_ms: InstantMs, explicit: Mapping[LineId, ExplicitLine] | None = None
+    cart: Cart,
+    shop: Shop,
+    as_of_ms: InstantMs,
+    explicit: Mapping[LineId, ExplicitLine] | None = None,
+    closed: ClosedLimits = NOTHING_CLOSED,
 ) -> Basket:
-    """Join a cart's lines to the shop's prices in the cart's own context at one instant."""
+    """Join a cart's lines to the shop's prices in the cart's own context at one instant.
+
+    ``closed`` is what limits leave of promotions for this cart (see `engine.rules.uses`).
+    """
     store = shop.store_of(cart.channel, cart.store)
     lists = shop.prices.lists_for(buyer_of(cart, store, as_of_ms))
     joiner = _Joiner(shop, store, cart.channel, lists, explicit or {}, _set_prices(cart, store.currency))
@@ -169,6 +179,7 @@ def build_basket(
         adjustments=cart.adjustments,
         adjustment_rules=shop.adjustments,
         gift_choices=cart.gift_choices,
+        closed=closed,
         join=joiner.join,
     )
 

@@ -14,6 +14,7 @@ from engine.rules.check import (
     check_against_shop,
     check_together,
     lanes_of,
+    loyalty_of,
     parse_rule_file,
     roundings_of,
 )
@@ -94,7 +95,7 @@ def load_checked_rules(folder: Path, shop: Shop, progress: Progress | None = Non
 
 def _compiled(checked: CheckedFiles) -> Ruleset:
     promotions = [promotion.model for file in checked.files for promotion in file.promotions]
-    return compile_ruleset(promotions, lanes_of(checked.files), checked.roundings[0])
+    return compile_ruleset(promotions, lanes_of(checked.files), checked.roundings[0], loyalty_of(checked.files))
 
 
 def _checked(
@@ -103,7 +104,7 @@ def _checked(
     files, faults = _parse_all(sources, read_list, progress)
     all_read = not found and len(files) == len(sources)
     diagnostics = [*found, *faults, *check_together(files, all_read=all_read)]
-    known = Known(shop)
+    known = Known(shop, loyalty_of(files))
     with_examples = []
     for file in files:
         for promotion in file.promotions:

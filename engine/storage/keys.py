@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.errors import PanierError
+from engine.limits import Limit, LimitKind
+from engine.loyalty.account import AccountId
 from engine.storage.connection import Connection
-from engine.types import CartId, CustomerId, GroupId, MemberId
+from engine.types import CartId, CustomerId, GroupId, MemberId, OrderNumber, PromotionId, QuoteId
 
 PARTITIONS: Final = 256
 """How many partitions a new store gets."""
@@ -42,7 +44,7 @@ class KeyNames:
     def partition(self, text: str) -> str:
         """Return the hash tag, with its braces, of a cart's or customer's id."""
         digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-        return f"{{p{int.from_bytes(digest) % self.partitions:03x}}}"
+        return self._tag(int.from_bytes(digest) % self.partitions)
 
     def cart(self, cart: CartId) -> str:
         """Return the key of a cart."""
@@ -144,6 +146,64 @@ class KeyNames:
         name = f"{self.shop}:{customer}"
         tag = self.partition(name)
         return f"{tag}:u:{name}", f"{tag}:o:{name}"
+
+    def limit(self, limit: Limit, shard: int) -> tuple[str, str, str, str]:
+        """Return the keys of one shard of a limit: counter, holds, deadlines, and the pins of its partition."""
+        name = f"{self.shop}:{shard}:{limit.kind}:{limit.promotion}:{limit.subject}"
+        tag = self.partition(name)
+        return f"{tag}:k:{name}", f"{tag}:kh:{name}", f"{tag}:kd:{name}", f"{tag}:pins"
+
+    def limit_of(self, key: str) -> Limit | None:
+        """Return the limit that a counter belongs to; None for the key of something else, or of another shop."""
+        _, what, shop, *rest = key.split(":", 6)
+        if what != "k" or shop != self.shop:
+            return None
+        _, kind, promotion, subject = rest
+        return Limit(PromotionId(promotion), LimitKind(kind), subject)
+
+    def quote(self, cart: CartId, quote: QuoteId) -> str:
+        """Return the key of a quote, beside its cart."""
+        return f"{self.partition(cart)}:quote:{cart}:{quote}"
+
+    def order(self, number: OrderNumber) -> str:
+        """Return the key of an order, whose number hashes to the partition of its cart: draw it so."""
+        return f"{self.partition(number)}:order:{number}"
+
+    def orders(self, customer: CustomerId) -> str:
+        """Return the key of the numbers of a customer's orders."""
+        name = f"{self.shop}:{customer}"
+        return f"{self.partition(name)}:orders:{name}"
+
+    def outbox(self, partition: int) -> str:
+        """Return the key of what is still to be done for orders in a partition, by its number from 0."""
+        return f"{self._tag(partition)}:outbox"
+
+    def outbox_beside(self, name: str) -> str:
+        """Return the key of the outbox in the partition of a cart or an order."""
+        return f"{self.partition(name)}:outbox"
+
+    def account(self, account: AccountId) -> tuple[str, str, str, str]:
+        """Return the keys of a points account: state, entries, operations, and the pins of its partition."""
+        name = f"{self.shop}:{account}"
+        tag = self.partition(name)
+        return f"{tag}:a:{name}", f"{tag}:ae:{name}", f"{tag}:ao:{name}", f"{tag}:pins"
+
+    def account_of(self, key: str) -> AccountId | None:
+        """Return the account whose state a key is; None for the key of something else, or of another shop."""
+        _, what, shop, name = key.split(":", 3)
+        return AccountId(name) if what == "a" and shop == self.shop else None
+
+    def family(self, customer: CustomerId) -> str:
+        """Return the key that says with whom a customer pools points."""
+        name = f"{self.shop}:{customer}"
+        return f"{self.partition(name)}:af:{name}"
+
+    def pins(self, partition: int) -> str:
+        """Return the key of what is pinned in a partition, by its number from 0."""
+        return f"{self._tag(partition)}:pins"
+
+    def _tag(self, partition: int) -> str:
+        return f"{{p{partition:03x}}}"
 
 
 async def agree_on_partitions(connection: Connection, names: KeyNames) -> None:

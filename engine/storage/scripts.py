@@ -53,6 +53,19 @@ JOURNEY: Final = _load("journey")
 CUSTOMER_SUPERSEDE: Final = _load("customer_supersede")
 MERGE_DECIDE: Final = _load("merge_decide")
 MERGE_FINISH: Final = _load("merge_finish")
+LIMIT: Final = _load("limit")
+LIMIT_MOVE: Final = _load("limit_move")
+LIMIT_READ: Final = _load("limit_read")
+PINS: Final = _load("pins")
+CHECKOUT_KEEP: Final = _load("checkout_keep")
+CHECKOUT_READ: Final = _load("checkout_read")
+CHECKOUT_ATTEMPT: Final = _load("checkout_attempt")
+CHECKOUT_GIVE_UP: Final = _load("checkout_give_up")
+CHECKOUT_PLACE: Final = _load("checkout_place")
+ORDER_CANCEL: Final = _load("order_cancel")
+OUTBOX_DONE: Final = _load("outbox_done")
+LEDGER_READ: Final = _load("ledger_read")
+LEDGER_COMMIT: Final = _load("ledger_commit")
 
 ALL: Final = (
     COMMIT,
@@ -79,4 +92,17 @@ ALL: Final = (
     CUSTOMER_SUPERSEDE,
     MERGE_DECIDE,
     MERGE_FINISH,
+    LIMIT,
+    LIMIT_MOVE,
+    LIMIT_READ,
+    PINS,
+    CHECKOUT_KEEP,
+    CHECKOUT_READ,
+    CHECKOUT_ATTEMPT,
+    CHECKOUT_GIVE_UP,
+    CHECKOUT_PLACE,
+    ORDER_CANCEL,
+    OUTBOX_DONE,
+    LEDGER_READ,
+    LEDGER_COMMIT,
 )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from engine.storage.carts import CartLimits, CartStore
+from engine.storage.checkouts import CheckoutStore
 from engine.storage.connection import Connection
 from engine.storage.customers import CustomerStore
 from engine.storage.groups import GroupStore
@@ -10,6 +11,8 @@ from engine.storage.handoffs import HandoffStore
 from engine.storage.invites import InviteCodes
 from engine.storage.journeys import JourneyStore
 from engine.storage.keys import KeyNames
+from engine.storage.ledger import LedgerStore
+from engine.storage.limits import LimitStore
 from engine.storage.merges import MergeStore
 from engine.storage.offline import OfflineStore
 from engine.storage.pairings import PairingStore
@@ -35,6 +38,9 @@ class Stores:
     phones: PhoneStore
     offline: OfflineStore
     merges: MergeStore
+    limits: LimitStore
+    checkouts: CheckoutStore
+    ledger: LedgerStore
 
     @classmethod
     def on(
@@ -44,6 +50,7 @@ class Stores:
 
         ``phone_secret`` is what customers are found by phone with, see `PhoneStore`.
         """
+        known = limits or CartLimits()
         carts = CartStore(connection, names, limits)
         return cls(
             carts,
@@ -59,4 +66,7 @@ class Stores:
             PhoneStore(connection, names, phone_secret),
             OfflineStore(connection, names, limits),
             carts.merges,
+            LimitStore(connection, names),
+            CheckoutStore(connection, names, log_length=known.log),
+            LedgerStore(connection, names),
         )

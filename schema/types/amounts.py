@@ -454,3 +454,8 @@ class ComputedFromView:
     def facts_version(self) -> int | None:
         """The version of what is known of the customer, null for a guest."""
         return self._owner.evaluation.computed_from.facts_version
+
+    @property
+    def limits_version(self) -> str | None:
+        """The state of the limits that were known to be used up, null where none was asked for."""
+        return self._owner.evaluation.computed_from.limits_version

@@ -1,7 +1,6 @@
 """The cart as clients see it."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import cached_property
 
 from strawberry import ID
@@ -20,19 +19,13 @@ from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from engine.viewing import since_last_seen
 from schema.context import Info
 from schema.ids import encode_id, key_of
-from schema.scalars import Long
 from schema.types.adjustments import AdjustmentView
 from schema.types.amounts import (
     CartCodeView,
-    CartFeeView,
     CartWarningView,
-    ComputedFromView,
-    DeliveryView,
-    DiscountView,
-    TaxAmountView,
-    TotalsView,
 )
-from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView, LaneSearchView
+from schema.types.checkout import CartCheckoutView
+from schema.types.extras import GiftChoiceView
 from schema.types.handoffs import LeaseView, SoldView
 from schema.types.journey import ContributionView, JourneyConnectionView, TimelineConnectionView
 from schema.types.line import DeliveryChoiceView, LineItemConnectionView, LineItemView, priced_lines
@@ -41,6 +34,7 @@ from schema.types.money import MoneyView
 from schema.types.node import Node
 from schema.types.offers import ExplanationView, NearMissView
 from schema.types.paging import Page, PageInfoView, page_of
+from schema.types.priced import PricedParts
 from schema.types.viewing import SinceSeenView, ViewerView
 from schema.views import field, object_type
 
@@ -51,80 +45,18 @@ def warnings_for(notices: Iterable[Notice], discretion: Discretion) -> list[Cart
     return [CartWarningView(notice) for notice in notices if notice.code not in secret]
 
 
-class _Priced:
-    """What a cart shows wherever it is priced."""
+class _Priced(PricedParts):
+    """What a cart shows wherever it is priced now."""
 
     __slots__ = ()
 
-    _priced: PricedCart
     _staff: bool
     """Whether the viewer may be told of all promotions."""
-    _discretion: Discretion
-
-    @property
-    def currency(self) -> str:
-        """What its amounts are in (ISO 4217)."""
-        return self._priced.evaluation.currency
-
-    @property
-    def totals(self) -> TotalsView:
-        """What it comes to."""
-        return TotalsView(self._priced.evaluation.totals, self._priced.evaluation.currency)
-
-    @property
-    def taxes(self) -> list[TaxAmountView]:
-        """The tax by category and rate."""
-        evaluation = self._priced.evaluation
-        return [TaxAmountView(tax, evaluation.currency) for tax in evaluation.taxes]
-
-    @property
-    def discounts(self) -> list[DiscountView]:
-        """What each promotion gives, in the order in which they were applied."""
-        return [DiscountView(discount, self._priced) for discount in self._priced.evaluation.discounts]
-
-    @property
-    def deliveries(self) -> list[DeliveryView]:
-        """The goods that go together, and what that costs: one for each method, place and slot."""
-        deliveries = self._priced.evaluation.deliveries
-        if Share.ADDRESS in self._discretion.withheld:
-            deliveries = tuple([replace(delivery, place="", slot="") for delivery in deliveries])
-        return [DeliveryView(delivery, self._priced) for delivery in deliveries]
-
-    @property
-    def fees(self) -> list[CartFeeView]:
-        """The chosen fees."""
-        return [CartFeeView(fee, self._priced) for fee in self._priced.evaluation.fees]
-
-    @property
-    def points_earned(self) -> Long:
-        """All points that the cart earns when it is paid for."""
-        return Long(self._priced.evaluation.points_earned)
-
-    @property
-    def points(self) -> list[EarnedPointsView]:
-        """What each promotion adds to them."""
-        return [EarnedPointsView(earned, self._priced) for earned in self._priced.evaluation.points]
-
-    @property
-    def codes_to_issue(self) -> list[CodeToIssueView]:
-        """The codes for a later cart that are made when this one is paid for."""
-        return [CodeToIssueView(code, self._priced) for code in self._priced.evaluation.codes_to_issue]
-
-    @property
-    def lane_searches(self) -> list[LaneSearchView]:
-        """For each lane that gives lines or units to their best promotions: whether nothing better exists."""
-        evaluation = self._priced.evaluation
-        return [LaneSearchView(search, evaluation.currency) for search in evaluation.searches]
 
     @property
     def warnings(self) -> list[CartWarningView]:
         """What its shopper may not expect."""
         return warnings_for(self._priced.notices(staff=self._staff), self._discretion)
-
-    @property
-    def computed_from(self) -> ComputedFromView:
-        """Everything the price depends on."""
-        return ComputedFromView(self._priced)
 
 
 @object_type("LinePriceSide")
@@ -301,6 +233,18 @@ class CartView(_Priced):
     def payment_method(self) -> str | None:
         """How the shopper is going to pay, null until that is known."""
         return None if Share.PAYMENT in self._discretion.withheld else self._priced.cart.payment_method or None
+
+    @property
+    def checkout(self) -> CartCheckoutView | None:
+        """The checkout that the cart is in: nobody changes it meanwhile. Null where it is in none."""
+        freeze = self._priced.cart.freeze_at(self._priced.as_of_ms)
+        return CartCheckoutView(self._priced.cart.id, freeze, sees_staff=self._sees_staff) if freeze else None
+
+    @property
+    def order_number(self) -> str | None:
+        """The number of the order that the cart became: it changes no more. Null before."""
+        ordered = self._priced.cart.ordered
+        return ordered.number if ordered else None
 
     @property
     def created_at(self) -> InstantMs:

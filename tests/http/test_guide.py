@@ -3,12 +3,14 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.callers import CallerKind
 from tests.http.following import event_stream
-from tests.http.service import COMPILED, Service
+from tests.http.service import COMPILED, Client, Service
+from tests.http.test_checkout import begun
 from tests.http.test_groups import create
 from tests.http.test_handoffs import code_for
 from tests.http.test_merging import merge
@@ -45,6 +47,11 @@ def _taken(service: Service, document: str, cart: str) -> dict[str, str]:
     }
 
 
+def _checkout(guest: Client, cart: dict[str, Any]) -> dict[str, str]:
+    quote = begun(guest, cart)["quote"]
+    return {"QUOTE_ID": quote["id"], "AMOUNT_HASH": quote["amountHash"]}
+
+
 @pytest.mark.parametrize(("document", "variables"), EXAMPLES)
 def test_an_example_of_the_guide_runs(service: Service, document: str, variables: str) -> None:
     guest_token = service.token(CallerKind.GUEST, f"guide-{hash(document)}", "web")
@@ -62,6 +69,8 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
         "HANDOFF_CODE": code_for(guest, payload["cart"]["id"])["code"],
         "SCREEN_CODE": start(guest)["code"],
         **_taken(service, document, payload["cart"]["id"]),
+        "CART_TOTAL": payload["cart"]["totals"]["total"]["amount"],
+        **(_checkout(guest, payload["cart"]) if "checkoutComplete" in document else {}),
     }.items():
         said, document = said.replace(word, value), document.replace(word, value)
     if "GROUP_ID" in said:

@@ -51,7 +51,8 @@ end
 local RIGHTS = {
   o = setmetatable({}, {__index = function() return true end}),
   e = set_of('add', 'set', 'del', 'less', 'line_put', 'put', 'clear', 'code', 'uncode', 'fee', 'unfee', 'choose',
-    'adjust', 'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease', 'stay'),
+    'adjust', 'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease', 'stay', 'freeze', 'extend',
+    'thaw'),
   a = set_of('add', 'set', 'del', 'less', 'line_put', 'join', 'leave', 'sign_in', 'lease', 'stay'),
   s = set_of('add', 'set', 'del', 'join', 'leave', 'sign_in', 'lease', 'stay'),
   v = set_of('join', 'leave', 'sign_in', 'lease', 'stay'),
@@ -59,11 +60,13 @@ local RIGHTS = {
 
 -- What may be done to a cart that another device has: sign in, come, be told less, and end or ask for the lease.
 local WHILE_ELSEWHERE = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease', 'stay')
-
--- What may be done to a cart that was sold: be told less, go, and be known by another name.
+-- What may be done to a cart in checkout: likewise, and renew or end that.
+local WHILE_FROZEN = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease', 'stay', 'extend', 'thaw')
+-- What may be done to a cart that was sold or ordered: be told less, go, and be known by another name.
 local WHEN_SOLD = set_of('sign_in', 'role', 'leave')
 
 -- include: lease
+-- include: freeze
 
 local function place_of(member)
   for place, known in ipairs(cart.m) do
@@ -93,9 +96,13 @@ end
 -- Why a cart is closed to a request as a whole; nil where it is not.
 local function closed_to(operations)
   local elsewhere = lease.is_elsewhere(cart, now, actor, who[8])
+  local frozen = freeze.now_of(cart, now)
   for _, operation in ipairs(operations) do
-    if cart.sd and not WHEN_SOLD[operation[1]] then return 'CART_SOLD' end
-    if elsewhere and not WHILE_ELSEWHERE[operation[1]] then return 'CART_HELD' end
+    local verb = operation[1]
+    if cart.sd and not WHEN_SOLD[verb] then return 'CART_SOLD' end
+    if cart.od and not WHEN_SOLD[verb] then return 'CART_ORDERED' end
+    if frozen and not WHILE_FROZEN[verb] then return 'CART_FROZEN' end
+    if elsewhere and not WHILE_ELSEWHERE[verb] then return 'CART_HELD' end
   end
 end
 
@@ -238,6 +245,7 @@ end
 
 -- include: members
 -- include: merging
+-- include: checkout
 
 -- The request.
 
@@ -311,6 +319,7 @@ local function commit(operations)
   if rules and rules.t then rules.t = now + rules.r end
   if cart.sg and not cart.sg[1] then cart.sg = nil end
   if not lease.now_of(cart, now) then cart.o = nil end
+  if not freeze.now_of(cart, now) then cart.fz = nil end
   cart.v, cart.e, cart.x = version, now, now + life_ms
   local blob = cmsgpack.pack(cart)
   -- A cart that is over a lowered limit may still shrink, and be sealed.
