@@ -21,8 +21,9 @@ from starlette.routing import Route
 from bench import workload
 from bench.sampling import Sampler
 from bench.servers import SECRET
+from engine.priced import Snapshot
 from engine.pricing.requests import Limits
-from engine.service import Panier, Snapshot
+from engine.service import Panier
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
 from engine.storage.stores import Stores

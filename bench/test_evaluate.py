@@ -13,13 +13,13 @@ import pytest
 
 from bench import table, workload
 from bench.straight_line import priced
+from engine.priced import Snapshot
 from engine.pricing.basket import Basket, build_basket
 from engine.pricing.cartfile import CartDocument, parse_cart_line, read_cart
 from engine.pricing.shop import Shop
 from engine.rules.evaluate import evaluate
 from engine.rules.model import Promotion
 from engine.rules.ruleset import Ruleset, compile_ruleset
-from engine.service import Snapshot
 from engine.types import PromotionId
 
 ROUNDS = 9

@@ -21,9 +21,10 @@ from engine.checkout.model import Order, Quote
 from engine.errors import UserError, UserErrorCode
 from engine.limits import Limit, LimitKind, Use
 from engine.money import format_minor, parse_amount
+from engine.priced import PricedCart
 from engine.pricing.notices import NoticeCode
 from engine.rules.uses import uses_of
-from engine.service import Changed, Panier, PricedCart, actor_of, derived_id, read_operation
+from engine.service import Changed, Panier, actor_of, derived_id, read_operation
 from engine.storage.carts import Edit, Missing, Refused
 from engine.storage.checkouts import Attempt, Busy, Mismatch, Over, Placed, UnknownQuote
 from engine.storage.limits import Hold, HoldState

@@ -26,8 +26,9 @@ from engine.cart.handoff import (
 from engine.cart.model import Cart, Member, Role
 from engine.cart.refusals import REFUSALS
 from engine.errors import RefusedError, UserError, UserErrorCode
+from engine.priced import PricedCart
 from engine.pricing.shop import Shop
-from engine.service import Changed, Panier, PricedCart, actor_of, read_operation
+from engine.service import Changed, Panier, actor_of, read_operation
 from engine.storage.handoffs import (
     Budget,
     Claimant,

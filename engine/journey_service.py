@@ -9,7 +9,8 @@ from engine.cart.journey import TEXT_LENGTH_MAX, Journey, Step, StepKind
 from engine.cart.model import Cart, LogEntry, Role
 from engine.cart.phones import canonical_phone
 from engine.errors import RefusedError, UserError, UserErrorCode
-from engine.service import Panier, PricedCart
+from engine.priced import PricedCart
+from engine.service import Panier
 from engine.types import EPOCH, CustomerId, MemberId
 
 STEPS_PER_REQUEST_MAX = 50

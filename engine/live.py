@@ -22,9 +22,10 @@ from engine.cart.handoff import Discretion
 from engine.cart.model import Cart, LogEntry
 from engine.cart.viewing import Viewer
 from engine.errors import RefusedError, StoreUnavailableError, UserErrorCode
+from engine.priced import PricedCart, Snapshot
 from engine.pricing.differences import same_price
 from engine.rules.schedule import Schedule
-from engine.service import Panier, PricedCart, Snapshot
+from engine.service import Panier
 from engine.storage.carts import LogRead
 from engine.storage.wake_ups import WakeUps
 from engine.types import CartId, InstantMs, MemberId

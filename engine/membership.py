@@ -12,8 +12,9 @@ from engine.cart.members import CreateInvite, HandOver, Join, Leave
 from engine.cart.model import Invite, Role
 from engine.cart.refusals import REFUSALS
 from engine.errors import RefusedError, UserError, UserErrorCode
+from engine.priced import PricedCart
 from engine.pricing.admission_members import admit_invite
-from engine.service import Changed, Panier, PricedCart, derived_id
+from engine.service import Changed, Panier, derived_id
 from engine.storage.invites import InviteCodes
 from engine.types import CartId, CustomerId, InviteId, MemberId, OperationId
 

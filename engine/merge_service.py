@@ -15,8 +15,9 @@ from engine.cart.merging import MergePolicy, MergeReport, renamed
 from engine.cart.model import Cart, Role
 from engine.cart.refusals import REFUSALS
 from engine.errors import PanierError, StoreUnavailableError, UserError, UserErrorCode
+from engine.priced import PricedCart
 from engine.pricing.notices import Notice, merge_notices, not_merged
-from engine.service import Changed, Panier, PricedCart
+from engine.service import Changed, Panier
 from engine.types import CartId, CustomerId, MemberId
 
 _LOG: Final = logging.getLogger("panier.merges")

@@ -18,12 +18,13 @@ from engine.cart.offline import BelievedCart
 from engine.cart.refusals import argument_of, sentence_of
 from engine.cart.snapshot import Allowances, CartSnapshot, taken_along
 from engine.errors import RefusedError, UserError, UserErrorCode
+from engine.priced import PricedCart
 from engine.pricing.basket import build_basket
 from engine.pricing.sales import KeptSale, Sale, SaleRequest, Verification, Verified, read_sale, sold_cart, verified
 from engine.pricing.since import SinceSeen, since_seen
 from engine.pricing.too_large import amounts_too_large
 from engine.rules.evaluate import evaluate
-from engine.service import Admit, Panier, PricedCart, actor_of, read_operation
+from engine.service import Admit, Panier, actor_of, read_operation
 from engine.storage.offline import Applied, LateEdit, NewSale, NotApplied
 from engine.types import CartId, InstantMs, OperationId, PromotionId
 from engine.viewing import seen_of

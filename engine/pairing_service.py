@@ -12,7 +12,8 @@ from engine.cart.handoff import Access, HandoffCode, Pairing, Place, read_code
 from engine.errors import RefusedError, UserError, UserErrorCode
 from engine.handoff_service import EXHAUSTED, UNKNOWN, attempt
 from engine.membership import carts_of, leave
-from engine.service import Panier, PricedCart
+from engine.priced import PricedCart
+from engine.service import Panier
 from engine.types import CartId
 
 

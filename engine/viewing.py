@@ -3,9 +3,10 @@
 from engine.callers import Caller
 from engine.cart.viewing import Seen
 from engine.errors import UserError, UserErrorCode
+from engine.priced import PricedCart
 from engine.pricing.since import SinceSeen, offers_of, seen_now, since_seen
 from engine.rules.explain import label_of
-from engine.service import Changed, Panier, PricedCart
+from engine.service import Changed, Panier
 from engine.types import CartId
 
 

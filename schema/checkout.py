@@ -17,7 +17,7 @@ from engine.checkout_service import (
     find_quote,
     orders_of,
 )
-from engine.service import Snapshot
+from engine.priced import Snapshot
 from engine.types import CartId, CustomerId, OrderNumber
 from schema.context import Info
 from schema.ids import key_of

@@ -11,6 +11,7 @@ import pytest
 
 from engine.cart.model import Adjustment, AdjustmentKind, Cart, CodeEntry, DeliveryChoice, FeeChoice
 from engine.fields import instant_ms
+from engine.priced import PricedCart, Snapshot
 from engine.pricing.basket import build_basket
 from engine.pricing.evaluation import Evaluation
 from engine.pricing.shop import Shop
@@ -21,7 +22,6 @@ from engine.rules.losses import losses
 from engine.rules.packed import kept_packed
 from engine.rules.priced_lately import LINES_MAX
 from engine.rules.ruleset import Ruleset
-from engine.service import PricedCart, Snapshot
 from engine.source import Source
 from engine.types import AdjustmentId, CartId, ChannelId, InstantMs, MemberId, PromotionId, Sku, StoreId
 from tests.carts import cart_of

@@ -16,10 +16,11 @@ import pytest
 from engine.callers import Caller, CallerKind
 from engine.cart.model import Cart, Member, Role
 from engine.cli.reload import Folders, Intake, Reloader
+from engine.priced import Snapshot
 from engine.pricing.load import load_shop
 from engine.pricing.requests import Limits
 from engine.rules.load import load_rules
-from engine.service import Panier, Snapshot
+from engine.service import Panier
 from engine.storage.carts import CartRead
 from engine.types import CartId, ChannelId, InstantMs, StoreId
 from tests.shops import write_shop

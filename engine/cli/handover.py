@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
 from engine.errors import Diagnostic, FilesRefusedError, PanierError
+from engine.priced import Snapshot
 from engine.pricing.shop import Shop
 from engine.rules.packed import Unpacking, name_of, packed
 from engine.rules.ruleset import Ruleset, RulesetName
-from engine.service import Snapshot
 from engine.types import InstantMs
 
 Entry = TypeVar("Entry")

@@ -26,8 +26,9 @@ from typing import Any, Final
 from engine.cli.console import counted
 from engine.cli.handover import Handover, Refused, checked, long_parts
 from engine.errors import FilesRefusedError
+from engine.priced import RefusedLoad, Snapshot
 from engine.rules.packed import cooled_down, warmed_up
-from engine.service import Panier, RefusedLoad, Snapshot
+from engine.service import Panier
 from engine.source import files_below
 from engine.types import InstantMs
 

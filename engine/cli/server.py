@@ -22,8 +22,8 @@ from engine.cli.secret import token_authority
 from engine.cli.service import Service, demo_tokens_of, in_loop, store_connection
 from engine.cli.store import OpenStore, opened_store
 from engine.cli.workers import Start, Workers
+from engine.priced import Snapshot
 from engine.rules.packed import kept_packed
-from engine.service import Snapshot
 from engine.settings import Settings, variable
 from engine.storage.keys import KeyNames
 from schema.app import GRAPHIQL_PATH, GRAPHQL_PATH

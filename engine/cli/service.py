@@ -19,7 +19,8 @@ from engine.cli.limits import cart_limits, http_config, request_limits
 from engine.errors import PanierError
 from engine.live import LiveCarts
 from engine.merge_service import keep_settled
-from engine.service import Panier, Snapshot
+from engine.priced import Snapshot
+from engine.service import Panier
 from engine.settings import Settings, masked_url, variable
 from engine.storage.checks import Finding, Severity, check_server, require_fit
 from engine.storage.connection import Connection, StoreAccessError

@@ -9,12 +9,12 @@ from engine.callers import Caller, Scope
 from engine.cart.handoff import Discretion, Share, discretion_towards
 from engine.cart.viewing import Viewer
 from engine.journey_service import journey_of_cart, told_log
+from engine.priced import PricedCart
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
 from engine.pricing.member_totals import member_totals
 from engine.pricing.notices import Notice, NoticeCode
 from engine.pricing.timeline import contributions
-from engine.service import PricedCart
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from engine.viewing import since_last_seen
 from schema.context import Info

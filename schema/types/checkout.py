@@ -7,7 +7,7 @@ from engine.cart.handoff import discretion_towards
 from engine.cart.model import Freeze
 from engine.checkout.model import Order
 from engine.checkout_service import QuotedCart
-from engine.service import PricedCart, Snapshot
+from engine.priced import PricedCart, Snapshot
 from engine.types import CartId, InstantMs, OrderNumber, QuoteId
 from schema.ids import encode_id, key_of
 from schema.types.line import LineItemConnectionView, priced_lines

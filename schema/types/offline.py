@@ -9,8 +9,8 @@ from engine.callers import Caller
 from engine.cart.snapshot import CartSnapshot
 from engine.errors import UserError
 from engine.offline_service import OperationResult, RecordedSale, SaleResult, SyncResult, Taken
+from engine.priced import PricedCart
 from engine.pricing.sales import Verification
-from engine.service import PricedCart
 from engine.types import InstantMs
 from schema.ids import encode_id
 from schema.mutations import UserErrorView

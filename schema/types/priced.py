@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from engine.cart.handoff import Discretion, Share
-from engine.service import PricedCart
+from engine.priced import PricedCart
 from schema.scalars import Long
 from schema.types.amounts import (
     CartFeeView,

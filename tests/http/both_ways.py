@@ -23,8 +23,9 @@ import pytest
 from engine.callers import Caller
 from engine.cart.commands import Command
 from engine.errors import RefusedError, StoreUnavailableError
+from engine.priced import PricedCart, Snapshot
 from engine.pricing.requests import Limits
-from engine.service import Changed, NewCart, Panier, PricedCart, Snapshot
+from engine.service import Changed, NewCart, Panier
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
 from engine.storage.stores import Stores

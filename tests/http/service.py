@@ -17,9 +17,10 @@ from starlette.applications import Starlette
 
 from engine.callers import Caller, CallerKind
 from engine.live import LiveCarts
+from engine.priced import Snapshot
 from engine.pricing.requests import Limits
 from engine.rules.load import load_rules
-from engine.service import Panier, Snapshot
+from engine.service import Panier
 from engine.settings import variable
 from engine.storage.carts import CartLimits
 from engine.storage.connection import Connection

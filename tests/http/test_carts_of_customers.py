@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.callers import CallerKind
 from engine.cart.model import Facts
-from engine.service import Snapshot
+from engine.priced import Snapshot
 from engine.types import CustomerId
 from tests.http.service import Client, Service
 from tests.http.test_mutations import only

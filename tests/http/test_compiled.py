@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import schema
 from bench import workload
 from engine.callers import Caller, CallerKind, Scope
+from engine.priced import Snapshot
 from engine.rules.load import load_rule_sources
-from engine.service import Snapshot
 from engine.source import Source
 from engine.types import CartId, ChannelId, StoreId
 from schema.compiled.answers import Attempt, CompiledAnswers

@@ -13,7 +13,7 @@ from engine.callers import Caller
 from engine.cart.handoff import discretion_towards
 from engine.cart.viewing import Viewer
 from engine.live import CartEvent, EventReason
-from engine.service import Snapshot
+from engine.priced import Snapshot
 from engine.types import CartId, ChannelId, MemberId
 from schema.compiled.answers import AnswerCounts, CompiledAnswers
 from schema.context import RequestContext

@@ -15,8 +15,9 @@ import pytest
 from engine.callers import Caller, CallerKind
 from engine.checkout_service import Step, find_order
 from engine.limits import Limit, LimitKind
+from engine.priced import Snapshot
 from engine.pricing.requests import Limits
-from engine.service import Panier, Snapshot
+from engine.service import Panier
 from engine.storage.connection import Connection
 from engine.storage.embedded import EmbeddedServer, EmbeddedServerError
 from engine.storage.keys import KeyNames

@@ -11,7 +11,7 @@ import pytest
 
 from engine.callers import CallerKind
 from engine.cart.merging import MergePolicy
-from engine.service import Snapshot
+from engine.priced import Snapshot
 from tests.http.following import event_stream
 from tests.http.service import Client, Service
 

@@ -21,6 +21,7 @@ from engine.cart.codec import encode_new_cart
 from engine.cart.commands import AddAdjustment, AddCodes, AddFees, AddLines, ChooseGift, Command, NewLine
 from engine.cart.model import Cart, LineItem
 from engine.cli.bundle import bundle, load_bundle
+from engine.priced import Snapshot
 from engine.pricing.basket import build_basket
 from engine.pricing.cartfile import CartDocument, parse_cart_line, read_cart
 from engine.pricing.evaluation import Evaluation
@@ -29,7 +30,6 @@ from engine.pricing.shop import Shop
 from engine.rules.evaluate import evaluate
 from engine.rules.load import load_rules
 from engine.rules.ruleset import Ruleset
-from engine.service import Snapshot
 from engine.signed_snapshots import checked_snapshot, key_set
 from engine.storage.carts import Actor, CartLimits, Committed, Edit
 from engine.storage.connection import Connection

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.service import Snapshot
+from engine.priced import Snapshot
 from schema.app import HttpConfig
 from tests.http.service import ADD, READ, SMALL_LIMITS, Client, Service
 from tests.http.test_mutations import CODES_ADD, CONTEXT, LINES_UPDATE, codes, only

@@ -13,7 +13,8 @@ from engine.cart.commands import AddLines, NewLine
 from engine.cart.model import Cart
 from engine.errors import StoreUnavailableError
 from engine.merge_service import keep_settled, merge_carts, sign_in
-from engine.service import NewCart, Panier, Snapshot
+from engine.priced import Snapshot
+from engine.service import NewCart, Panier
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
 from engine.storage.stores import Stores

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from engine.callers import CallerKind
-from engine.service import Snapshot
+from engine.priced import Snapshot
 from tests.http import test_mutations as mutations
 from tests.http.service import ADD, CREATE, READ, Client, Service
 from tests.servers import plain_server

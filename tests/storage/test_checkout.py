@@ -24,10 +24,11 @@ from engine.checkout_service import (
 from engine.errors import UserErrorCode
 from engine.limits import Limit, LimitKind
 from engine.money import format_minor
+from engine.priced import PricedCart, Snapshot
 from engine.pricing.admission import admit_codes
 from engine.pricing.requests import Limits
 from engine.rules.load import load_rule_sources
-from engine.service import NewCart, Panier, PricedCart, Snapshot
+from engine.service import NewCart, Panier
 from engine.source import Source
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames

@@ -17,9 +17,10 @@ from engine.cart.handoff import HandoffMode, Place, Terms
 from engine.cart.viewing import Viewer
 from engine.errors import RefusedError, StoreUnavailableError
 from engine.live import CartEvent, EventReason, Follower, LiveCarts
+from engine.priced import Snapshot
 from engine.pricing.requests import Limits
 from engine.rules.ruleset import compile_ruleset
-from engine.service import Panier, Snapshot
+from engine.service import Panier
 from engine.storage.carts import CartStore, LogRead
 from engine.storage.connection import Connection
 from engine.storage.handoffs import Claimant, HandoffStore, Made, Won

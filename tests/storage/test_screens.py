@@ -13,9 +13,10 @@ from engine.cart.members import HandOver, LimitMember
 from engine.cart.model import Budget, Cart
 from engine.errors import RefusedError, UserErrorCode
 from engine.live import EventReason, LiveCarts
+from engine.priced import Snapshot
 from engine.pricing.requests import Limits
 from engine.rules.ruleset import compile_ruleset
-from engine.service import Panier, Snapshot
+from engine.service import Panier
 from engine.storage.carts import Actor, CartStore
 from engine.storage.connection import Connection
 from engine.storage.handoffs import HandoffStore, NotMade
