@@ -87,6 +87,12 @@ class Caller:
         return (member is not None and member.role is Role.OWNER) or self.may(Scope.CART_WRITE)
 
 
+def customer_of(member: MemberId) -> CustomerId | None:
+    """Return the customer that takes part in carts under an id, None where that is somebody else's."""
+    kind, _, id_ = member.partition(":")
+    return CustomerId(id_) if kind == CallerKind.CUSTOMER else None
+
+
 def customer_fault(customer: CustomerId) -> UserError | None:
     """Return why something cannot be the id of a customer, None where it can."""
     if customer and len(customer) <= CUSTOMER_ID_LENGTH_MAX and customer.isprintable():

@@ -20,6 +20,7 @@ from engine.cart.refusals import REFUSALS
 from engine.checkout.model import Order, Quote
 from engine.errors import UserError, UserErrorCode
 from engine.limits import Limit, LimitKind, Use
+from engine.loyalty_service import post_earned, take_back_earned
 from engine.money import format_minor, parse_amount
 from engine.priced import PricedCart
 from engine.pricing.notices import NoticeCode
@@ -300,10 +301,12 @@ async def settle(engine: Panier, number: OrderNumber, reached: Callable[[Step], 
         if order.customer:
             await engine.stores.checkouts.list_for(order.customer, number, order.placed_ms)
             await engine.stores.customers.release(order.customer, quote.cart.id)
+        await post_earned(engine, order)
     if "cancel" in work.split():
         for use in quote.uses:
             if use.returns:
                 await limits.give_back(use.limit, quote.id)
+        await take_back_earned(engine, order)
     reached(Step.POSTED)
     await engine.stores.checkouts.finished(number, work)
     return order

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from engine.callers import Caller, CallerKind
+from engine.callers import Caller, customer_of
 from engine.cart.codes import CODE_ALPHABET, canonical_code, check_character, is_intact
 from engine.cart.members import CreateInvite, HandOver, Join, Leave
 from engine.cart.model import Invite, Role
@@ -136,7 +136,7 @@ async def hand_over(
 
     It is no longer the active cart of the customer before, and becomes that of the new one if they have none.
     """
-    customer = _customer_of(member)
+    customer = customer_of(member)
     facts = await engine.facts_of(customer) if customer else None
     before = await engine.cart(caller, cart_id)
     command = HandOver(member, customer, facts, keep_delivery)
@@ -149,11 +149,6 @@ async def hand_over(
     if customer:
         await engine.stores.customers.claim_first(customer, cart_id)
     return changed
-
-
-def _customer_of(member: MemberId) -> CustomerId | None:
-    kind, _, id_ = member.partition(":")
-    return CustomerId(id_) if kind == CallerKind.CUSTOMER else None
 
 
 def drawn_code() -> str:

@@ -13,7 +13,7 @@ from engine.errors import PanierError
 from engine.service import Panier
 from engine.storage.checkouts import Busy, Placed
 from engine.storage.pins import Pin
-from engine.types import CartId, InstantMs, QuoteId
+from engine.types import CartId, InstantMs, OperationId, QuoteId
 
 EVERY_S: Final = 15
 AGE_MS: Final = 60_000
@@ -42,7 +42,14 @@ async def sweep(engine: Panier, age_ms: int = AGE_MS) -> None:
 
 
 async def _resolve(engine: Panier, pin: Pin) -> None:
-    """Ask the slot of the cart what became of a pinned use: there is an order, or never will be by that attempt."""
+    """Bring points home that are on their way; of a pinned use, ask the slot of its cart what became of it.
+
+    There is an order, or never will be by that attempt.
+    """
+    points = engine.stores.ledger.pinned_points(pin)
+    if points is not None and points.transfer:
+        await engine.stores.ledger.finish(points.account, OperationId(points.hold))
+        return
     pinned = engine.stores.limits.pinned_use(pin)
     if pinned is None:
         return

@@ -71,8 +71,18 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "engine.signed_snapshots": (*BASE, "engine.cart"),
     "engine.merge_service": (*CORE, "engine.callers", "engine.storage", "engine.service", "engine.priced"),
+    "engine.loyalty_service": (
+        *CORE,
+        "engine.loyalty",
+        "engine.checkout",
+        "engine.callers",
+        "engine.storage",
+        "engine.service",
+        "engine.priced",
+    ),
     "engine.checkout_service": (
         *CORE,
+        "engine.loyalty_service",
         "engine.checkout",
         "engine.callers",
         "engine.storage",

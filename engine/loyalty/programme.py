@@ -87,16 +87,11 @@ def burnable_on(programme: Loyalty, active: int, amount_minor: int, currency: Cu
     return needed + -needed % burn.step, given_minor
 
 
-def earning(
-    programme: Loyalty, evaluation: Evaluation, operation: OperationId, now_ms: InstantMs, store_zone: str
-) -> Earn | None:
-    """Return the command that credits what a paid cart earns, named after its order; None where it earns nothing.
+def earning(programme: Loyalty, points: int, operation: OperationId, now_ms: InstantMs, store_zone: str) -> Earn:
+    """Return the command that credits points that a paid cart earns, named after its order.
 
-    All of it qualifies for a tier.
+    All of them qualify for a tier.
     """
-    points = evaluation.points_earned
-    if not points:
-        return None
     earned = credit(programme, points, operation, now_ms, store_zone)
     return replace(earned, qualifying=points, day=_day(now_ms, _zone(programme, store_zone)).isoformat())
 

@@ -30,10 +30,14 @@ class Shares:
     tax_minor: int
 
     @property
+    def goods_paid_minor(self) -> int:
+        """What this person's goods come to after discounts and changes by staff."""
+        return self.goods_minor - self.discounts_minor + self.adjustments_minor
+
+    @property
     def total_minor(self) -> int:
         """What this person would have to pay."""
-        goods_minor = self.goods_minor - self.discounts_minor + self.adjustments_minor
-        return goods_minor + self.delivery_minor + self.fees_minor + self.tax_minor
+        return self.goods_paid_minor + self.delivery_minor + self.fees_minor + self.tax_minor
 
 
 @dataclass(frozen=True, slots=True)

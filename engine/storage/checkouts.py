@@ -22,6 +22,7 @@ from engine.checkout.model import (
     Quote,
     order_number,
 )
+from engine.loyalty.account import AccountId
 from engine.storage import scripts
 from engine.storage.carts import Actor
 from engine.storage.connection import Connection
@@ -216,6 +217,16 @@ class CheckoutStore:
         """Return the numbers of a customer's orders, newest first."""
         found = await self._connection.command("ZRANGE", self._names.orders(customer), 0, -1, "REV")
         return [OrderNumber(number.decode()) for number in found]
+
+    async def earned_once(self, number: OrderNumber, points: Mapping[AccountId, int]) -> dict[AccountId, int]:
+        """Write down which accounts get how many points of an order, unless that is written: then that counts."""
+        await self._connection.command("HSETNX", self._names.order(number), "earned", pack(dict(points)))
+        return await self.earned(number)
+
+    async def earned(self, number: OrderNumber) -> dict[AccountId, int]:
+        """Return which accounts get how many points of an order, empty where nothing is written down."""
+        found = await self._connection.command("HGET", self._names.order(number), "earned")
+        return msgpack.unpackb(found) if found else {}
 
     async def _fields(self, key: str) -> Mapping[str, bytes]:
         found = await self._connection.command("HGETALL", key)

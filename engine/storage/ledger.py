@@ -12,7 +12,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from engine.errors import StoreUnavailableError
-from engine.loyalty.account import Account, AccountId, Entry, FamilyRole, Outgoing, account_of_customer
+from engine.loyalty.account import Account, AccountId, Entry, FamilyRole, account_of_customer
 from engine.loyalty.codec import (
     decode_account,
     decode_entry,
@@ -124,15 +124,18 @@ class LedgerStore:
         their way, in neither sum; `finish` brings them there, or this very call sent again.
         """
         sent = await self.do(source, SendPoints(operation, to, points))
-        on_the_way = next((each for each in sent.account.outgoing if each.operation == operation), None)
-        if on_the_way is not None:
-            await self.finish(source, on_the_way)
+        await self._finish(sent.account, operation)
         return sent
 
-    async def finish(self, source: AccountId, outgoing: Outgoing) -> None:
-        """Bring points that are on their way to where they were sent."""
-        await self.do(outgoing.to, ReceivePoints(outgoing.operation, source, outgoing.taken))
-        await self.do(source, PointsArrived(outgoing.operation))
+    async def finish(self, source: AccountId, operation: OperationId) -> None:
+        """Bring points that are on their way to where they were sent; that they have arrived already is no fault."""
+        await self._finish(await self.read(source), operation)
+
+    async def _finish(self, source: Account, operation: OperationId) -> None:
+        for each in source.outgoing:
+            if each.operation == operation:
+                await self.do(each.to, ReceivePoints(operation, source.id, each.taken))
+                await self.do(source.id, PointsArrived(operation))
 
     async def account_of(self, customer: CustomerId) -> AccountId:
         """Return the account a customer earns for: that of a family, else their own."""

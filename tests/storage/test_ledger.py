@@ -169,8 +169,7 @@ async def test_a_transfer_that_a_crash_cut_off_is_finished_by_the_sweeper(
     for pin in await pinned(ledger, connection, names):
         assert pin.transfer
         assert pin.owner == BEN
-        (outgoing,) = (each for each in (await ledger.read(pin.account)).outgoing if each.operation == pin.hold)
-        await ledger.finish(pin.account, outgoing)
+        await ledger.finish(pin.account, OperationId(pin.hold))
     ann, ben = await sound(ledger, ANN), await sound(ledger, BEN)
     assert ann.active + ben.active == 100
     assert bool(ben.active) is (before.active == 60)
