@@ -77,7 +77,7 @@ def test_a_cart_stays_one_cart_through_all_hands(service: Service) -> None:
         assert codes(phone.add(cart, "oat")) == ["CART_HELD"]
 
         taken = snapshot(till, cart)
-        sent = [{"add": [{"sku": "cake"}]}, {"add": [{"sku": "milk", "quantity": 2}]}]
+        sent: list[dict[str, Any]] = [{"add": [{"sku": "cake"}]}, {"add": [{"sku": "milk", "quantity": 2}]}]
         answer = synced(till, taken, *sent)
         assert outcomes(answer) == ["APPLIED", "APPLIED"]
         assert outcomes(synced(till, taken, *sent)) == ["DUPLICATE", "DUPLICATE"]
