@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from engine.cart.model import Cart
-from engine.errors import PanierError
+from engine.errors import PanierError, StoreUnavailableError
 from engine.limits import Limit, LimitKind
 from engine.priced import Snapshot
 from engine.pricing.basket import build_basket
@@ -38,6 +38,8 @@ class UsedUp:
         while True:
             try:
                 await self.look()
+            except StoreUnavailableError:
+                pass  # the connection says so, once
             except PanierError as fault:
                 _LOG.warning("what is left of limits is not known at present: %s", fault)
             await asyncio.sleep(every_s)
@@ -48,7 +50,11 @@ class UsedUp:
         watched = self._watch(snapshot, InstantMs(time.time_ns() // 10**6))
         counted = await self._engine.stores.limits.read(list(watched))
         left = {limit: found.left(watched[limit]) for limit, found in zip(watched, counted, strict=True)}
-        known = {limit: max(0, rest) for limit, rest in left.items() if rest <= 0 or _is_given_in_part(snapshot, limit)}
+        known = {
+            limit: max(0, rest)
+            for limit, rest in left.items()
+            if rest <= 0 or (rest < watched[limit] and _is_given_in_part(snapshot, limit))
+        }
         if self._engine.snapshot is snapshot and known != snapshot.short:
             self._engine.snapshot = replace(snapshot, short=known)
 
