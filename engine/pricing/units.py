@@ -126,7 +126,7 @@ def _used(run: Run, pick: Pick, may: Use) -> Run:
 
 
 def _take(runs: Sequence[Run], amount_minor: int, weights: Sequence[int]) -> list[Run]:
-    """Allocate `amount_minor` over all units by largest remainder; of equal shares and weights the earlier run goes first.
+    """Allocate `amount_minor` over all units by largest remainder; of equal shares the earlier run goes first.
 
     The same as `money.allocate` over a list of single units, in time that grows with the runs and not with the units.
     """
