@@ -12,8 +12,8 @@ from bench.corpus import loaded, offers_and_cart
 from engine.pricing.evaluation import Evaluation
 from engine.pricing.load import load_shop
 from engine.pricing.shop import Shop
-from engine.rules.best.bids import EachUnit, Limits
-from engine.rules.best.lines import EachLine
+from engine.rules.best.bids import EachUnit, Limits, Stock
+from engine.rules.best.lines import EachLine, RowOfLines
 from engine.rules.evaluate import evaluate
 from tests.cases.running import evaluated, oracle_shop
 from tests.generator.scenarios import few_units, with_rules
@@ -201,6 +201,24 @@ def test_no_choice_of_lines_brings_more_than_is_bid(seed: int) -> None:
     assert bid.gain >= most_minor - 1e-9
     if limits.cap_minor is None:
         assert bid.gain == pytest.approx(most_minor), "where only the number of units is limited, it is exact"
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_the_best_choice_of_lines_for_a_row_is_found(seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 - a corpus, no secret
+    number, nth, most_sets = draw.randint(1, 8), draw.randint(1, 4), draw.choice((None, 1, 2))
+    prices = sorted((draw.randint(1, 60) for _ in range(number)), reverse=True)
+    stocks = [Stock(place, 0, 4, price) for place, price in enumerate(prices)]
+    offered = [(stock, draw.randint(1, 4), price * draw.choice((0.0, 0.1, 0.3))) for stock, price in enumerate(prices)]
+
+    def brings(chosen: tuple[tuple[int, int, float], ...]) -> float:
+        row = [prices[stock] for stock, units, _ in chosen for _ in range(units)]
+        return sum(row[nth - 1 :: nth][:most_sets]) - sum(units * cost for _, units, cost in chosen)
+
+    ways = chain.from_iterable(combinations(offered, size) for size in range(number + 1))
+    bid = RowOfLines(stocks, prices, [True] * number, nth, most_sets).bid(offered)
+    assert bid.gain == pytest.approx(max(map(brings, ways)))
+    assert bid.gain == pytest.approx(brings(tuple(each for each in offered if each[0] in bid.taken)))
 
 
 def test_a_percentage_of_the_list_price_may_fall_on_the_dear_units_of_a_line(euro_shop: Shop) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from engine.rules.best.bids import Bid, Limits, Offered
+from engine.rules.best.bids import Bid, Limits, Offered, Stock, dearest_first
 
 SPLITS_MAX: Final = 5
 """Of so many lines that do not fit into what is left of a cap it is tried both to take them and to leave them."""
@@ -69,7 +69,7 @@ class EachLine:
                 gain = way[0] + self._capped(stock, count) - cost * units
                 if count and (taken + count not in ways or gain > ways[taken + count][0]):
                     ways[taken + count] = (gain, (stock, units, way))
-        return _bid_of(max(ways.values(), key=lambda way: way[0]))
+        return _bid_of(max(ways.values(), key=_gain_of))
 
     def _capped(self, stock: int, units: int) -> int:
         want, line_cap_minor = self.want(stock, units), self.limits.line_cap_minor
@@ -91,8 +91,42 @@ class EachLine:
         return lines
 
 
+@dataclass(frozen=True, slots=True)
+class RowOfLines:
+    """Units in a row, the dearest first, of which every nth is rewarded, where every line in it is taken whole."""
+
+    stocks: Sequence[Stock]
+    wants: Sequence[int]
+    useful: Sequence[bool]
+    nth: int
+    most_sets: int | None
+
+    def bid(self, offered: Sequence[Offered]) -> Bid:
+        """Go along the row stock by stock and keep, for each place in a set, the best way to have come there."""
+        nth = self.nth
+        end = nth * self.most_sets if self.most_sets is not None else None
+        ways: dict[int, _Way] = {0: (0.0, None)}
+        for _, stock, cost, units in dearest_first(self.stocks, self.useful, offered):
+            want, cost_of_all = self.wants[stock], cost * units
+            for place, way in list(ways.items()):
+                to = place + units if end is None else min(end, place + units)
+                gain = way[0] + (to // nth - place // nth) * want - cost_of_all
+                at = to % nth if end is None else to
+                if at not in ways or gain > ways[at][0]:
+                    ways[at] = (gain, (stock, units, way))
+        return _bid_of(max(ways.values(), key=_gain_of))
+
+    def work(self, units: int) -> int:
+        """Each stock is looked at for every place."""
+        return units + len(self.stocks) * min(self.nth * (self.most_sets or 1), units)
+
+
 _Way = tuple[float, "tuple[int, int, _Way] | None"]
 """What some stocks bring, and the last one of them with its units and the way without it."""
+
+
+def _gain_of(way: _Way) -> float:
+    return way[0]
 
 
 def _bid_of(way: _Way) -> Bid:
