@@ -11,8 +11,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # What a parent environment says must not reach ours.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME CONDA_PREFIX
 
+MEASURING = PANIER_BENCH_ROWS=.bench-rows $(BIN)/python
+
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all javascript check bench bench-load format schemas lock clean
+.PHONY: help run test test-all javascript check bench bench-load bench-plot bench-profile format schemas lock clean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -35,13 +37,22 @@ check: $(VENV)/dev.stamp ## format, lint and types, without changing anything
 
 bench: $(VENV)/dev.stamp ## measure everything and print it beside what is to be reached (some minutes; leave the machine alone)
 	@rm -f .bench-rows
-	PANIER_BENCH_ROWS=.bench-rows $(BIN)/python -m pytest bench -q -s --benchmark-columns=min,median,rounds
-	PANIER_BENCH_ROWS=.bench-rows $(BIN)/python -m bench.load
-	PANIER_BENCH_ROWS=.bench-rows $(BIN)/python -m bench.live
-	@PANIER_BENCH_ROWS=.bench-rows $(BIN)/python -m bench.table
+	$(MEASURING) -m pytest bench -q -s --benchmark-columns=min,median,rounds
+	$(MEASURING) -m bench.load
+	$(MEASURING) -m bench.reload
+	$(MEASURING) -m bench.live
+	@$(MEASURING) -m bench.table --page
 
 bench-load: $(VENV)/dev.stamp ## only the rows over HTTP: the service beside a bare route, each on a core of its own
-	$(BIN)/python -m bench.load
+	@rm -f .bench-rows
+	$(MEASURING) -m bench.load
+	@$(MEASURING) -m bench.table
+
+bench-plot: $(VENV)/dev.stamp ## draw what was measured: docs/performance-*.svg
+	$(BIN)/python -m bench.plot
+
+bench-profile: $(VENV)/dev.stamp ## where the time of one cartLinesAdd goes
+	$(BIN)/python -m bench.profile --page
 
 format: $(VENV)/dev.stamp ## format, and mend what the linter can mend
 	$(BIN)/ruff format .

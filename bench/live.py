@@ -14,12 +14,8 @@ import base64
 import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +24,7 @@ import httpx
 import orjson
 
 from bench import table
+from bench.servers import SECRET, Server, panier, waited_s
 from engine.callers import Caller, CallerKind
 from engine.pricing.load import load_shop
 from engine.storage.embedded import EmbeddedServer
@@ -35,7 +32,6 @@ from engine.types import ChannelId
 from schema.auth import TokenAuthority
 
 GROCER: Final = Path(__file__).parents[1] / "examples" / "grocer"
-SECRET: Final = "a secret of the bench, long enough for HS256"  # noqa: S105  # of the bench only
 LINES: Final = 20
 CART: Final = """
 fragment cart on Cart {
@@ -157,45 +153,13 @@ class Follower(asyncio.Protocol):
         self.transport.write(head + b"\0\0\0\0" + payload)  # a mask of zeros changes nothing
 
 
-@contextmanager
-def service(store_url: str, core: int) -> Iterator[tuple[str, int]]:
-    """Serve the example shop in a process of its own, on a core of its own; yield its address and process id."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PANIER_SHOP": str(GROCER),
-        "PANIER_REDIS_URL": store_url,
-        "PANIER_JWT_SECRET": SECRET,
-        "PANIER_PORT": "0",
-    }
-    command = [sys.executable, "-c", "from engine.cli import main; main()", "serve"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
-        try:
-            os.sched_setaffinity(process.pid, {core})
-            assert process.stdout is not None
-            address = next(line.split()[-1] for line in process.stdout if line.startswith("GraphQL"))
-            yield address, process.pid
-        finally:
-            process.terminate()
-
-
-def cpu_s(pid: int) -> float:
-    """Return the processor time that a process has used, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def waited_s(pid: int) -> float:
-    """Return how long a process could have run and did not, because something else had the core."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-
-
 def percentile_ms(values_s: list[float], percent: float) -> float:
     """Return a percentile in milliseconds."""
     ordered = sorted(values_s)
     return 1000 * ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
-async def measure(url: str, pid: int, *, followers: int, rate: int, seconds: int) -> dict[str, Any]:
+async def measure(server: Server, *, followers: int, rate: int, seconds: int) -> dict[str, Any]:
     """Follow and change one cart; return the figures."""
     tokens = TokenAuthority(SECRET, issuer="panier", audience="panier")
 
@@ -213,13 +177,12 @@ async def measure(url: str, pid: int, *, followers: int, rate: int, seconds: int
     async with httpx.AsyncClient(headers=headers, timeout=30) as http:
 
         async def run(query: str, **variables: Any) -> Any:
-            body = (await http.post(url, json={"query": query, "variables": variables})).json()
+            body = (await http.post(server.url, json={"query": query, "variables": variables})).json()
             assert "errors" not in body, body
             return body["data"]
 
         cart = (await run(CREATE, lines=[{"sku": sku, "quantity": 2} for sku in skus]))["cartCreate"]["cart"]["id"]
-        host, port = httpx.URL(url).host, httpx.URL(url).port
-        assert port is not None
+        host, port = server.host, server.port
 
         async def connected(number: int) -> Follower:
             follower = Follower(f"{host}:{port}", token(f"viewer-{number}", "web"), cart, clock)
@@ -232,8 +195,8 @@ async def measure(url: str, pid: int, *, followers: int, rate: int, seconds: int
         sent_s: dict[int, float] = {}
         answered_s: dict[int, float] = {}
         clock.events = clock.bytes = 0
-        service_s, load_s, begun_s = cpu_s(pid), time.process_time(), time.perf_counter()
-        disturbed_s = waited_s(pid), waited_s(os.getpid())
+        service_s, load_s, begun_s = server.cpu_s(), time.process_time(), time.perf_counter()
+        disturbed_s = server.waited_s(), waited_s(os.getpid())
 
         async def change(number: int) -> None:
             at_s = time.perf_counter()
@@ -247,8 +210,8 @@ async def measure(url: str, pid: int, *, followers: int, rate: int, seconds: int
             changes.append(asyncio.create_task(change(number)))
         await asyncio.gather(*changes)
         took_s = time.perf_counter() - begun_s
-        service_s, load_s = cpu_s(pid) - service_s, time.process_time() - load_s
-        disturbed_s = waited_s(pid) - disturbed_s[0], waited_s(os.getpid()) - disturbed_s[1]
+        service_s, load_s = server.cpu_s() - service_s, time.process_time() - load_s
+        disturbed_s = server.waited_s() - disturbed_s[0], waited_s(os.getpid()) - disturbed_s[1]
         last = max(sent_s)
         async with asyncio.timeout(30):
             while last not in clock.last_s:
@@ -290,9 +253,9 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedServer(Path(folder)) as store,
-        service(store.url, cores[0]) as (url, pid),
+        panier(GROCER, store.url, cores[:1]) as server,
     ):
-        work = measure(url, pid, followers=asked.followers, rate=asked.rate, seconds=asked.seconds)
+        work = measure(server, followers=asked.followers, rate=asked.rate, seconds=asked.seconds)
         figures = asyncio.run(work)
     print(json.dumps(figures, indent=2))
     what = f"{asked.followers} followers of one cart, {asked.rate} changes a second, p99 until the last is told"

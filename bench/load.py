@@ -1,107 +1,42 @@
 """Load over HTTP: the service beside the bare route, in one run, on the same store. ``python -m bench.load``.
 
-The server has the first core for itself; this process and the store share the others. Each connection works on a cart
-of its own and sends the next request when the answer is there; each answer is compared with the total that is right.
+The server has the first core for itself; this process and the store share the others. Each answer is compared with the
+total that is right (`bench.generator`).
 
-Beside the throughput stands what a request costs the server in processor time (Linux only). Where the server is what
-limits the throughput, the two ratios are the same; where something else keeps the machine busy, the second one holds.
-
-Then requests come at half of the highest rate, whether or not the one before is answered: how long the slowest of a
-hundred takes, counted from when it was due. And two servers share a port and two cores with everything else.
+1. As much as is answered, over eight connections, in turns: throughputs, and beside them what a request costs the
+   server in processor time. Where the server is what limits the throughput, the two ratios are the same; where
+   something else keeps the machine busy, the second one holds. `cart` is read twice: as it is served, where the
+   evaluation of a version that was read before is at hand, and with that turned off.
+2. Requests that come at half of that rate, whether or not the one before is answered: how long the slowest of a hundred
+   takes, beside the bare route at the same rate.
+3. The same from a tenth to nine tenths of each one's own highest rate, for the picture.
+4. `panier serve` with one worker and with two, on all cores, with the store and this process on them too.
 """
 
-import asyncio
-import json
 import os
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from bench import table, workload
+from bench import generator, table, workload
+from bench.generator import ADD, NOTHING, READ, Work
+from bench.servers import Server, panier, served
 from engine.storage.embedded import EmbeddedServer
 
 CONNECTIONS: Final = 8
+OPEN_CONNECTIONS: Final = 32
+"""So many where requests do not wait for each other: enough that none waits for a connection before all of them do."""
 ROUNDS: Final = 5
 ROUND_S: Final = 2.0
-CHANGED: Final = "p00-0"
-"""The product that `cartLinesAdd` adds one more of."""
-
-
-@dataclass
-class Shopper:
-    """One connection with its cart."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    token: str = ""
-    cart: str = ""
-    added: int = 0
-
-    async def ask(self, body: bytes) -> bytes:
-        """Send a request and return the body of its answer."""
-        head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        head += f"Authorization: Bearer {self.token}\r\n" if self.token else ""
-        self.writer.write(f"{head}\r\n".encode() + body)
-        answered = await self.reader.readuntil(b"\r\n\r\n")
-        length = answered.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-        return await self.reader.readexactly(int(length))
-
-    async def begin(self) -> None:
-        """Start a session and fill a cart."""
-        session = json.loads(await self.ask(_body(workload.SESSION)))
-        self.token = session["data"]["sessionCreate"]["token"]
-        created = json.loads(await self.ask(_body(workload.CREATE, lines=workload.lines())))
-        self.cart = created["data"]["cartCreate"]["cart"]["id"]
-
-    def right(self, answer: bytes) -> bool:
-        """Say whether an answer has no error and the right total."""
-        quantities = {line["sku"]: line["quantity"] for line in workload.lines()}
-        quantities[CHANGED] += self.added
-        total = b'"minorUnits":%d,' % workload.expected_total_minor(quantities)
-        return total in answer and b'"errors"' not in answer and b'"userErrors":[{' not in answer
-
-
-async def read(shopper: Shopper) -> bool:
-    """Look at the cart."""
-    return shopper.right(await shopper.ask(_body(workload.READ, id=shopper.cart)))
-
-
-async def add(shopper: Shopper) -> bool:
-    """Add one piece to a line of the cart."""
-    line = {"sku": CHANGED, "quantity": 1}
-    answer = await shopper.ask(_body(workload.ADD, id=shopper.cart, lines=[line]))
-    shopper.added += 1
-    return shopper.right(answer)
-
-
-async def nothing(shopper: Shopper) -> bool:
-    """Ask the bare route."""
-    return len(await shopper.ask(b"{}")) > 1_900
-
-
-def _body(query: str, **variables: object) -> bytes:
-    return json.dumps({"query": query, "variables": variables}).encode()
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A server that runs."""
-
-    host: str
-    port: int
-    pids: tuple[int, ...]
-
-    def cpu_s(self) -> float:
-        """Return the processor time that it has used."""
-        stats = [Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split() for pid in self.pids]
-        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
+CURVE_S: Final = 3.0
+SHARES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Of the highest rate: where latencies are measured for the picture."""
+BARE: Final = "bare route"
+UNCACHED: Final = "cart, evaluated anew"
+WORKERS: Final = {"cart": READ, "cartLinesAdd": ADD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,159 +45,124 @@ class Rate:
 
     per_s: float
     cpu_us: float
-    load_share: float = 0.0
+    load_share: float
 
 
-Work = Callable[[Shopper], Coroutine[None, None, bool]]
-
-
-async def connected(server: Served, *, begin: bool) -> list[Shopper]:
-    """Return the connections, with a cart each where that is asked for."""
-    shoppers = [Shopper(*await asyncio.open_connection(server.host, server.port)) for _ in range(CONNECTIONS)]
-    if begin:
-        await asyncio.gather(*(shopper.begin() for shopper in shoppers))
-    return shoppers
-
-
-async def slowest_ms(server: Served, work: Work, per_s: float, *, begin: bool) -> float:
-    """Return how long 99 of 100 requests take at most that come at a steady rate, from when each is due."""
-    shoppers = await connected(server, begin=begin)
-    took: list[float] = []
-    started = time.perf_counter()
-
-    async def loop(number: int, shopper: Shopper) -> None:
-        due = started + number / per_s
-        while due < started + ROUND_S:
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            assert await work(shopper), "a wrong answer"
-            took.append(time.perf_counter() - due)
-            due += CONNECTIONS / per_s
-
-    await asyncio.gather(*(loop(number, shopper) for number, shopper in enumerate(shoppers)))
-    for shopper in shoppers:
-        shopper.writer.close()
-    return sorted(took)[len(took) * 99 // 100 - 1] * 1000
-
-
-async def rate(server: Served, work: Work, *, begin: bool) -> Rate:
+def rate(server: Server, work: Work) -> Rate:
     """Return how many requests a second were answered, all of them rightly, and what each cost."""
-    shoppers = await connected(server, begin=begin)
-    until = time.perf_counter() + ROUND_S
-
-    async def loop(shopper: Shopper) -> int:
-        done = 0
-        while time.perf_counter() < until:
-            assert await work(shopper), "a wrong answer"
-            done += 1
-        return done
-
-    started, cpu_s, load_s = time.perf_counter(), server.cpu_s(), time.process_time()
-    done = sum(await asyncio.gather(*(loop(shopper) for shopper in shoppers)))
-    took_s = time.perf_counter() - started
-    measured = Rate(done / took_s, (server.cpu_s() - cpu_s) / done * 10**6, (time.process_time() - load_s) / took_s)
-    for shopper in shoppers:
-        shopper.writer.close()
-    return measured
+    cpu_s = server.cpu_s()
+    per_s, took_s, load_s = generator.closed(server.host, server.port, work, connections=CONNECTIONS, seconds=ROUND_S)
+    return Rate(per_s, (server.cpu_s() - cpu_s) / (per_s * took_s) * 10**6, load_s / took_s)
 
 
-@contextmanager
-def served(what: str, store_url: str, folder: Path, cores: Sequence[int] = (0,)) -> Iterator[Served]:
-    """Run a server on the first core; of several workers, which share a port, each on one of the cores."""
-    command = [sys.executable, "-m", "bench.served", what, store_url, str(folder)]
-    port, processes = 0, []
-    try:
-        for core in cores:
-            process = subprocess.Popen([*command, str(port)], stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own module
-            processes.append(process)
-            os.sched_setaffinity(process.pid, {core})
-            assert process.stdout
-            host, written = process.stdout.readline().strip().split(":")
-            port = int(written)
-        yield Served(host, port, tuple(process.pid for process in processes))
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
-
-
-@dataclass
-class Loads:
-    """What all rounds measured."""
-
-    rates: dict[str, Rate]
-    slowest_ms: dict[str, float]
-    slowest_bare_ms: dict[str, float]
-    """The bare route at the rate of each of the others."""
-    workers: dict[int, Rate]
-
-
-WORKS: Final[dict[str, Work]] = {"cart": read, "cartLinesAdd": add}
-
-
-def measure() -> Loads:
-    """Put load on the service and the bare route, in turns."""
-    everywhere = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, set(range(1, os.cpu_count() or 1)) or {0})
-    try:
-        with tempfile.TemporaryDirectory() as name, EmbeddedServer(Path(name) / "store") as store:
-            return _measured(store.url, Path(name) / "shop", everywhere)
-    finally:
-        os.sched_setaffinity(0, everywhere)
-
-
-def _measured(store_url: str, folder: Path, everywhere: set[int]) -> Loads:
-    rounds: dict[str, list[Rate]] = {"bare route": [], **{name: [] for name in WORKS}}
-    slowest: dict[str, list[float]] = {name: [] for name in WORKS}
-    slowest_bare: dict[str, list[float]] = {name: [] for name in WORKS}
-    with served("panier", store_url, folder) as panier, served("bare", store_url, folder) as bare:
-        for _ in range(ROUNDS):
-            rounds["bare route"].append(asyncio.run(rate(bare, nothing, begin=False)))
-            for name, work in WORKS.items():
-                rounds[name].append(asyncio.run(rate(panier, work, begin=True)))
-        for name, work in WORKS.items():
-            half = _median(rounds[name]).per_s / 2
-            for _ in range(ROUNDS):
-                slowest[name].append(asyncio.run(slowest_ms(panier, work, half, begin=True)))
-                slowest_bare[name].append(asyncio.run(slowest_ms(bare, nothing, half, begin=False)))
-    os.sched_setaffinity(0, everywhere)
-    workers: dict[int, list[Rate]] = {1: [], 2: []}
-    for _ in range(ROUNDS):
-        for number, measured in workers.items():
-            with served("panier", store_url, folder, sorted(everywhere)[:number]) as panier:
-                measured.append(asyncio.run(rate(panier, read, begin=True)))
-    return Loads(
-        {name: _median(measured) for name, measured in rounds.items()},
-        {name: median(each) for name, each in slowest.items()},
-        {name: median(each) for name, each in slowest_bare.items()},
-        {number: _median(measured) for number, measured in workers.items()},
+def latencies_ms(server: Server, work: Work, per_s: float, seconds: float = ROUND_S) -> list[float]:
+    """Return how long requests took that came at a steady rate, in order."""
+    took_ms = generator.opened(
+        server.host, server.port, work, connections=OPEN_CONNECTIONS, seconds=seconds, per_s=per_s
     )
+    return sorted(took_ms)
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """Return a percentile of values in order."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def middle(measured: Sequence[Rate]) -> Rate:
+    """Return the median of each figure of some rounds."""
+    return Rate(*(median(of_rounds) for of_rounds in zip(*(astuple(each) for each in measured), strict=True)))
+
+
+def measure_rates(servers: dict[str, tuple[Server, Work]]) -> dict[str, Rate]:
+    """Measure throughputs in turns, and print them."""
+    rounds: dict[str, list[Rate]] = {name: [] for name in servers}
+    for _ in range(ROUNDS):
+        for name, (server, work) in servers.items():
+            rounds[name].append(rate(server, work))
+    rates = {name: middle(measured) for name, measured in rounds.items()}
+    bare = rates[BARE]
+    for name, found in rates.items():
+        print(
+            f"{name:26} {found.per_s:7.0f} requests/s, {found.per_s / bare.per_s:.2f} of the bare route;"
+            f" {found.cpu_us:5.0f} us of the server's processor, {bare.cpu_us / found.cpu_us:.2f};"
+            f" the load took {found.load_share:.0%} of a core"
+        )
+    return rates
+
+
+def measure_tails(servers: dict[str, tuple[Server, Work]], rates: dict[str, Rate]) -> None:
+    """Measure the slowest of a hundred at half of the highest rate, in turns with the bare route at the same rate."""
+    for name in ("cartLinesAdd", "cart"):
+        half = rates[name].per_s / 2
+        found = {BARE: list[float](), name: list[float]()}
+        for _ in range(ROUNDS):
+            for each, measured in found.items():
+                measured.append(percentile(latencies_ms(*servers[each], half), 99))
+        p99, bare = median(found[name]), median(found[BARE])
+        print(f"{name:26} p99 {p99:.1f} ms at {half:.0f} requests/s; the bare route {bare:.1f} ms at the same rate")
+        table.at_most(f"`{name}` over HTTP, p99 at half of the maximum, against the bare route", p99 / bare, 3)
+
+
+def measure_curves(servers: dict[str, tuple[Server, Work]], rates: dict[str, Rate]) -> None:
+    """Measure latencies from little load to nearly as much as is possible."""
+    for name in ("cartLinesAdd", "cart", BARE):
+        points = []
+        for share in SHARES:
+            per_s = rates[name].per_s * share
+            took_ms = latencies_ms(*servers[name], per_s, CURVE_S)
+            points.append((round(per_s), round(percentile(took_ms, 50), 2), round(percentile(took_ms, 99), 2)))
+        table.curve(f"latency: {name}", ("requests/s", "p50 ms", "p99 ms"), points)
+
+
+def measure_workers(shop: Path, store_url: str, cores: set[int]) -> None:
+    """Compare two workers with one, on all cores, which the store and the load use as well."""
+    rounds: dict[tuple[str, int], list[Rate]] = {(name, number): [] for name in WORKERS for number in (1, 2)}
+    for number in (1, 2):
+        with panier(shop, store_url, cores, workers=number) as server:
+            for _ in range(ROUNDS):
+                for name, work in WORKERS.items():
+                    rounds[name, number].append(rate(server, work))
+    for name in WORKERS:
+        one, two = middle(rounds[name, 1]), middle(rounds[name, 2])
+        print(
+            f"{name:26} two workers {two.per_s:.0f} requests/s, one {one.per_s:.0f};"
+            f" the load took {two.load_share:.0%} of a core, {one.load_share:.0%} beside one"
+        )
+        what = f"`{name}`, two workers against one, on two cores with store and load"
+        table.at_least(what, two.per_s / one.per_s, 1.5)
 
 
 def main() -> None:
-    """Print throughputs and their ratios to that of the bare route, and how long the slowest requests take."""
-    loads = measure()
-    limit = loads.rates["bare route"]
-    for name, found in loads.rates.items():
-        print(
-            f"{name:12} {found.per_s:7.0f} requests/s, {found.per_s / limit.per_s:.2f} of the bare route;"
-            f" {found.cpu_us:5.0f} us of the server's processor, {limit.cpu_us / found.cpu_us:.2f};"
-            f" the load took {found.load_share:.0%} of a core"
-        )
-    for name, found_ms in loads.slowest_ms.items():
-        bare_ms = loads.slowest_bare_ms[name]
-        print(f"{name:12} p99 {found_ms:.1f} ms at half of that; the bare route {bare_ms:.1f} ms at the same rate")
-    one, two = loads.workers[1], loads.workers[2]
-    print(f"two workers  {two.per_s / one.per_s:.2f} times one; the load took {two.load_share:.0%} of a core")
-    for name, found in loads.rates.items():
-        if name != "bare route":
-            table.at_least(f"{name} over HTTP, throughput against the bare route", found.per_s / limit.per_s, 0.5)
-            slower = loads.slowest_ms[name] / loads.slowest_bare_ms[name]
-            table.at_most(f"{name} over HTTP, p99 at half of the maximum, against the bare route", slower, 3)
-    table.at_least("two workers on two cores, store and load on them too, against one", two.per_s / one.per_s, 1.5)
-
-
-def _median(measured: Sequence[Rate]) -> Rate:
-    return Rate(*(median(of_rounds) for of_rounds in zip(*(astuple(each) for each in measured), strict=True)))
+    """Print throughputs and latencies beside those of the bare route, and state the rows."""
+    everywhere = os.sched_getaffinity(0)
+    first, *others = sorted(everywhere)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.sched_setaffinity(0, set(others) or everywhere)
+        try:
+            with EmbeddedServer(folder / "store") as store:
+                shop = workload.write_shop(folder / "shop")
+                with (
+                    served("panier", store.url, shop, first) as service,
+                    served("uncached", store.url, shop, first) as uncached,
+                    served("bare", store.url, shop, first) as bare,
+                ):
+                    servers = {
+                        BARE: (bare, NOTHING),
+                        "cart": (service, READ),
+                        UNCACHED: (uncached, READ),
+                        "cartLinesAdd": (service, ADD),
+                    }
+                    rates = measure_rates(servers)
+                    for what, least in (("cartLinesAdd", 0.5), (UNCACHED, 0.5), ("cart", 0.65)):
+                        ratio = rates[what].per_s / rates[BARE].per_s
+                        table.at_least(f"`{what}` over HTTP, throughput against the bare route", ratio, least)
+                    measure_tails(servers, rates)
+                    measure_curves(servers, rates)
+        finally:
+            os.sched_setaffinity(0, everywhere)
+        with EmbeddedServer(folder / "store") as store:
+            measure_workers(folder / "shop", store.url, everywhere)
 
 
 if __name__ == "__main__":

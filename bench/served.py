@@ -1,7 +1,7 @@
 """What `bench.load` puts load on: the service over the workload's shop, or the bare route that sets the limit.
 
-Run as ``python -m bench.served panier|bare STORE_URL FOLDER PORT``; prints its address when it listens. Several may
-share a port; port 0 is any.
+Run as ``python -m bench.served panier|uncached|bare STORE_URL FOLDER [sampled]``; prints its address when it listens.
+What is sampled answers at ``/samples`` with what was seen since it was asked last (`bench.sampling`).
 """
 
 import socket
@@ -19,6 +19,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bench import workload
+from bench.sampling import Sampler
+from bench.servers import SECRET
+from engine.priced import Snapshot
 from engine.pricing.requests import Limits
 from engine.service import Panier
 from engine.storage.connection import Connection
@@ -27,21 +30,34 @@ from engine.storage.stores import Stores
 from schema.app import build_app
 from schema.auth import TokenAuthority
 
-SECRET: Final = "a secret of the bench, long enough for HS256"  # noqa: S105  # of the bench only
 BARE_SCRIPT: Final = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])"
 BARE_BYTES: Final = 2_000
 LIMITS: Final = Limits(lines_max=500, quantity_max=99_999, codes_max=20, fees_max=20)
 
 
+class _NothingLately:
+    """In place of what a snapshot remembers to have priced lately: nothing."""
+
+    def found(self, *_: object) -> None:
+        """Find nothing."""
+
+
 async def panier(store_url: str, folder: Path) -> Any:
     """Return the service over the workload's shop."""
-    return await panier_on(Connection(store_url), folder)
+    return await panier_on(Connection(store_url), workload.snapshot(folder))
 
 
-async def panier_on(connection: Connection, folder: Path) -> Any:
-    """Return the service over the workload's shop, on a connection that the caller closes."""
+async def uncached(store_url: str, folder: Path) -> Any:
+    """Return the same, but each cart is evaluated anew whenever it is looked at."""
+    snapshot = workload.snapshot(folder)
+    vars(snapshot)["priced"] = _NothingLately()  # where `Snapshot.priced` would be kept when it is first asked for
+    return await panier_on(Connection(store_url), snapshot)
+
+
+async def panier_on(connection: Connection, snapshot: Snapshot) -> Any:
+    """Return the service, on a connection that the caller closes."""
     await connection.load()
-    engine = Panier(workload.snapshot(folder), Stores.on(connection, KeyNames()), LIMITS)
+    engine = Panier(snapshot, Stores.on(connection, KeyNames()), LIMITS)
     return build_app(engine, TokenAuthority(SECRET))
 
 
@@ -58,13 +74,26 @@ async def bare(store_url: str, _: Path) -> Any:
     return Starlette(routes=[Route("/graphql", route, methods=["POST"])])
 
 
-async def _serve(what: str, store_url: str, folder: Path, port: int) -> None:
-    app = await {"panier": panier, "bare": bare}[what](store_url, folder)
-    with socket.create_server(("127.0.0.1", port), backlog=128, reuse_port=True) as listening:
+def sampled(app: Starlette) -> None:
+    """Have the stack of this process looked at."""
+    sampler = Sampler()
+
+    async def samples(_: Request) -> Response:
+        return Response(orjson.dumps(sampler.taken()), media_type="application/json")
+
+    app.routes.append(Route("/samples", samples))
+    sampler.start()
+
+
+async def _serve(what: str, store_url: str, folder: Path, *options: str) -> None:
+    app = await {"panier": panier, "uncached": uncached, "bare": bare}[what](store_url, folder)
+    if "sampled" in options:
+        sampled(app)
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         print(f"127.0.0.1:{listening.getsockname()[1]}", flush=True)
         config = uvicorn.Config(app, http="httptools", ws="none", log_level="warning", access_log=False)
         await uvicorn.Server(config).serve([listening])
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])))
+    uvloop.run(_serve(sys.argv[1], sys.argv[2], Path(sys.argv[3]), *sys.argv[4:]))

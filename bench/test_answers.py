@@ -24,7 +24,8 @@ from bench import table, workload
 from engine.callers import Caller, CallerKind
 from engine.cart.commands import line_id
 from engine.cart.model import Cart, LineItem, Member, Role
-from engine.service import Panier, PricedCart, Snapshot
+from engine.priced import PricedCart, Snapshot
+from engine.service import Panier
 from engine.types import CartId, ChannelId, InstantMs, MemberId, Sku
 from schema import build_schema, core_schema
 from schema.auth import TokenAuthority

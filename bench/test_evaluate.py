@@ -13,19 +13,19 @@ import pytest
 
 from bench import table, workload
 from bench.straight_line import priced
+from engine.priced import Snapshot
 from engine.pricing.basket import Basket, build_basket
 from engine.pricing.cartfile import CartDocument, parse_cart_line, read_cart
 from engine.pricing.shop import Shop
 from engine.rules.evaluate import evaluate
 from engine.rules.model import Promotion
 from engine.rules.ruleset import Ruleset, compile_ruleset
-from engine.service import Snapshot
 from engine.types import PromotionId
 
 ROUNDS = 9
 MATCHING = 10
 """Of so many promotions up to all: the same ten match."""
-COUNTS = (10, 1_000, 100_000)
+COUNTS = (10, 100, 1_000, 10_000, 100_000)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,8 @@ def test_more_promotions_of_which_the_same_match(basket: Basket) -> None:
         times_us.append(1e6 * statistics.median(_spent(lambda: evaluate(basket, ruleset)) for _ in range(ROUNDS)))  # noqa: B023 - called at once
     shown = ", ".join(f"{count:,}: {us:.0f} us" for count, us in zip(COUNTS, times_us, strict=True))
     print(f"\n20 lines, {MATCHING} promotions that match of {shown}")
+    points = [(count, round(us, 1)) for count, us in zip(COUNTS, times_us, strict=True)]
+    table.curve("evaluate: ten of so many match", ("promotions", "us"), points)
     table.at_most(
         f"evaluate, 10 -> 100,000 promotions of which the same {MATCHING} match", times_us[-1] / times_us[0], 1.5
     )

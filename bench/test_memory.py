@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from bench import table, workload
-from bench.load import CHANGED
+from bench.generator import CHANGED
 from bench.served import panier_on
 from engine.storage.connection import Connection
 from engine.storage.embedded import EmbeddedServer
@@ -24,7 +24,7 @@ def test_what_a_cart_takes(tmp_path: Path) -> None:
 async def _bytes_of_a_cart(store_url: str, folder: Path) -> int:
     """Return the bytes of all keys of a store that has seen one cart."""
     connection = Connection(store_url)
-    app = await panier_on(connection, folder)
+    app = await panier_on(connection, workload.snapshot(folder))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://panier") as client:
 
         async def run(query: str, **variables: object) -> Any:

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from engine.priced import Snapshot
 from engine.pricing.load import load_shop
 from engine.rules.load import load_rules
-from engine.service import Snapshot
 
 CATEGORIES: Final = 32
 PRODUCTS_A_CATEGORY: Final = 5

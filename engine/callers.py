@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.cart.model import Cart, Role
+from engine.errors import UserError, UserErrorCode
 from engine.types import ChannelId, CustomerId, InstantMs, MemberId, StoreId
+
+CUSTOMER_ID_LENGTH_MAX = 128
 
 
 class CallerKind(StrEnum):
@@ -26,6 +29,10 @@ class Scope(StrEnum):
     """Change prices by hand, up to the ceiling of one's role."""
     OFFERS_READ = "offers:read"
     """See the outcome of every promotion, hidden ones and those for other segments too."""
+    JOURNEY_READ = "journey:read"
+    """See what the owner of a cart searched for and looked at."""
+    CHECKOUT = "checkout"
+    """Pay for any cart, end a checkout that somebody else began, and cancel orders."""
     SERVICE = "service"
     """Back office: write customer records."""
 
@@ -78,3 +85,11 @@ class Caller:
         """Say whether the caller decides who takes part in a cart: its owner does, and staff by scope."""
         member = cart.member(self.member)
         return (member is not None and member.role is Role.OWNER) or self.may(Scope.CART_WRITE)
+
+
+def customer_fault(customer: CustomerId) -> UserError | None:
+    """Return why something cannot be the id of a customer, None where it can."""
+    if customer and len(customer) <= CUSTOMER_ID_LENGTH_MAX and customer.isprintable():
+        return None
+    message = f"a customer id has 1 to {CUSTOMER_ID_LENGTH_MAX} printable characters"
+    return UserError(UserErrorCode.INVALID_CUSTOMER, message, ("customerId",))

@@ -26,8 +26,9 @@ from engine.cart.handoff import (
 from engine.cart.model import Cart, Member, Role
 from engine.cart.refusals import REFUSALS
 from engine.errors import RefusedError, UserError, UserErrorCode
+from engine.priced import PricedCart
 from engine.pricing.shop import Shop
-from engine.service import Changed, Panier, PricedCart, actor_of, read_operation
+from engine.service import Changed, Panier, actor_of, read_operation
 from engine.storage.handoffs import (
     Budget,
     Claimant,
@@ -150,6 +151,8 @@ async def claim_handoff(engine: Panier, caller: Caller, address: str, entered: s
     if isinstance(answer, Unknown):
         left = not concerned or await attempt(engine, caller, address, spend=True)
         return Claimed(errors=(UNKNOWN if left else EXHAUSTED,))
+    if isinstance(answer, Won) and answer.receipt.mode is not HandoffMode.MOVE and not caller.is_shops:
+        await engine.stores.pointers.note_cart(caller.member, answer.receipt.cart)
     return _told(engine, caller, answer)
 
 

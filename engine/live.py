@@ -19,15 +19,16 @@ from typing import Any, Final, NamedTuple
 
 from engine.callers import Caller
 from engine.cart.handoff import Discretion
-from engine.cart.model import LogEntry
+from engine.cart.model import Cart, LogEntry
 from engine.cart.viewing import Viewer
 from engine.errors import RefusedError, StoreUnavailableError, UserErrorCode
+from engine.priced import PricedCart, Snapshot
 from engine.pricing.differences import same_price
 from engine.rules.schedule import Schedule
-from engine.service import Panier, PricedCart, Snapshot
+from engine.service import Panier
 from engine.storage.carts import LogRead
 from engine.storage.wake_ups import WakeUps
-from engine.types import CartId, InstantMs
+from engine.types import CartId, InstantMs, MemberId
 
 BACKLOG: Final = 200
 """How many operations are told at once: whoever is farther behind gets a snapshot."""
@@ -57,6 +58,8 @@ class EventReason(StrEnum):
     """Nobody changed the cart: new rules were loaded, or the clock opened or closed something."""
     PRESENCE = "presence"
     """Somebody came or left."""
+    LAPSED = "lapsed"
+    """The time of a device is over: of the one that had the cart, which is free again, or of a screen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,33 +77,29 @@ class CartEvent:
 
 
 class _Told(NamedTuple):
-    """How far a follower is: the version, and the numbers of the price and the presence that came with it."""
+    """How far a follower is: the version, and the numbers of price, presence and lapsed leases that came with it."""
 
     version: int | None
     price: int = -1
     presence: int = -1
+    lapses: int = -1
 
 
 class _State:
     """A live cart at one moment, until ``replaced``. ``entries`` are the operations that led to its version."""
 
-    __slots__ = ("_events", "entries", "presence", "present", "price", "priced", "replaced")
+    __slots__ = ("_events", "entries", "present", "priced", "replaced", "told")
 
     def __init__(
-        self, priced: PricedCart, entries: tuple[LogEntry, ...], present: tuple[Viewer, ...], price: int, presence: int
+        self, priced: PricedCart, entries: tuple[LogEntry, ...], present: tuple[Viewer, ...], told: _Told
     ) -> None:
+        """Describe it; `told` is how far a follower is who knows all of it."""
         self.priced = priced
         self.entries = entries
         self.present = present
-        self.price = price
-        self.presence = presence
+        self.told = told
         self.replaced = asyncio.Event()
         self._events: dict[_Told, CartEvent | None] = {}
-
-    @property
-    def told(self) -> _Told:
-        """How far a follower is who knows all of it."""
-        return _Told(self.priced.cart.version, self.price, self.presence)
 
     def event_after(self, told: _Told, *, presence: bool) -> CartEvent | None:
         """Return what brings a follower here, None where it is nothing; `presence` says whether it asks for that.
@@ -108,7 +107,7 @@ class _State:
         All who are equally far get the same event.
         """
         if not presence:
-            told = told._replace(presence=self.presence)
+            told = told._replace(presence=self.told.presence)
         if told not in self._events:
             self._events[told] = self._event_after(told)
         return self._events[told]
@@ -122,9 +121,11 @@ class _State:
             reason = EventReason.RESUMED
         elif operations:
             reason = EventReason.CHANGED
-        elif told.price != self.price:
+        elif told.lapses != self.told.lapses:
+            reason = EventReason.LAPSED
+        elif told.price != self.told.price:
             reason = EventReason.PRICED
-        elif told.presence != self.presence:
+        elif told.presence != self.told.presence:
             reason = EventReason.PRESENCE
         else:
             return None
@@ -381,7 +382,9 @@ class _LiveCart:
                 raise
             return _RETRY_S
         self._replace(read, present)
-        return min(_LOOK_S, max(0.0, self._presence_due_s - time.monotonic()))
+        ends = [until_ms for _, until_ms in _devices(read.cart, read.at_ms)] if read.cart else []
+        lapses_s = (min(ends) - read.at_ms) / 1000 if ends else _LOOK_S
+        return min(_LOOK_S, lapses_s, max(0.0, self._presence_due_s - time.monotonic()))
 
     async def _presence(self) -> tuple[Viewer, ...]:
         """Return who has the cart open; ours are renewed when that is due."""
@@ -399,23 +402,25 @@ class _LiveCart:
             raise _no_cart()
         known, snapshot = self._state, self._carts.engine.snapshot
         reprice, self._reprice = self._reprice, False
+        read_now = PricedCart(read.cart, snapshot, read.at_ms)
         if known is None:
-            state = _State(PricedCart(read.cart, snapshot, read.at_ms), read.entries[-BACKLOG:], present, 0, 0)
+            state = _State(read_now, read.entries[-BACKLOG:], present, _Told(read.cart.version, 0, 0, 0))
         else:
-            priced, entries, price = known.priced, known.entries, known.price
+            priced, entries, told = known.priced, known.entries, known.told
             if read.cart.version != priced.cart.version:
-                priced = PricedCart(read.cart, snapshot, read.at_ms)
-                follows_on = read.complete and read.cart.version > known.priced.cart.version
+                follows_on = read.complete and read.cart.version > priced.cart.version
                 entries = (*(entries if follows_on else ()), *read.entries)[-BACKLOG:]
-                price += 1
-            elif reprice:
-                again = PricedCart(read.cart, snapshot, read.at_ms)
-                if not same_price(priced.evaluation, again.evaluation):
-                    priced, price = again, price + 1
-            presence = known.presence + (present != known.present)
-            state = _State(priced, entries, present, price, presence)
-            if state.told == known.told:
+                told = told._replace(version=read.cart.version, price=told.price + 1)
+            elif _devices(priced.cart, priced.as_of_ms) != _devices(read.cart, read.at_ms):
+                told = told._replace(lapses=told.lapses + 1)
+            elif reprice and not same_price(priced.evaluation, read_now.evaluation):
+                told = told._replace(price=told.price + 1)
+            if told != known.told:
+                priced = read_now
+            told = told._replace(presence=told.presence + (present != known.present))
+            if told == known.told:
                 return
+            state = _State(priced, entries, present, told)
         self._state = state
         self._first.set()
         if known is not None:
@@ -424,6 +429,13 @@ class _LiveCart:
 
 def _no_cart() -> RefusedError:
     return RefusedError.because(UserErrorCode.CART_NOT_FOUND, "there is no such cart", "cartId")
+
+
+def _devices(cart: Cart, at_ms: InstantMs) -> list[tuple[MemberId, InstantMs]]:
+    """Return the devices whose time with a cart ends by itself, and when."""
+    lease = cart.lease_at(at_ms)
+    screens = [(member.id, member.until_ms) for member in cart.members if member.until_ms is not None]
+    return [*screens, *([(lease.member, lease.until_ms)] if lease else [])]
 
 
 def _clock_ms() -> int:

@@ -6,12 +6,14 @@ screen gets its place. Whoever is cut off in between sends the same again, which
 
 from dataclasses import dataclass
 
-from engine.callers import Caller
+from engine.callers import Caller, CallerKind
 from engine.cart.commands import AdmitScreen
 from engine.cart.handoff import Access, HandoffCode, Pairing, Place, read_code
 from engine.errors import RefusedError, UserError, UserErrorCode
 from engine.handoff_service import EXHAUSTED, UNKNOWN, attempt
-from engine.service import Panier, PricedCart
+from engine.membership import carts_of, leave
+from engine.priced import PricedCart
+from engine.service import Panier
 from engine.types import CartId
 
 
@@ -26,7 +28,11 @@ class Paired:
 
 
 async def start_pairing(engine: Panier, caller: Caller) -> Paired:
-    """Make a code for the calling screen. One round trip, seldom two."""
+    """Make a code for the calling screen, which shows nobody's cart any more. Two round trips, seldom more."""
+    for priced in await carts_of(engine, caller):
+        member = priced.cart.member(caller.member)
+        if member is not None and member.until_ms is not None:
+            await leave(engine, caller, priced.cart.id, None, keep=True)
     channel = caller.channel or engine.snapshot.shop.default_channel
     screen = Place(caller.member, caller.device, channel, caller.store)
     code, expires_ms = await engine.stores.pairings.start(screen)
@@ -52,7 +58,7 @@ async def pairing_of(engine: Panier, caller: Caller, address: str, entered: str)
 async def approve_pairing(
     engine: Panier, caller: Caller, address: str, entered: str, cart: CartId, access: Access
 ) -> Paired:
-    """Give the screen that shows a code a place in the caller's cart. Five round trips, once for each screen."""
+    """Give the screen that shows a code a place in the caller's cart. Six round trips, once for each screen."""
     found = await pairing_of(engine, caller, address, entered)
     if found.code is None or found.pairing is None:
         return found
@@ -61,7 +67,11 @@ async def approve_pairing(
         return Paired(errors=(UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",)),))
     if not await engine.stores.pairings.approve(found.code, caller.member, cart, access):
         return Paired(errors=(UNKNOWN,))
-    command = AdmitScreen(found.pairing.screen.member, access is Access.EDIT)
+    await engine.stores.pointers.note_cart(found.pairing.screen.member, cart)
+    screen = found.pairing.screen.member
+    is_persons = screen.partition(":")[0] in {CallerKind.GUEST, CallerKind.CUSTOMER}
+    stay_ms = engine.limits.screen_stay_ms if is_persons else engine.limits.kiosk_stay_ms
+    command = AdmitScreen(screen, access is Access.EDIT, stay_ms)
     operation = f"pairing-{found.code.text}"
     changed = await engine.apply(caller, cart, operation, lambda *_: command)
     if changed.errors:

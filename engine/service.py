@@ -7,139 +7,52 @@ immutable value, swapped whole: a request in flight finishes on the one it start
 import copy
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
-from engine.callers import Caller, CallerKind, Scope
+from engine.callers import Caller, CallerKind, Scope, customer_fault
 from engine.cart.codec import encode_new_cart
 from engine.cart.commands import (
     AddLines,
     AttachCustomer,
     Command,
+    MergeInto,
     Op,
     RefreshFacts,
     RemoveAdjustment,
+    StayOnScreen,
     as_asked,
     content_version,
 )
 from engine.cart.draw import draw_of
 from engine.cart.handoff import discretion_towards
 from engine.cart.members import SignIn
+from engine.cart.merging import MergeReport
 from engine.cart.model import Cart, Facts, LogEntry, Member, Role
-from engine.cart.refusals import REFUSALS, argument_of
-from engine.errors import Diagnostic, RefusedError, UserError, UserErrorCode
+from engine.cart.refusals import argument_of, sentence_of
+from engine.errors import RefusedError, UserError, UserErrorCode
+from engine.priced import PricedCart, RefusedLoad, Snapshot
 from engine.pricing.admission_adjustments import admit_adjustment
-from engine.pricing.basket import Basket, build_basket
-from engine.pricing.evaluation import CodeVerdict, Evaluation
-from engine.pricing.member_notices import member_notices
-from engine.pricing.notices import ADOPTED, Notice, notices_of
+from engine.pricing.notices import ADOPTED, Notice, merge_notices
 from engine.pricing.requests import AdjustmentRequest, Limits
 from engine.pricing.shop import Shop
-from engine.rules.catalogue import catalogue_rules
-from engine.rules.code_reasons import code_reason, code_reasons
-from engine.rules.evaluate import evaluate
-from engine.rules.explain import Explanation, NearMiss, explain_all, near_misses
-from engine.rules.gift_choices import GiftChoice, gift_choices, open_choices
-from engine.rules.losses import Loss, loss_notices, losses
-from engine.rules.ruleset import Ruleset
+from engine.sharing import Sharing, settle, sharing_of
 from engine.storage.carts import Actor, Committed, Edit, Missing, Refused
 from engine.storage.customers import CustomerRecord
 from engine.storage.stores import Stores
 from engine.types import (
-    EPOCH,
     AdjustmentId,
     CartId,
     ChannelId,
     CustomerId,
-    InstantMs,
     MemberId,
     OperationId,
-    PromotionId,
     StoreId,
 )
 
 OPERATION_ID_LENGTH_MAX = 128
-CUSTOMER_ID_LENGTH_MAX = 128
+_NOT_ACTIVE = frozenset({UserErrorCode.CART_NOT_FOUND, UserErrorCode.CART_SOLD})
 _MISSING = UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",))
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What prices are computed from, swapped whole."""
-
-    shop: Shop
-    ruleset: Ruleset
-    loaded_ms: InstantMs = EPOCH
-
-    @cached_property
-    def catalogue_rules(self) -> Ruleset:
-        """What `engine.rules.catalogue.catalogue_price` needs, worked out once."""
-        return catalogue_rules(self.ruleset)
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedLoad:
-    """Files that were not taken while the service was running, and why: what was loaded before goes on."""
-
-    at_ms: InstantMs
-    diagnostics: tuple[Diagnostic, ...]
-
-
-@dataclass(frozen=True)
-class PricedCart:
-    """A cart beside the snapshot and instant that price it; each part is worked out when first asked for."""
-
-    cart: Cart
-    snapshot: Snapshot
-    as_of_ms: InstantMs
-
-    @cached_property
-    def basket(self) -> Basket:
-        """The cart joined to its prices."""
-        return build_basket(self.cart, self.snapshot.shop, self.as_of_ms)
-
-    @cached_property
-    def evaluation(self) -> Evaluation:
-        """The cart, priced."""
-        return evaluate(self.basket, self.snapshot.ruleset)
-
-    @cached_property
-    def losses(self) -> list[Loss]:
-        """The promotions without which it would cost less: it is priced again for each that may be one."""
-        return losses(self.basket, self.snapshot.ruleset, self.evaluation)
-
-    def notices(self, *, staff: bool) -> list[Notice]:
-        """Return what its shopper may not expect, of what the viewer may see."""
-        basket, ruleset = self.basket, self.snapshot.ruleset
-        reasons = code_reasons(basket, ruleset, self.evaluation)
-        return [
-            *notices_of(self.cart, basket, self.evaluation, self.snapshot.shop, reasons),
-            *open_choices(basket, ruleset, self.evaluation),
-            *loss_notices(self.losses, basket, ruleset, staff=staff),
-            *member_notices(self.cart, basket, self.evaluation),
-        ]
-
-    def gift_choices(self, *, staff: bool) -> list[GiftChoice]:
-        """Return the gifts that the shopper may choose, of promotions that the viewer may know of."""
-        return gift_choices(self.basket, self.snapshot.ruleset, self.evaluation, staff=staff)
-
-    def code_reason(self, verdict: CodeVerdict, *, staff: bool) -> str:
-        """Return why a code gives nothing, empty where it gives something."""
-        return code_reason(verdict, self.basket, self.snapshot.ruleset, staff=staff)
-
-    def explanations(self, *, staff: bool, only: PromotionId | None = None) -> list[Explanation]:
-        """Return the verdicts in words that the viewer may see: on all candidates, or on one promotion."""
-        return explain_all(self.basket, self.snapshot.ruleset, self.evaluation, staff=staff, only=only)
-
-    def near_misses(self, *, staff: bool) -> list[NearMiss]:
-        """Return what a little more would unlock, of what the viewer may see."""
-        return near_misses(self.basket, self.snapshot.ruleset, self.evaluation, staff=staff)
-
-    def elsewhere(self, channel: ChannelId, store: StoreId | None) -> "PricedCart":
-        """Return the cart as it would be priced after a move there; it does not move. None leaves its store."""
-        moved = replace(self.cart, channel=channel, store=store or self.cart.store)
-        return PricedCart(moved, self.snapshot, self.as_of_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +60,8 @@ class Changed:
     """The answer to a change: the cart as it is now, and why nothing changed if it was refused.
 
     ``version`` is the one that the operation made, now or, where ``replayed``, the first time it was sent. ``adopted``
-    says that a new cart was asked for and the customer's active one taken instead.
+    says that a new cart was asked for and the customer's active one taken instead. ``merge`` is what a merge came to,
+    and ``more`` what else there is to say.
     """
 
     priced: PricedCart | None = None
@@ -155,6 +69,8 @@ class Changed:
     version: int | None = None
     replayed: bool = False
     adopted: bool = False
+    merge: MergeReport | None = None
+    more: tuple[Notice, ...] = ()
 
     def seen_by(self, caller: Caller) -> "Changed":
         """Return it without the cart where the caller may not see that: not yet, or not any more."""
@@ -165,7 +81,8 @@ class Changed:
     def notices(self, *, staff: bool) -> list[Notice]:
         """Return what the caller may not expect of the cart."""
         notices = self.priced.notices(staff=staff) if self.priced else []
-        return [ADOPTED, *notices] if self.adopted else notices
+        told = merge_notices(self.merge) if self.merge else []
+        return [*([ADOPTED] if self.adopted else ()), *self.more, *told, *notices]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,17 +107,24 @@ class Panier:
         self.stores = stores
         self.last_refused: RefusedLoad | None = None
         self.limits = limits
+        self.reached: Callable[[str], None] = lambda step: None
+        """Told of each step of a checkout: tests end the process there."""
 
     def pinned(self) -> "Panier":
         """Return the engine as it is now, for one request: what is loaded meanwhile does not reach it."""
         return copy.copy(self)
 
     async def cart(self, caller: Caller, cart_id: CartId) -> PricedCart | None:
-        """Return a cart that the caller may see. One round trip."""
+        """Return a cart that the caller may see. One round trip; a second one renews a screen's time now and then."""
         snapshot = self.snapshot
         read = await self.stores.carts.read(cart_id)
         if read.cart is None or not caller.may_read(read.cart, read.at_ms):
             return None
+        member = read.cart.member(caller.member)
+        if member is not None and member.until_ms is not None and member.until_ms - read.at_ms < member.stay_ms // 2:
+            # Who looks at a screen uses it. Half of its time is left before that costs a write.
+            edit = Edit(self._actor(caller), OperationId(uuid.uuid4().hex), StayOnScreen().ops())
+            await self.stores.carts.commit(cart_id, edit)
         return PricedCart(read.cart, snapshot, read.at_ms)
 
     async def active_cart(self, caller: Caller) -> PricedCart | None:
@@ -215,6 +139,8 @@ class Panier:
         # A sign-in that was cut off in the middle leaves a pointer to a cart that is not the customer's yet.
         for cart_id in (record.active, record.superseded):
             priced = await self.cart(caller, cart_id) if cart_id else None
+            while priced is not None and priced.cart.superseded_by is not None:
+                priced = await self.cart(caller, priced.cart.superseded_by)
             if priced is not None:
                 return await self._with_facts(priced, self._facts(customer, record))
         return None
@@ -276,7 +202,7 @@ class Panier:
         """Make a cart, or adopt the active one that the customer already has: then what is new goes into that.
 
         The id follows from caller and operation, so that a request sent twice makes one cart. One round trip; two for
-        a customer, whose active cart must be found first.
+        a customer, whose active cart must be found first, and three more where they share new carts with a group.
         """
         snapshot, operation = self.snapshot, read_operation(operation_id)
         if isinstance(operation, UserError):
@@ -290,22 +216,39 @@ class Panier:
             return await self._commit_new(caller, cart_id, new, operation, None)
         record = await self.stores.customers.claim_first(caller.customer, cart_id)
         chosen, facts = record.chosen or cart_id, self._facts(caller.customer, record)
-        changed = await self._commit_new(caller, chosen, new, operation, facts)
-        if changed.priced is None and changed.errors == (_MISSING,):
-            # A sign-in that was cut off in the middle left a pointer to a cart that is not the customer's.
+        group = record.shares_with if chosen == cart_id else None
+        sharing = await sharing_of(self.stores, caller.customer, caller.member, group, cart_id) if group else None
+        changed = await self._commit_new(caller, chosen, new, operation, facts, sharing)
+        if sharing:
+            await settle(self.stores, sharing, cart_id, self.snapshot.shop.default_channel)
+        if any(error.code in _NOT_ACTIVE for error in changed.errors):
+            # A sign-in or a sale that was cut off in the middle left a pointer to a cart that is not the customer's
+            # any more, or not yet.
             await self.stores.customers.release(caller.customer, chosen)
             record = await self.stores.customers.claim_first(caller.customer, cart_id)
             chosen = record.chosen or cart_id
             changed = await self._commit_new(caller, chosen, new, operation, facts)
+        while changed.errors and changed.priced and (by := changed.priced.cart.superseded_by):
+            # A merge that was cut off in the middle left a pointer to a cart that went into another one.
+            await self.stores.customers.supersede(caller.customer, chosen, by)
+            chosen = by
+            changed = await self._commit_new(caller, chosen, new, operation, facts)
         return replace(changed, adopted=chosen != cart_id and changed.priced is not None)
 
     async def attach(
-        self, caller: Caller, cart_id: CartId, customer: CustomerId, operation_id: str | None, guest: Caller | None
+        self,
+        caller: Caller,
+        cart_id: CartId,
+        customer: CustomerId,
+        operation_id: str | None,
+        guest: Caller | None,
+        into: MergeInto | None = None,
     ) -> Changed:
-        """Make a cart a customer's, and their active one. Two round trips.
+        """Make a cart a customer's, and their active one; or with `into` have it go into another one in the same step.
 
         `guest` is who owned it and signs in now, shown to be the same person by the guest's own token; without one the
-        caller must be the customer already or act by scope. The customer's older active cart stays readable.
+        caller must be the customer already or act by scope. The customer's older active cart stays readable. What the
+        guest searched for and looked at follows them. Two round trips, and one more for a guest who signs in.
         """
         snapshot, operation = self.snapshot, read_operation(operation_id)
         if isinstance(operation, UserError):
@@ -313,33 +256,48 @@ class Panier:
         if caller.customer != customer and not caller.may(Scope.CART_WRITE):
             message = "only the customer, or staff with the scope `cart:write`, can attach this customer"
             return Changed(errors=(UserError(UserErrorCode.FORBIDDEN, message, ("customerId",)),))
-        refused = _customer_fault(customer)
+        refused = customer_fault(customer)
         if refused is not None:
             return Changed(errors=(refused,))
-        record = await self.stores.customers.claim(customer, cart_id)
+        customers = self.stores.customers
+        record = await customers.read(customer) if into else await customers.claim(customer, cart_id)
         facts = self._facts(customer, record)
         member = MemberId(f"{CallerKind.CUSTOMER}:{customer}")
         command = AttachCustomer(customer, member, facts, guest.member if guest else None)
         actor = replace(self._actor(caller), member=guest.member) if guest else self._actor(caller)
-        edit = Edit(actor, operation, command.ops(), content=_content((customer, command.guest)))
+        ops = _ops([command, into] if into else [command])
+        edit = Edit(actor, operation, ops, content=_content((customer, command.guest)))
         answer = await self.stores.carts.commit(cart_id, edit)
         if isinstance(answer, Missing) and guest is not None:
             # The guest is no member any more where the cart is the customer's already.
             answer = await self.stores.carts.commit(cart_id, replace(edit, actor=self._actor(caller)))
         if isinstance(answer, Refused) and answer.code is UserErrorCode.ROLE_FORBIDS and guest is not None:
             # It is somebody else's cart, in which the guest takes part: they keep their seat under their name.
+            await self.stores.pointers.note_cart(member, cart_id)
             answer = await self.stores.carts.commit(cart_id, replace(edit, ops=SignIn(guest.member, member).ops()))
         if record.claimed and not (isinstance(answer, Committed) and answer.cart.customer == customer):
-            await self.stores.customers.release(customer, cart_id)
+            await customers.release(customer, cart_id)
+        if guest is not None and isinstance(answer, Committed):
+            await self.stores.journeys.go_over(guest.member, member)
         return _changed(answer, snapshot, command)
 
-    async def upsert_customers(self, caller: Caller, records: Iterable[Facts]) -> list[Facts]:
-        """Write customer records and copy them into the customers' open carts. Needs the scope `service`."""
+    async def upsert_customers(
+        self, caller: Caller, records: Iterable[Facts], phones: Mapping[CustomerId, str]
+    ) -> list[Facts]:
+        """Write customer records and copy them into the customers' open carts. Needs the scope `service`.
+
+        ``phones`` are in canonical form, empty for none any more; who is not in it keeps theirs. No cart holds them.
+        """
         if not caller.may(Scope.SERVICE):
             raise RefusedError.because(UserErrorCode.FORBIDDEN, "writing customers needs the scope `service`")
+        if phones and not self.stores.phones.is_kept:
+            message = "this service keeps no phone numbers: set PANIER_PHONE_SECRET"
+            raise RefusedError.because(UserErrorCode.INVALID_CUSTOMER, message, "customers")
         written = []
         for record in records:
             stored = await self.stores.customers.write_facts(record)
+            if record.customer in phones:
+                await self.stores.phones.keep(record.customer, phones[record.customer])
             for cart_id in stored.open_carts:
                 await self._refresh(cart_id, stored.facts)
             written.append(stored.facts)
@@ -354,6 +312,11 @@ class Panier:
             return record.facts
         facts = self.snapshot.shop.customers.get(customer) or Facts(customer)
         return replace(facts, version=content_version(facts))
+
+    async def with_fresh_facts(self, priced: PricedCart) -> PricedCart:
+        """Return a cart with what is known of its owner now. One round trip, two where the cart's copy is older."""
+        owner = priced.cart.customer
+        return await self._with_facts(priced, await self.facts_of(owner)) if owner else priced
 
     async def _with_facts(self, priced: PricedCart, facts: Facts) -> PricedCart:
         known = priced.cart.facts
@@ -371,7 +334,13 @@ class Panier:
         return answer.cart if isinstance(answer, Committed) else None
 
     async def _commit_new(
-        self, caller: Caller, cart_id: CartId, new: NewCart, operation: OperationId, facts: Facts | None
+        self,
+        caller: Caller,
+        cart_id: CartId,
+        new: NewCart,
+        operation: OperationId,
+        facts: Facts | None,
+        sharing: Sharing | None = None,
     ) -> Changed:
         shop = self.snapshot.shop
         cart = Cart(
@@ -388,7 +357,7 @@ class Panier:
         edit = Edit(
             self._actor(caller),
             operation,
-            _ops(new.commands),
+            [*_ops(new.commands), *(sharing.ops() if sharing else ())],
             _content(new),
             encode_new_cart(cart),
             adopt=caller.customer is not None,
@@ -413,13 +382,6 @@ def read_operation(given: str | None) -> OperationId | UserError:
         message = f"an operation id has 1 to {OPERATION_ID_LENGTH_MAX} printable characters"
         return UserError(UserErrorCode.INVALID_OPERATION_ID, message, ("operationId",))
     return OperationId(given)
-
-
-def _customer_fault(customer: CustomerId) -> UserError | None:
-    if customer and len(customer) <= CUSTOMER_ID_LENGTH_MAX and customer.isprintable():
-        return None
-    message = f"a customer id has 1 to {CUSTOMER_ID_LENGTH_MAX} printable characters"
-    return UserError(UserErrorCode.INVALID_CUSTOMER, message, ("customerId",))
 
 
 def derived_id(caller: Caller, operation: OperationId, size: int) -> str:
@@ -455,4 +417,4 @@ def _changed(answer: Committed | Refused | Missing, snapshot: Snapshot, *command
         case Refused():
             priced = PricedCart(answer.cart, snapshot, answer.at_ms) if answer.cart else None
             path = argument_of(commands, answer.op_index) if answer.op_index is not None else ()
-            return Changed(priced, (UserError(answer.code, REFUSALS[answer.code], path),))
+            return Changed(priced, (UserError(answer.code, sentence_of(answer.code, answer.cart), path),))

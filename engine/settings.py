@@ -31,6 +31,7 @@ _SECRET_WORDS: Final = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "KEY", "CREDENT
 _DURATION: Final = re.compile(r"([0-9]{1,30})(ms|s|m|h|d)")
 _DURATION_MAX: Final = timedelta(days=36_500)
 _COUNT_MAX: Final = 2**31
+_WORKERS_MAX: Final = 256
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 _REDIS_OPTIONS: Final = {
@@ -130,6 +131,7 @@ Flag = Annotated[bool, Expected("`true` or `false`")]
 Text = Annotated[str, Field(min_length=1), Expected("a text")]
 Port = Annotated[int, Field(ge=0, le=65535), Expected("a whole number from 0 (any free port) to 65535")]
 Count = Annotated[int, Field(ge=1, le=_COUNT_MAX), Expected(f"a whole number from 1 to {_COUNT_MAX}")]
+Workers = Annotated[int, Field(ge=1, le=_WORKERS_MAX), Expected(f"a whole number from 1 to {_WORKERS_MAX}")]
 Duration = Annotated[
     timedelta, BeforeValidator(_read_duration), Expected("a number and `ms`, `s`, `m`, `h` or `d`, such as `12h`")
 ]
@@ -156,6 +158,7 @@ class Settings(BaseSettings):
     # Where.
     host: Text = Field("127.0.0.1", description="the address to listen on; `0.0.0.0` is every one of the machine")
     port: Port = Field(8000, description="the port to listen on")
+    workers: Workers = Field(1, description="processes that answer requests, all on that port")
     cors_origins: Origins = Field((), description="web sites whose pages may call, such as `https://shop.example`")
 
     # The store.
@@ -178,6 +181,10 @@ class Settings(BaseSettings):
     jwt_audience: Text = Field("panier", description="whom tokens are for: the claim `aud`")
     token_life: Duration = Field(timedelta(hours=12), description="how long a token that Panier issues is good for")
 
+    phone_secret: Secret | None = Field(
+        None, description="keys the digests by which staff find customers by phone; without it no phone is kept"
+    )
+
     # What a request may be.
     body_bytes_max: Count = Field(256 * 1024, description="bytes of a request's body")
     query_depth_max: Count = Field(12, description="how deep the fields of a query may be nested")
@@ -199,8 +206,16 @@ class Settings(BaseSettings):
     cart_codes_max: Count = Field(20, description="codes of a cart")
     cart_fees_max: Count = Field(20, description="different fees of a cart")
     cart_adjustments_max: Count = Field(20, description="changes by staff of a cart")
+    cart_members_max: Count = Field(100, description="members of a cart, and of a named group")
+    cart_invites_max: Count = Field(20, description="open invites of a cart, and of a named group")
+    cart_suggestions_max: Count = Field(50, description="lines of a cart that wait for approval")
+    cart_handoffs_max: Count = Field(20, description="open codes of a cart that hand it over")
     cart_bytes_max: Count = Field(128 * 1024, description="bytes of a cart as it is stored")
     cart_log_max: Count = Field(200, description="changes of a cart that are remembered")
+    screen_stay: Duration = Field(timedelta(days=30), description="how long a paired screen keeps a cart unused")
+    kiosk_stay: Duration = Field(timedelta(minutes=10), description="the same for a screen that is the shop's")
+    journey_steps_max: Count = Field(200, description="searches and products seen that are remembered of a shopper")
+    journey_life: Duration = Field(timedelta(days=90), description="how long they are remembered")
     guest_cart_life: Duration = Field(timedelta(days=30), description="how long a guest's cart lives untouched")
     customer_cart_life: Duration = Field(timedelta(days=180), description="how long a customer's cart lives untouched")
 

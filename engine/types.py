@@ -27,6 +27,12 @@ AdjustmentId = NewType("AdjustmentId", str)
 """Made from who adjusts and their operation: the same request sent again is the same adjustment."""
 InviteId = NewType("InviteId", str)
 """Made from who invites and their operation; the code, which is the secret, is another thing."""
+GroupId = NewType("GroupId", str)
+"""Made from who makes a named group and their operation."""
+QuoteId = NewType("QuoteId", str)
+"""Made from who begins a checkout and their operation; it means something within its cart."""
+OrderNumber = NewType("OrderNumber", str)
+"""What people read and say; it hashes to the partition of its cart."""
 CustomerId = NewType("CustomerId", str)
 Sku = NewType("Sku", str)
 ChannelId = NewType("ChannelId", str)

@@ -1,10 +1,12 @@
 """What is new to somebody who looks at a cart again: a part of the shell, beside `engine.service`."""
 
 from engine.callers import Caller
+from engine.cart.viewing import Seen
 from engine.errors import UserError, UserErrorCode
+from engine.priced import PricedCart
 from engine.pricing.since import SinceSeen, offers_of, seen_now, since_seen
 from engine.rules.explain import label_of
-from engine.service import Changed, Panier, PricedCart
+from engine.service import Changed, Panier
 from engine.types import CartId
 
 
@@ -26,8 +28,12 @@ async def mark_seen(engine: Panier, caller: Caller, cart_id: CartId, version: in
     if version is not None and version != priced.cart.version:
         message = "the cart has changed since: look at it as it is now"
         return Changed(priced, (UserError(UserErrorCode.STALE_VERSION, message, ("version",)),))
+    await engine.stores.viewers.remember(cart_id, caller.member, seen_of(priced))
+    return Changed(priced, (), priced.cart.version)
+
+
+def seen_of(priced: PricedCart) -> Seen:
+    """Return what whoever is shown a cart sees of it."""
     known, locale = priced.snapshot.ruleset.by_id, priced.cart.locale
     labels = {promotion: label_of(known[promotion], locale) for promotion in offers_of(priced.evaluation)}
-    seen = seen_now(priced.cart, priced.evaluation, priced.as_of_ms, labels)
-    await engine.stores.viewers.remember(cart_id, caller.member, seen)
-    return Changed(priced, (), priced.cart.version)
+    return seen_now(priced.cart, priced.evaluation, priced.as_of_ms, labels)

@@ -4,9 +4,14 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from schema.checkout import CheckoutMutations, CheckoutQueries
+from schema.groups import GroupMutations, GroupQueries
 from schema.handoffs import HandoffMutations
+from schema.journey import JourneyMutations, JourneyQueries
 from schema.members import MemberMutations
+from schema.merging import MergeMutations, MergeQueries
 from schema.mutations import MUTATIONS, Mutation
+from schema.offline import OfflineMutations, OfflineQueries
 from schema.pairings import PairingMutations, PairingQueries
 from schema.queries import QUERIES, Query
 from schema.scalars import SCALARS
@@ -16,12 +21,22 @@ from schema.types.offers import PromotionView
 
 
 @strawberry.type(name="Mutation", description=MUTATIONS)
-class _Mutations(Mutation, MemberMutations, HandoffMutations, PairingMutations):
+class _Mutations(
+    Mutation,
+    MemberMutations,
+    HandoffMutations,
+    PairingMutations,
+    GroupMutations,
+    JourneyMutations,
+    OfflineMutations,
+    MergeMutations,
+    CheckoutMutations,
+):
     """All of them: there is one root, and it would be a long file."""
 
 
 @strawberry.type(name="Query", description=QUERIES)
-class _Queries(Query, PairingQueries):
+class _Queries(Query, PairingQueries, GroupQueries, JourneyQueries, OfflineQueries, MergeQueries, CheckoutQueries):
     """All of them, likewise."""
 
 

@@ -1,6 +1,5 @@
 """The ASGI application: where GraphQL, GraphiQL and the health check are served."""
 
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -20,18 +19,18 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from engine.errors import RefusedError, StoreUnavailableError
+from engine.errors import StoreUnavailableError
 from engine.live import LiveCarts
 from engine.service import Panier
 from engine.types import InstantMs
 from schema import build_schema, core_schema
 from schema.auth import TokenAuthority
 from schema.callers import checked_caller
-from schema.compiled.answers import Attempt, CompiledAnswers, Outcome
+from schema.compiled.answers import AnswerCounts, Attempt, CompiledAnswers, Outcome, note_failed
 from schema.compiled.plan import DEFINITION
 from schema.context import RequestContext
 from schema.documents import DocumentLimits, Documents
-from schema.errors import ErrorCode, RequestRefusedError, fault, presented
+from schema.errors import ErrorCode, RequestRefusedError, fault, is_ours, presented
 from schema.http import (
     EVENT_STREAM,
     GRAPHQL_JSON,
@@ -47,9 +46,7 @@ from schema.http import (
 )
 from schema.socket import PROTOCOL, Socket
 from schema.sse import respond
-from schema.streams import StreamLimits, Streams
-
-_LOG: Final = logging.getLogger("panier.graphql")
+from schema.streams import EventWriter, StreamLimits, Streams
 
 GRAPHQL_PATH: Final = "/graphql"
 GRAPHIQL_PATH: Final = "/graphiql"
@@ -95,14 +92,6 @@ class HttpConfig:
     compiled_answers: bool = True
 
 
-@dataclass(slots=True)
-class AnswerCounts:
-    """How many answers were written in which way, since the start; refused requests count for neither."""
-
-    compiled: int = 0
-    ordinary: int = 0
-
-
 def build_app(
     engine: Panier,
     tokens: TokenAuthority,
@@ -118,7 +107,7 @@ def build_app(
     endpoint = _Endpoint(engine, tokens, chosen, live)
     routes: list[BaseRoute] = [
         Route(GRAPHQL_PATH, endpoint.graphql, methods=["GET", "POST"]),
-        Route(HEALTH_PATH, _health(chosen.ping, endpoint.counts), methods=["GET"]),
+        Route(HEALTH_PATH, _health(chosen.ping, endpoint.counts, engine), methods=["GET"]),
     ]
     if endpoint.streams is not None:
         routes.append(WebSocketRoute(GRAPHQL_PATH, Socket(endpoint.streams, chosen.cors_origins).serve))
@@ -145,11 +134,10 @@ class _Endpoint:
         self._config = config
         self._schema = core_schema(build_schema())
         self._documents = Documents(self._schema, config.documents, introspection=config.development)
-        self.streams = (
-            Streams(engine, live, tokens, self._documents, self._schema, config.streams) if live is not None else None
-        )
         self._compiled = CompiledAnswers(self._schema) if config.compiled_answers else None
         self.counts = AnswerCounts()
+        writer = EventWriter(self._schema, self._compiled, self.counts)
+        self.streams = Streams(engine, live, tokens, self._documents, writer, config.streams) if live else None
 
     async def graphql(self, request: Request) -> Response:
         """Answer one request: a result, or errors only."""
@@ -236,7 +224,7 @@ class _Endpoint:
         _refuse_variables(finished)
         self.counts.ordinary += 1
         if attempt.fault is not None and finished.errors is None:
-            _LOG.error("a compiled answer failed where the ordinary one did not", exc_info=attempt.fault)
+            note_failed(attempt.fault)
         return finished, changes
 
 
@@ -279,16 +267,14 @@ def _status(result: ExecutionResult, media: str) -> int:
 
 
 def _status_of(error: GraphQLError) -> int:
-    match error.original_error:
-        case StoreUnavailableError():
-            return 503
-        case None | GraphQLError() | RefusedError():
-            return 401 if (error.extensions or {}).get("code") == ErrorCode.TOKEN_MISSING else 200
-        case _:
-            return 500
+    if isinstance(error.original_error, StoreUnavailableError):
+        return 503
+    if is_ours(error):
+        return 500
+    return 401 if (error.extensions or {}).get("code") == ErrorCode.TOKEN_MISSING else 200
 
 
-def _health(ping: Ping | None, counts: AnswerCounts) -> Callable[[Request], Awaitable[Response]]:
+def _health(ping: Ping | None, counts: AnswerCounts, engine: Panier) -> Callable[[Request], Awaitable[Response]]:
     async def health(_: Request) -> Response:
         """Say whether requests can be served: 200, or 503 where the store does not answer."""
         try:
@@ -297,7 +283,9 @@ def _health(ping: Ping | None, counts: AnswerCounts) -> Callable[[Request], Awai
         except StoreUnavailableError:
             down = {"status": "unavailable", "errors": [presented(fault(ErrorCode.STORE_UNAVAILABLE, "no store"))]}
             return answer(down, 503, JSON)
-        return answer({"status": "ok", "answers": asdict(counts)}, 200, JSON)
+        priced = engine.snapshot.priced
+        evaluations = {"hits": priced.hits, "misses": priced.misses}
+        return answer({"status": "ok", "answers": asdict(counts), "evaluations": evaluations}, 200, JSON)
 
     return health
 

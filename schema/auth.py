@@ -17,6 +17,7 @@ import jwt
 
 from engine.callers import Caller, CallerKind
 from engine.errors import PanierError
+from engine.signed_snapshots import SnapshotSigner
 from engine.types import ChannelId, StoreId
 
 SECRET_BYTES_MIN: Final = 32
@@ -85,6 +86,8 @@ class TokenAuthority:
         if secret is None and jwks is None:
             raise KeysError("tokens cannot be checked: give a secret, or a JWK set of public keys")
         self._secret = secret
+        self.snapshots = SnapshotSigner.from_secret(secret) if secret is not None else None
+        """Signs what tills take along; None where there is no secret."""
         self._public = _public_keys(jwks) if jwks is not None else {}
         self._issuer = issuer
         self._audience = audience

@@ -1,7 +1,7 @@
 """Who sends a request: the token in its header, and whether the shop knows the place that it speaks of."""
 
 from engine.callers import Caller
-from engine.service import Snapshot
+from engine.priced import Snapshot
 from schema.auth import Checked, TokenAuthority, TokenError
 from schema.errors import ErrorCode, RequestRefusedError
 

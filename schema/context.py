@@ -7,7 +7,8 @@ from graphql import GraphQLError
 
 from engine.callers import Caller, Scope
 from engine.live import LiveCarts
-from engine.service import Panier, Snapshot
+from engine.priced import Snapshot
+from engine.service import Panier
 from engine.types import ChannelId, InstantMs, StoreId
 from schema.auth import TokenAuthority
 from schema.errors import ErrorCode, fault

@@ -63,6 +63,17 @@ def fault(code: ErrorCode, message: str) -> GraphQLError:
     return GraphQLError(message, extensions={"code": code.value})
 
 
+def is_ours(error: GraphQLError) -> bool:
+    """Say whether nobody but us can mend it: an exception, or a value that does not fit the type of its field.
+
+    Of the latter graphql-core says no place in the document; of an argument that does not fit, it does.
+    """
+    cause = error.original_error
+    if isinstance(cause, GraphQLError):
+        return not cause.nodes and "code" not in (cause.extensions or {})
+    return cause is not None and not isinstance(cause, StoreUnavailableError | RefusedError)
+
+
 def presented(error: GraphQLError, *, changes: bool = False) -> dict[str, Any]:
     """Return an error as clients see it. What is not meant for them is logged under an id, which they are shown.
 
@@ -74,7 +85,7 @@ def presented(error: GraphQLError, *, changes: bool = False) -> dict[str, Any]:
     elif isinstance(cause, RefusedError):
         first = cause.errors[0]
         shown = GraphQLError(first.message, extensions={"code": first.code.value, "field": list(first.field)})
-    elif cause is not None and not isinstance(cause, GraphQLError):
+    elif cause is not None and is_ours(error):
         shown = _masked(cause)
     else:
         code = {} if "code" in (error.extensions or {}) else {"code": ErrorCode.INVALID_VARIABLES.value}

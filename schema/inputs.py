@@ -8,6 +8,7 @@ from strawberry import ID
 
 from engine.cart.commands import Clear, RemoveFees, RemoveLines
 from engine.cart.model import DeliveryChoice, Facts
+from engine.cart.phones import canonical_phone
 from engine.errors import RefusedError, UserError, UserErrorCode
 from engine.fields import is_birthday
 from engine.pricing.admission import (
@@ -220,6 +221,11 @@ class CustomerInput:
     ordered_categories: list[str] | None = strawberry.field(
         default=None, description="Category paths of what they have ordered, such as `grocery/bakery`."
     )
+    phone: str | None = strawberry.field(
+        default=None,
+        description="Their phone with its country, such as `+33 6 12 34 56 78`, by which staff find their carts; empty "
+        "for none any more. Only a keyed digest of it is kept.",
+    )
 
     def facts(self) -> Facts:
         """Return the engine's form; the version is given by the store."""
@@ -342,6 +348,11 @@ def customer_facts(customers: Sequence[CustomerInput]) -> list[Facts]:
     return [customer.facts() for customer in customers]
 
 
+def customer_phones(customers: Sequence[CustomerInput]) -> dict[CustomerId, str]:
+    """Return the phones that records bring, in canonical form, empty where there is none any more."""
+    return {CustomerId(each.id): canonical_phone(each.phone) or "" for each in customers if each.phone is not None}
+
+
 def _customer_errors(customer: CustomerInput, index: str) -> list[UserError]:
     categories = customer.ordered_categories or ()
     words = (
@@ -362,6 +373,8 @@ def _customer_errors(customer: CustomerInput, index: str) -> list[UserError]:
         faults.append(("orderedCategories", f"are at most {_WORDS_MAX}"))
     if customer.birthday and not is_birthday(customer.birthday):
         faults.append(("birthday", "is a month and a day such as 02-29"))
+    if customer.phone and canonical_phone(customer.phone) is None:
+        faults.append(("phone", "is a number with its country, such as +33 6 12 34 56 78"))
     if customer.orders is not None and customer.orders < 0:
         faults.append(("orders", "are 0 or more"))
     if not 0 <= customer.points <= _POINTS_MAX:

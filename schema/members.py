@@ -85,7 +85,7 @@ class MemberMutations:
         life_seconds: int = 24 * 60 * 60,
         operation_id: ID | None = None,
     ) -> InvitePayloadView:
-        """Two round trips to the store."""
+        """Three round trips to the store."""
         caller, cart = info.context.known_caller(), CartId(key_of(cart_id, "Cart"))
         if not cart:
             return InvitePayloadView(Invited(NO_CART), caller)
@@ -103,7 +103,7 @@ class MemberMutations:
 
     @field("Take part in a cart by the code of an invite, written in any form.")
     async def cart_join(self, info: Info, code: str, operation_id: ID | None = None) -> CartPayloadView:
-        """Two round trips to the store."""
+        """Three round trips to the store."""
         caller = info.context.known_caller()
         return CartPayloadView(await join(info.context.engine, caller, code, operation_id), caller)
 
@@ -185,7 +185,7 @@ class MemberMutations:
         operation_id: ID | None = None,
     ) -> CartPayloadView:
         """One round trip to the store."""
-        written, blocked = _written(budget), blocked_categories or []
+        written, blocked = written_budget(budget), blocked_categories or []
         return await apply(
             info,
             cart_id,
@@ -206,7 +206,7 @@ class MemberMutations:
         operation_id: ID | None = None,
     ) -> CartPayloadView:
         """One round trip to the store."""
-        written = _written(budget)
+        written = written_budget(budget)
         return await apply(info, cart_id, operation_id, lambda shop, _, __: admit_group(written, deadline, shop))
 
 
@@ -215,5 +215,6 @@ def _decision(line_ids: list[ID], member_id: ID | None, *, approve: bool) -> Dec
     return DecideSuggestions(lines, approve, MemberId(member_id) if member_id is not None else None)
 
 
-def _written(budget: BudgetInput | None) -> tuple[str, str] | None:
+def written_budget(budget: BudgetInput | None) -> tuple[str, str] | None:
+    """Return a budget as it was written: amount and currency."""
     return (budget.amount, budget.currency) if budget else None

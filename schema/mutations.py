@@ -8,8 +8,10 @@ from strawberry import ID
 
 from engine.callers import Caller, CallerKind, Scope
 from engine.cart.handoff import Discretion, discretion_towards
+from engine.cart.merging import MergePolicy
 from engine.cart.model import Facts
 from engine.errors import RefusedError, UserError, UserErrorCode
+from engine.merge_service import sign_in
 from engine.pricing.requests import AdjustmentRequest
 from engine.service import Admit, Changed
 from engine.types import AdjustmentId, CartId, ChannelId, CustomerId, InstantMs, StoreId
@@ -37,11 +39,13 @@ from schema.inputs import (
     admits_note,
     admits_removals,
     customer_facts,
+    customer_phones,
     new_cart,
 )
 from schema.scalars import Long
 from schema.types.amounts import CartWarningView
 from schema.types.cart import CartView, warnings_for
+from schema.types.merging import CartMergeView
 from schema.views import field, object_type
 
 strawberry.enum(UserErrorCode, name="UserErrorCode", description="Stable codes of refused requests.")
@@ -110,6 +114,11 @@ class CartPayloadView:
     def version(self) -> int | None:
         """The version that the operation made, now or the first time; null where it was refused."""
         return self._changed.version
+
+    @property
+    def merge(self) -> CartMergeView | None:
+        """What became of each thing, where two carts were put together or taken apart; null for all other changes."""
+        return CartMergeView(self._changed.merge) if self._changed.merge else None
 
 
 @object_type("SessionPayload")
@@ -384,8 +393,10 @@ class Mutation:
         return await apply(info, cart_id, operation_id, admits_note(note, if_version))
 
     @field(
-        "Make a cart a customer's, and their active one; the one before stays readable as `supersededCart`. A customer "
-        "who signs in sends the guest's token with it; staff with scope `cart:write` name the customer."
+        "Make a cart a customer's, and their active one. A customer who signs in sends the guest's token with it; if "
+        "they have an active cart, what the guest put in goes into that by `policy` (see `cartMerge`), and the guest's "
+        "cart stays readable as `supersededCart`. Staff with scope `cart:write` name the customer; nothing is merged "
+        "then unless they name a policy."
     )
     async def cart_customer_attach(
         self,
@@ -393,19 +404,20 @@ class Mutation:
         cart_id: ID,
         guest_token: str | None = None,
         customer_id: ID | None = None,
+        policy: MergePolicy | None = None,
         operation_id: ID | None = None,
     ) -> CartPayloadView:
-        """Two round trips to the store."""
+        """Four round trips to the store, about a dozen where two carts become one."""
         caller = info.context.known_caller()
         try:
-            guest = _guest(info, guest_token)
+            guest = guest_of(info, guest_token)
             customer = _customer(caller, customer_id)
         except RefusedError as refused:
             return CartPayloadView(Changed(errors=refused.errors), caller)
         cart = CartId(key_of(cart_id, "Cart"))
         if not cart:
             return CartPayloadView(NO_CART, caller)
-        changed = await info.context.engine.attach(caller, cart, customer, operation_id, guest)
+        changed = await sign_in(info.context.engine, caller, cart, customer, operation_id, guest, policy)
         return CartPayloadView(changed, caller)
 
     @field("Write customer records, and copy them into the customers' open carts. Needs the scope `service`.")
@@ -413,7 +425,10 @@ class Mutation:
         """One round trip to the store for each customer, and one for each of their open carts."""
         caller = info.context.known_caller()
         try:
-            return CustomersPayloadView(await info.context.engine.upsert_customers(caller, customer_facts(customers)))
+            written = await info.context.engine.upsert_customers(
+                caller, customer_facts(customers), customer_phones(customers)
+            )
+            return CustomersPayloadView(written)
         except RefusedError as refused:
             return CustomersPayloadView([], refused.errors)
 
@@ -448,7 +463,7 @@ def _place_errors(info: Info, channel: str | None, store: str | None) -> tuple[U
     return tuple(errors)
 
 
-def _guest(info: Info, token: str | None) -> Caller | None:
+def guest_of(info: Info, token: str | None) -> Caller | None:
     """Return the guest whose token was sent along. Raises `RefusedError`."""
     if token is None:
         return None

@@ -124,7 +124,7 @@ class PairingMutations:
         "who approves is the one whose cart it shows."
     )
     async def screen_pairing_approve(self, info: Info, code: str, cart_id: ID, access: Access) -> PairingPayloadView:
-        """Five round trips to the store."""
+        """Six round trips to the store."""
         context, caller = info.context, info.context.known_caller()
         cart = CartId(key_of(cart_id, "Cart"))
         paired = await approve_pairing(context.engine, caller, context.address, code, cart, access)

@@ -10,7 +10,7 @@ from engine.cart.draw import draw_of
 from engine.cart.model import Cart
 from engine.cart.refusals import REFUSALS
 from engine.errors import RefusedError, UserErrorCode
-from engine.service import PricedCart
+from engine.priced import PricedCart
 from engine.types import CartId, ChannelId, PromotionId, Sku, StoreId
 from schema.context import Info, RequestContext
 from schema.errors import ErrorCode, fault

@@ -215,7 +215,7 @@ class _Session:
             stream = await self._streams.start(asked, caller)
             try:
                 self._open[id_] = stream
-                async for text in stream.texts(self._streams.schema):
+                async for text in stream.texts():
                     await self._send(f'{{"id":{named},"type":"next","payload":{text}}}')
             finally:
                 self._open.pop(id_, None)

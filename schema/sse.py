@@ -65,7 +65,7 @@ async def _failed(refused: RequestRefusedError) -> AsyncIterator[bytes]:
 
 async def _events(stream: Stream, streams: Streams, checked: Checked | None) -> AsyncIterator[bytes]:
     """Yield events until the service ends, the token expires or something goes wrong, with a sign of life meanwhile."""
-    texts = stream.texts(streams.schema)
+    texts = stream.texts()
     coming: asyncio.Future[Any] | None = None
     try:
         while True:

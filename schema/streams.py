@@ -36,6 +36,7 @@ from engine.service import Panier
 from engine.types import InstantMs
 from schema.auth import Checked, TokenAuthority
 from schema.callers import checked_caller
+from schema.compiled.answers import AnswerCounts, Attempt, CompiledAnswers, note_failed
 from schema.context import RequestContext
 from schema.documents import Document, Documents
 from schema.errors import ErrorCode, RequestRefusedError, fault, presented
@@ -62,11 +63,19 @@ class StreamLimits:
 class Stream:
     """One subscription under way. It must be closed."""
 
-    def __init__(self, asked: GraphQLRequest, document: Document, context: RequestContext, follower: Follower) -> None:
+    def __init__(
+        self,
+        asked: GraphQLRequest,
+        document: Document,
+        context: RequestContext,
+        follower: Follower,
+        writer: "EventWriter",
+    ) -> None:
         self._asked = asked
         self._document = document
         self._context = context
         self._follower = follower
+        self._writer = writer
         self._key = b""
         self.renew(follower.caller)
 
@@ -77,37 +86,29 @@ class Stream:
         self._context = replace(self._context, caller=nameless)
         self._key = self._sharing_key(nameless)
 
-    async def texts(self, schema: GraphQLSchema) -> AsyncIterator[str]:
+    async def texts(self) -> AsyncIterator[str]:
         """Yield the result of each event as JSON. Raises like `Follower.__anext__`."""
         async for event in self._follower:
             discretion = discretion_towards(event.priced.cart, self._follower.caller.member)
             answer = event.answers.get((self._key, discretion))
             if answer is None:
-                answer = event.answers[self._key, discretion] = self._written(event, schema, discretion)
+                answer = event.answers[self._key, discretion] = self._written(event, discretion)
             yield answer if isinstance(answer, str) else await asyncio.shield(answer)
 
     def close(self) -> None:
         """End it."""
         self._follower.close()
 
-    def _written(self, event: CartEvent, schema: GraphQLSchema, discretion: Discretion) -> str | asyncio.Future[str]:
-        """Execute the selection on an event and write what comes out.
+    def _written(self, event: CartEvent, discretion: Discretion) -> str | asyncio.Future[str]:
+        """Write what is selected of an event.
 
         What has to wait for something becomes a task: whoever asked first may leave, and the others get it all the
         same.
         """
         context = replace(self._context, snapshot=event.priced.snapshot, now_ms=event.priced.as_of_ms)
-        executed = execute(
-            schema,
-            self._document.node,
-            root_value=CartEventView(event, context.known_caller(), discretion),
-            context_value=context,
-            variable_values=self._asked.variables,
-            operation_name=self._asked.operation_name,
-            executor_class=StrawberryGraphQLCoreExecutionContext,
-            operation_extensions=None,
-        )
-        return _text(executed) if isinstance(executed, ExecutionResult) else asyncio.ensure_future(_awaited(executed))
+        root = CartEventView(event, context.known_caller(), discretion)
+        written = self._writer.written(self._asked, self._document, context, root)
+        return written if isinstance(written, str) else asyncio.ensure_future(written)
 
     def _sharing_key(self, nameless: Caller) -> bytes:
         """Return what all have in common whose answers are the same: document, variables and visibility.
@@ -128,6 +129,58 @@ class Stream:
         return hashlib.blake2b(repr(told).encode(), digest_size=16).digest()
 
 
+class EventWriter:
+    """Writes events as JSON: compiled where that is on and covers it, else as strawberry does."""
+
+    def __init__(self, schema: GraphQLSchema, compiled: CompiledAnswers | None, counts: AnswerCounts) -> None:
+        self.schema = schema
+        self._compiled = compiled
+        self._counts = counts
+
+    def written(
+        self, asked: GraphQLRequest, document: Document, context: RequestContext, root: CartEventView
+    ) -> str | Awaitable[str]:
+        """Return the result of a subscription for an event, at once where nothing has to wait."""
+        attempt: Attempt | Awaitable[Attempt] = Attempt()
+        if self._compiled is not None:
+            operation = document.operation(asked.operation_name)
+            attempt = self._compiled.attempt_event(asked.query, document, operation, asked.variables, context, root)
+
+        def finished(attempt: Attempt) -> str | Awaitable[str]:
+            if attempt.answer is None:
+                return self._executed(asked, document, context, root, attempt.fault)
+            self._counts.compiled += 1
+            return attempt.answer.decode()
+
+        async def finished_later(attempt: Awaitable[Attempt]) -> str:
+            text = finished(await attempt)
+            return text if isinstance(text, str) else await text
+
+        return finished(attempt) if isinstance(attempt, Attempt) else finished_later(attempt)
+
+    def _executed(
+        self,
+        asked: GraphQLRequest,
+        document: Document,
+        context: RequestContext,
+        root: CartEventView,
+        fault: Exception | None,
+    ) -> str | Awaitable[str]:
+        """Write in the ordinary way; `fault` is what the compiled one met, if it was tried."""
+        executed = execute(
+            self.schema,
+            document.node,
+            root_value=root,
+            context_value=context,
+            variable_values=asked.variables,
+            operation_name=asked.operation_name,
+            executor_class=StrawberryGraphQLCoreExecutionContext,
+            operation_extensions=None,
+        )
+        self._counts.ordinary += 1
+        return _text(executed, fault) if isinstance(executed, ExecutionResult) else _awaited(executed, fault)
+
+
 class Streams:
     """Starts subscriptions, and counts who holds how many connections."""
 
@@ -137,11 +190,11 @@ class Streams:
         live: LiveCarts,
         tokens: TokenAuthority,
         documents: Documents,
-        schema: GraphQLSchema,
+        writer: EventWriter,
         limits: StreamLimits,
     ) -> None:
         self.limits = limits
-        self.schema = schema
+        self._writer = writer
         self._engine = engine
         self._live = live
         self._tokens = tokens
@@ -189,7 +242,7 @@ class Streams:
             live=self._live,
         )
         built = Executor.build(
-            self.schema,
+            self._writer.schema,
             document.node,
             context_value=context,
             raw_variable_values=asked.variables,
@@ -201,18 +254,20 @@ class Streams:
         source = create_source_event_stream(built)
         found = await source if isinstance(source, Awaitable) else source
         if isinstance(found, Follower):
-            return Stream(asked, document, context, found)
+            return Stream(asked, document, context, found, self._writer)
         raise RequestRefusedError(200, found.errors or () if isinstance(found, ExecutionResult) else ())
 
 
-async def _awaited(executed: Awaitable[ExecutionResult]) -> str:
-    return _text(await executed)
+async def _awaited(executed: Awaitable[ExecutionResult], fault: Exception | None) -> str:
+    return _text(await executed, fault)
 
 
-def _text(result: ExecutionResult) -> str:
+def _text(result: ExecutionResult, fault: Exception | None) -> str:
     written: dict[str, Any] = {"data": result.data}
     if result.errors:
         written["errors"] = [presented(error) for error in result.errors]
+    elif fault is not None:
+        note_failed(fault)
     return orjson.dumps(written).decode()
 
 

@@ -24,7 +24,9 @@ def basket_of(shop: Shop, **document: Any) -> Basket:
     cart = read_cart(read, shop)
     store = shop.store_of(cart.cart.channel, cart.cart.store)
     at_ms = read.at_ms(store.timezone)
-    return build_basket(cart.cart, shop, InstantMs(1_780_315_200_000) if at_ms is None else at_ms, cart.explicit)
+    return build_basket(
+        cart.cart, shop, InstantMs(1_780_315_200_000) if at_ms is None else at_ms, cart.explicit, cart.closed
+    )
 
 
 def item(sku: str, price: str, quantity: int | str = 1, **product: Any) -> dict[str, Any]:

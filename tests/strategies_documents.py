@@ -19,6 +19,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    OperationType,
     get_named_type,
     is_enum_type,
     is_input_object_type,
@@ -53,7 +54,7 @@ class Asked:
 
 
 def requests(schema: GraphQLSchema, pools: Pools, kind: str, often: Collection[str] = ()) -> st.SearchStrategy[Asked]:
-    """Draw a request of a kind, `query` or `mutation`. Fields named in `often` are chosen wherever there is one.
+    """Draw a request of a kind, `query`, `mutation` or `subscription`. Fields named in `often` are chosen wherever there is one.
 
     A document hangs on one number and is not made smaller when it fails: that takes longer than to read it.
     """
@@ -91,10 +92,15 @@ class _Author:
     """When they are used up, a selection ends as soon as it may."""
 
     def request(self, kind: str) -> Asked:
-        root = self.schema.query_type if kind == "query" else self.schema.mutation_type
+        root = self.schema.get_root_type(OperationType(kind))
         assert root is not None
         self.fields_left = self._one_of([10, 40, 100])
-        body = self._selection(root, depth=self._one_of(range(3, 8)), least=1, most=3)
+        depth = self._one_of(range(3, 8))
+        body = (
+            f"{{ {self._followed(root, depth)} }}"
+            if kind == "subscription"
+            else self._selection(root, depth, least=1, most=3)
+        )
         declared = (
             f"({', '.join(f'${name}: {type_}' for name, type_ in self.declared.items())})" if self.declared else ""
         )
@@ -130,6 +136,12 @@ class _Author:
             concrete = self._one_of(self.schema.get_possible_types(type_))
             return f"... on {concrete.name} {self._selection(concrete, depth - 1, 1, 4)}"
         return self._field(type_, depth)
+
+    def _followed(self, root: GraphQLObjectType, depth: int) -> str:
+        """Write the field of a subscription: there is one only, and no condition on it."""
+        name, field_ = self._one_of(sorted(root.fields.items()))
+        below: Any = get_named_type(field_.type)
+        return f"{name}{self._arguments(field_.args)} {self._selection(below, depth, 1, 6)}"
 
     def _on(self, type_: GraphQLObjectType | GraphQLInterfaceType) -> str:
         interfaces = [each.name for each in type_.interfaces]

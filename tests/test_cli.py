@@ -20,6 +20,7 @@ import jwt
 import pytest
 from redis import Redis
 
+from engine.settings import variable
 from engine.storage.embedded import EmbeddedServer
 from tests.shops import FILES
 from tests.storage.test_embedded import servers_on
@@ -55,8 +56,9 @@ def _shop(tmp_path: Path) -> Path:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the tests' own environment without any setting of Panier, and wide enough not to wrap."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PANIER_")}
+    """Return the tests' own environment, wide enough not to wrap, and of its settings the one that `.ci/run` varies."""
+    varied = variable("compiled_answers")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PANIER_") or name == varied}
     return kept | {"COLUMNS": "200"} | dict(extra or {})
 
 

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from engine.errors import FilesRefusedError
+from engine.priced import Snapshot
 from engine.pricing.shop import Shop
 from engine.rules.evaluate import evaluate
 from engine.rules.lint import lint
 from engine.rules.load import LoadedRules, load_rule_sources
-from engine.service import Snapshot
 from engine.source import Source
 from engine.types import InstantMs
 from tests.carts import basket_of, codes_of, given, item, line_of, priced

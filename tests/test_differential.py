@@ -87,8 +87,8 @@ def _distribution(priced: list[Priced]) -> str:
 
 # Generated shops, rules and carts
 
-QUICK = [range(first, first + 250) for first in range(0, 2000, 250)]
-SLOW = [range(first, first + 2000) for first in range(2000, 42_000, 2000)]
+QUICK = [range(first, first + 250) for first in range(0, 2500, 250)]
+SLOW = [range(first, first + 2000) for first in range(2500, 42_500, 2000)]
 
 
 @pytest.mark.parametrize("seeds", QUICK, ids=str)

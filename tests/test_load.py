@@ -233,6 +233,7 @@ BROKEN = [
         2,
         "did you mean `line`?",
     ),
+    broken("shop.yaml", "id: corner", "id: corner\nmerge: summ", "invalid_value", "summ", 2, "did you mean `sum`?"),
     broken(
         "shop.yaml",
         "id: corner",

@@ -119,6 +119,7 @@ def test_prices_are_checked_where_the_product_or_its_file_is_faulty(tmp_path: Pa
         ("customer.csv", "customers.csv"),
         ("product.csv", "products.csv"),
         ("stroes.yaml", "stores.yaml"),
+        ("adjustment.yaml", "adjustments.yaml"),
     ],
 )
 def test_a_file_under_nearly_its_name_is_an_error(tmp_path: Path, wrong: str, right: str) -> None:

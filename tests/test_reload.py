@@ -15,11 +15,12 @@ import pytest
 
 from engine.callers import Caller, CallerKind
 from engine.cart.model import Cart, Member, Role
-from engine.cli.reload import Folders, Reloader
+from engine.cli.reload import Folders, Intake, Reloader
+from engine.priced import Snapshot
 from engine.pricing.load import load_shop
 from engine.pricing.requests import Limits
 from engine.rules.load import load_rules
-from engine.service import Panier, Snapshot
+from engine.service import Panier
 from engine.storage.carts import CartRead
 from engine.types import CartId, ChannelId, InstantMs, StoreId
 from tests.shops import write_shop
@@ -59,7 +60,8 @@ async def watching(shop: Path, tell: Callable[[str], None] | None = None) -> Asy
     seen, loaded = folders.fingerprint(), load_shop(shop)
     ruleset = load_rules(shop / "rules", loaded).ruleset
     engine = Panier(Snapshot(loaded, ruleset), SimpleNamespace(carts=SlowStore()), Limits())  # type: ignore[arg-type]
-    task = asyncio.create_task(Reloader(engine, folders, seen, tell).watch(POLL_S))
+    reloader = Reloader(folders, seen, loaded.id, tell)
+    task = asyncio.create_task(reloader.watch(Intake(engine).take, POLL_S))
     try:
         yield engine
     finally:

@@ -7,22 +7,30 @@ A cart is one msgpack map with short keys:
     u customer          a owner's facts    b created, ms     e updated, ms x expires, ms  w field -> version
     y payment method    h draw             j adjustments   g chosen gifts, pairs of promotion and SKU
     sg suggested lines  iv invites         gr what holds for all members: b budget, d deadline, ms
-    o lease             q newcomers
+    o lease             q newcomers        sd sold
+    mg where it went, or is going          fz freeze, od order: see `storage/lua/freeze.lua`
 
 People are lists of member id, role and perhaps rules: ``o`` owner, ``e`` editor, ``a`` adder, ``s`` suggester, ``v``
 viewer, ``x`` removed, ``-`` no member, but somebody who did something, such as staff. Rules are ``b`` budget and ``k``
-blocked categories; of those removed, ``x`` the version. A budget is a pair of amount and currency. People are named by
-their place in the list, counted from 1, so that signing in renames one of them and touches no line and no log entry;
-the list never shrinks.
+blocked categories; of those removed, ``x`` the version; of screens, ``t`` until when and ``r`` for how long anew, ms. A
+budget is a pair of amount and currency. People are named by their place in the list, counted from 1, so that signing in
+renames one of them and touches no line and no log entry; the list never shrinks.
 
 A line is a map as well: ``i`` id, ``q`` shares, a flat list of place and quantity, ``a`` added and ``c`` changed
 version, ``t`` changed, in ms since the cart was made; and the attributes that `engine.cart.commands.NewLine.op` writes.
 An invite is a map: ``i`` id, ``c`` code, ``r`` role, ``n`` uses, ``u`` uses left, ``x`` end, ms, ``a`` added version.
 A lease is a map: ``p`` place of its holder, ``d`` device, ``c`` channel, ``s`` store, ``a`` since and ``e`` until, ms,
-``r`` for how many ms it is renewed. A newcomer is a list: place, words of `handoff.Share` with spaces between, version.
+``r`` for how many ms it is renewed. What was sold is a map: ``i`` id of the sale, and ``p``, ``d``, ``c``, ``s``, ``a``
+as of a lease. A newcomer is a list: place, words of `handoff.Share` with spaces between, version.
+Where a cart goes is a map: ``t`` target, ``s`` state (``m`` merging, ``d`` merged, ``u`` coming back), ``v`` version
+that sealed it, ``p`` policy, ``w`` who had it merged; and while it comes back ``u`` version that sealed it again, ``x``
+who. Who is a list: member, acts by scope, operation id, channel, store or false, device.
 An adjustment is a map: ``i`` id, ``l`` line, ``p`` place of who made it, ``a`` added version, ``t`` when, in ms since
 the cart was made, and the attributes that `engine.cart.commands.AddAdjustment.ops` writes.
 A log entry is a list: version, operation id, ms since the cart was made, place, channel, store, device, changes.
+
+What was decided on a merge is a list: status, when, ms, version made, refusal's code or empty, policy, changes, which
+are lists of what a `MergeChange` holds.
 
 A viewer is a list: member, channel, store or nil, device. What a viewer saw is a map: ``v`` version, ``t`` when, ms,
 ``c`` currency, ``m`` total, ``n`` line id -> SKU, quantity, measured, amount, ``p`` promotion -> label.
@@ -36,9 +44,10 @@ from typing import Any, Final
 
 import msgpack  # type: ignore[import-untyped]  # ships no types
 
-from engine.cart.commands import Op, Plain, packed_facts
+from engine.cart.commands import AddAdjustment, NewLine, Op, Plain, packed_facts
 from engine.cart.draw import draw_of
 from engine.cart.members import LETTER_OF
+from engine.cart.merging import MergeChange, MergeEffect, MergePart
 from engine.cart.model import (
     Adjustment,
     AdjustmentKind,
@@ -48,21 +57,28 @@ from engine.cart.model import (
     DeliveryChoice,
     Facts,
     FeeChoice,
+    Freeze,
     Invite,
     Lease,
     LineItem,
     LogEntry,
     Member,
+    Mover,
     Newcomer,
+    Ordered,
+    Sold,
+    Transfer,
+    TransferState,
 )
 from engine.cart.viewing import Seen, SeenLine, Viewer
 from engine.errors import PanierError
-from engine.types import ChannelId, InstantMs, MemberId, OperationId, StoreId
+from engine.types import EPOCH, ChannelId, InstantMs, MemberId, OperationId, StoreId
 
 LAYOUT: Final = 1
 """Raised when the meaning of stored bytes changes; a reader refuses what it does not know."""
 
 _ROLE: Final = {letter: role for role, letter in LETTER_OF.items()}
+_TRANSFER: Final = {"m": TransferState.MERGING, "d": TransferState.MERGED, "u": TransferState.RETURNING}
 _NOBODY: Final[Mapping[str, int]] = {}
 _NO_RULES: Final[Mapping[str, Any]] = {}
 
@@ -115,8 +131,8 @@ def encode_new_cart(cart: Cart) -> bytes:
     return pack(packed)
 
 
-def decode_cart(blob: bytes) -> Cart:
-    """Return the cart that the bytes hold.
+def decode_cart(blob: bytes, at_ms: InstantMs = EPOCH) -> Cart:
+    """Return the cart that the bytes hold; screens whose time is over at an instant are no members any more.
 
     Raises `UnknownLayoutError` where another version of Panier wrote them.
     """
@@ -128,7 +144,9 @@ def decode_cart(blob: bytes) -> Cart:
     return Cart(
         id=packed["i"],
         version=packed["v"],
-        members=tuple([_member(*person) for person in people if person[1] in _ROLE]),
+        members=tuple(
+            [_member(*person) for person in people if person[1] in _ROLE and not _has_lapsed(at_ms, *person[2:])]
+        ),
         channel=packed["c"],
         store=store,
         locale=packed["l"],
@@ -143,6 +161,9 @@ def decode_cart(blob: bytes) -> Cart:
         customer=packed.get("u"),
         facts=facts_of(facts) if facts else None,
         lease=_lease(packed["o"], places) if "o" in packed else None,
+        sold=_sold(packed["sd"], places) if "sd" in packed else None,
+        freeze=_freeze(packed["fz"], places) if "fz" in packed else None,
+        ordered=_ordered(packed["od"], places) if "od" in packed else None,
         newcomers=tuple(
             [Newcomer(places[at], tuple(words.split()), since) for at, words, since in packed.get("q", ())]
         ),
@@ -155,6 +176,7 @@ def decode_cart(blob: bytes) -> Cart:
         invites=tuple([_invite(invite) for invite in packed.get("iv", ())]),
         budget=_budget(group),
         deadline_ms=group.get("d"),
+        transfer=_transfer(packed["mg"]) if "mg" in packed else None,
     )
 
 
@@ -176,7 +198,13 @@ def _unpacked(blob: bytes) -> dict[str, Any]:
 
 
 def _member(id_: str, letter: str, rules: Mapping[str, Any] = _NO_RULES) -> Member:
-    return Member(MemberId(id_), _ROLE[letter], _budget(rules), tuple(rules.get("k", ())))
+    return Member(
+        MemberId(id_), _ROLE[letter], _budget(rules), tuple(rules.get("k", ())), rules.get("t"), rules.get("r", 0)
+    )
+
+
+def _has_lapsed(at_ms: InstantMs, rules: Mapping[str, Any] = _NO_RULES) -> bool:
+    return "t" in rules and bool(rules["t"] <= at_ms)
 
 
 def _budget(rules: Mapping[str, Any]) -> Budget | None:
@@ -231,6 +259,105 @@ def _lease(packed: dict[str, Any], places: list[MemberId]) -> Lease:
     return Lease(
         places[packed["p"]], packed["d"], packed["c"], packed.get("s"), InstantMs(packed["a"]), InstantMs(packed["e"])
     )
+
+
+def _sold(packed: dict[str, Any], places: list[MemberId]) -> Sold:
+    where = (packed["d"], packed["c"], packed.get("s"), InstantMs(packed["a"]))
+    return Sold(packed["i"], places[packed["p"]], *where)
+
+
+def _transfer(packed: dict[str, Any]) -> Transfer:
+    member, by_scope, operation, channel, store, device = packed.get("x") or packed["w"]
+    by = Mover(member, by_scope, operation, channel, store or None, device)
+    attempt = packed.get("u") or packed["v"]
+    return Transfer(packed["t"], _TRANSFER[packed["s"]], packed["v"], packed["p"], attempt, by)
+
+
+def encode_mover(by: Mover) -> bytes:
+    """Return the bytes of who has a cart merged or brought back."""
+    return pack((by.member, by.by_scope, by.operation, by.channel, by.store or False, by.device))
+
+
+def encode_content(cart: Cart) -> bytes:
+    """Return the bytes of what a merge may change in a cart: lines, codes, fees, gifts, adjustments, note, suggestions.
+
+    Members are named, because their places are those of the cart as it is then. Lines that its next version changes
+    get the instant from the script.
+    """
+    packed: dict[str, Plain] = {
+        "n": [_packed_line(line, cart) for line in cart.lines],
+        "k": [[code.canonical, code.entered] for code in cart.codes],
+        "f": [[fee.fee, fee.quantity] for fee in cart.fees],
+        "g": [[promotion, sku] for promotion, sku in cart.gift_choices.items()],
+        "j": [_packed_adjustment(each, cart) for each in cart.adjustments],
+        "sg": [_packed_line(line, cart) for line in cart.suggestions],
+        "t": cart.note,
+    }
+    return pack(packed)
+
+
+def _packed_line(line: LineItem, cart: Cart) -> dict[str, Plain]:
+    wish = NewLine(
+        line.sku,
+        line.quantity,
+        line.measured,
+        line.options,
+        line.seller,
+        line.line_key,
+        line.note,
+        line.delivery,
+        line.label_price_minor,
+        line.label_currency,
+    )
+    return {
+        **wish.attributes(),
+        "i": line.id,
+        "q": [part for share in line.shares for part in share],
+        "a": line.added_version,
+        "c": line.changed_version,
+        "t": line.changed_at_ms - cart.created_ms,
+    }
+
+
+def _packed_adjustment(adjustment: Adjustment, cart: Cart) -> dict[str, Plain]:
+    made = AddAdjustment(
+        adjustment.id,
+        adjustment.kind,
+        adjustment.line,
+        adjustment.value,
+        adjustment.currency,
+        adjustment.reason,
+        adjustment.role,
+        adjustment.note,
+    )
+    packed = {
+        **made.attributes(),
+        "i": adjustment.id,
+        "p": adjustment.member,
+        "a": adjustment.added_version,
+        "t": adjustment.added_at_ms - cart.created_ms,
+    }
+    return packed if adjustment.line is None else {**packed, "l": adjustment.line}
+
+
+def packed_changes(changes: Iterable[MergeChange]) -> list[Plain]:
+    """Return what became of each thing in a merge as it lies in the store."""
+    return [[c.part, c.effect, c.key, c.name, c.before, c.after, c.left, c.measured] for c in changes]
+
+
+def decode_decision(blob: bytes) -> tuple[str, InstantMs, int, str, str, tuple[MergeChange, ...]]:
+    """Return what was decided on a merge: status, when, version made, refusal's code or empty, policy, changes."""
+    status, at_ms, version, code, policy, changes = msgpack.unpackb(blob)
+    told = [MergeChange(MergePart(part), MergeEffect(effect), *rest) for part, effect, *rest in changes]
+    return status, at_ms, version, code, policy, tuple(told)
+
+
+def _freeze(packed: dict[str, Any], places: list[MemberId]) -> Freeze:
+    return Freeze(packed["q"], places[packed["p"]], InstantMs(packed["a"]), InstantMs(packed["e"]))
+
+
+def _ordered(packed: dict[str, Any], places: list[MemberId]) -> Ordered:
+    return Ordered(packed["n"], places[packed["p"]], InstantMs(packed["a"]))
 
 
 def _adjustment(packed: dict[str, Any], places: list[MemberId], created_ms: int) -> Adjustment:

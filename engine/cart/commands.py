@@ -13,7 +13,18 @@ from enum import StrEnum
 from typing import Protocol
 
 from engine.cart.model import AdjustmentKind, DeliveryChoice, Facts
-from engine.types import AdjustmentId, ChannelId, CustomerId, LineId, MemberId, PromotionId, Sku, StoreId
+from engine.types import (
+    AdjustmentId,
+    CartId,
+    ChannelId,
+    CustomerId,
+    LineId,
+    MemberId,
+    PromotionId,
+    QuoteId,
+    Sku,
+    StoreId,
+)
 
 Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
 Op = list[Plain]
@@ -62,8 +73,8 @@ class NewLine:
         """The line it goes to."""
         return line_id(self.sku, self.options, self.seller, self.line_key)
 
-    def op(self) -> Op:
-        """Return the operation; attributes only count where the line does not exist yet."""
+    def attributes(self) -> dict[str, Plain]:
+        """Return what a line that is made of it holds, besides quantities."""
         attributes: dict[str, Plain] = {"s": self.sku}
         if self.measured:
             attributes["m"] = 1
@@ -80,7 +91,11 @@ class NewLine:
         if self.label_price_minor is not None:
             attributes["p"] = self.label_price_minor
             attributes["pc"] = self.label_currency
-        return ["add", self.id, self.quantity, attributes, _guard(self.sold_where)]
+        return attributes
+
+    def op(self) -> Op:
+        """Return the operation; attributes only count where the line does not exist yet."""
+        return ["add", self.id, self.quantity, self.attributes(), _guard(self.sold_where)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,15 +236,19 @@ class AddAdjustment:
     role: str
     note: str = ""
 
-    def ops(self) -> list[Op]:
-        """One operation; its last argument is what the log says of it."""
+    def attributes(self) -> dict[str, Plain]:
+        """Return what is kept of it, besides who made it and when."""
         attributes: dict[str, Plain] = {"k": self.kind.value, "v": self.value, "r": self.reason, "o": self.role}
         if self.currency:
             attributes["u"] = self.currency
         if self.note:
             attributes["n"] = self.note
+        return attributes
+
+    def ops(self) -> list[Op]:
+        """One operation; its last argument is what the log says of it."""
         told = " ".join(filter(None, (self.kind, str(self.value), self.currency, self.reason)))
-        return [["adjust", self.id, False if self.line is None else self.line, attributes, told]]
+        return [["adjust", self.id, False if self.line is None else self.line, self.attributes(), told]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,14 +358,81 @@ class ChangeLease:
 
 @dataclass(frozen=True, slots=True)
 class AdmitScreen:
-    """Give a screen a place among the members, to edit or to read only. For the owner."""
+    """Give a screen a place among the members for a time, to edit or to read only. For the owner."""
 
     screen: MemberId
     edits: bool
+    stay_ms: int
 
     def ops(self) -> list[Op]:
         """One operation."""
-        return [["screen", self.screen, "e" if self.edits else "v"]]
+        return [["screen", self.screen, "e" if self.edits else "v", self.stay_ms]]
+
+
+@dataclass(frozen=True, slots=True)
+class StayOnScreen:
+    """Have a screen's time begin anew, because it is in use."""
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["stay"]]
+
+
+@dataclass(frozen=True, slots=True)
+class MergeInto:
+    """Seal a cart, so that what it holds goes into another one. For its owner; ``policy`` is a `MergePolicy`."""
+
+    target: CartId
+    policy: str
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["merge", self.target, self.policy]]
+
+
+@dataclass(frozen=True, slots=True)
+class ComeBack:
+    """Undo a merge: the cart is to be one of its own again. For its owner."""
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["unmerge"]]
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeCart:
+    """Freeze a cart for a quote, for so long, as it was at the version that was priced."""
+
+    quote: QuoteId
+    life_ms: int
+    version: int
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["freeze", self.quote, self.life_ms, self.version]]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendFreeze:
+    """Keep a cart frozen for so long from now."""
+
+    quote: QuoteId
+    life_ms: int
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["extend", self.quote, self.life_ms]]
+
+
+@dataclass(frozen=True, slots=True)
+class ThawCart:
+    """End the checkout of a quote, whose cart may be changed again."""
+
+    quote: QuoteId
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["thaw", self.quote]]
 
 
 class Command(Protocol):

@@ -16,9 +16,12 @@ from engine.types import (
     LineId,
     MemberId,
     OperationId,
+    OrderNumber,
     PromotionId,
+    QuoteId,
     Sku,
     StoreId,
+    record,
 )
 
 QUANTITY_SCALE = 1000
@@ -47,12 +50,17 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A participant of a cart. ``blocked`` are the paths of categories that are not for them."""
+    """A participant of a cart. ``blocked`` are the paths of categories that are not for them.
+
+    A screen takes part until ``until_ms``, and whatever it does makes that ``stay_ms`` from then; None for all others.
+    """
 
     id: MemberId
     role: Role
     budget: Budget | None = None
     blocked: tuple[str, ...] = ()
+    until_ms: InstantMs | None = None
+    stay_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,7 @@ class DeliveryChoice:
     slot: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LineItem:
     """A wish for some of a product.
 
@@ -166,6 +174,37 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Sold:
+    """A cart was paid for at a device, and is closed."""
+
+    sale: str
+    member: MemberId
+    device: str
+    channel: ChannelId
+    store: StoreId | None
+    at_ms: InstantMs
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A cart is in checkout: nobody changes it, until an instant or until whoever began that ends it."""
+
+    quote: QuoteId
+    member: MemberId
+    since_ms: InstantMs
+    until_ms: InstantMs
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A cart became an order, and changes no more."""
+
+    number: OrderNumber
+    member: MemberId
+    at_ms: InstantMs
+
+
+@dataclass(frozen=True, slots=True)
 class Newcomer:
     """Another person who came by a code. ``shared`` is what its giver wanted them to know, see `handoff.Share`.
 
@@ -175,6 +214,49 @@ class Newcomer:
     member: MemberId
     shared: tuple[str, ...]
     since_version: int
+
+
+class TransferState(StrEnum):
+    """How far a cart is on its way into another one, see `docs/decisions/013-merging-carts.md`."""
+
+    MERGING = "merging"
+    """Sealed: whether the target takes it is not decided yet, or not known here yet."""
+    MERGED = "merged"
+    RETURNING = "returning"
+    """Sealed likewise, on its way back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """Who has a cart merged or brought back, and from where: whoever carries it out does so in their name."""
+
+    member: MemberId
+    by_scope: bool
+    operation: OperationId
+    channel: ChannelId
+    store: StoreId | None
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Where a cart went, or is going. ``version`` is the one that sealed it, and with its id names the merge.
+
+    ``attempt`` is the version that sealed it for the last time: that of the merge, or of its undoing. ``policy`` is a
+    word of `engine.cart.merging.MergePolicy`.
+    """
+
+    target: CartId
+    state: TransferState
+    version: int
+    policy: str
+    attempt: int
+    by: Mover
+
+    @property
+    def pending(self) -> bool:
+        """Whether it has yet to be carried out."""
+        return self.state is not TransferState.MERGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +288,8 @@ class Cart:
     what ``ifVersion`` is compared with. ``payment_method`` is empty until it is known; ``draw`` decides the arm of
     experiments, see `engine.cart.draw`. ``gift_choices`` says which gift is wished where a promotion offers several.
     ``suggestions`` are lines that wait for approval and are in no total; ``budget`` and ``deadline_ms`` are for all
-    members together. ``lease`` may have lapsed, see `lease_at`.
+    members together. ``lease`` and ``freeze`` may have lapsed, see `lease_at` and `freeze_at`. A cart with a
+    ``transfer`` is read only: what it holds is in another one, or on the way.
     """
 
     id: CartId
@@ -226,6 +309,9 @@ class Cart:
     customer: CustomerId | None = None
     facts: Facts | None = None
     lease: Lease | None = None
+    sold: Sold | None = None
+    freeze: Freeze | None = None
+    ordered: Ordered | None = None
     newcomers: tuple[Newcomer, ...] = ()
     draw: int = 0
     created_ms: InstantMs = EPOCH
@@ -236,6 +322,7 @@ class Cart:
     invites: tuple[Invite, ...] = ()
     budget: Budget | None = None
     deadline_ms: InstantMs | None = None
+    transfer: Transfer | None = None
 
     def member(self, member: MemberId) -> Member | None:
         """Return the participant with that id."""
@@ -245,9 +332,22 @@ class Cart:
         """Return how somebody came, None unless a code of another person's brought them."""
         return next((known for known in self.newcomers if known.member == member), None)
 
+    def loses_a_member_by(self, at_ms: InstantMs) -> bool:
+        """Say whether somebody who takes part does not any more at an instant."""
+        return any(known.until_ms is not None and known.until_ms <= at_ms for known in self.members)
+
     def lease_at(self, at_ms: InstantMs) -> Lease | None:
         """Return which device has the cart at an instant, None where it is with nobody."""
         return self.lease if self.lease is not None and at_ms < self.lease.until_ms else None
+
+    @property
+    def superseded_by(self) -> CartId | None:
+        """The cart that holds what this one held, None where it is a cart of its own."""
+        return self.transfer.target if self.transfer is not None and not self.transfer.pending else None
+
+    def freeze_at(self, at_ms: InstantMs) -> Freeze | None:
+        """Return the checkout that the cart is in at an instant, None where it is in none."""
+        return self.freeze if self.freeze is not None and at_ms < self.freeze.until_ms else None
 
     def line(self, line: LineId) -> LineItem | None:
         """Return the line with that id."""

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.bundle import bundle
 from engine.cli.check import check
 from engine.cli.codes import codes
+from engine.cli.ledger import ledger
 from engine.cli.price import price
 from engine.cli.rules import rules
 from engine.cli.serve import serve
@@ -21,10 +23,12 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(price)
+app.command()(bundle)
 app.command()(check)
 app.command()(token)
 app.add_typer(rules, name="rules")
 app.add_typer(codes, name="codes")
+app.add_typer(ledger, name="ledger")
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's form

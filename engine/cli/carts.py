@@ -7,19 +7,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
 from engine.cli.console import FILES_WRONG, Report, counted, err, fail
+from engine.cli.snapshots import SnapshotReader
 from engine.errors import RefusedError
 from engine.fields import YEARS, instant_ms
 from engine.pricing.basket import Basket, build_basket
 from engine.pricing.cartfile import CartDocument, parse_cart_line, read_cart
-from engine.pricing.shop import Shop
+from engine.pricing.shop import Shop, Store
 from engine.pricing.too_large import amounts_too_large
-from engine.types import ChannelId, InstantMs, StoreId
+from engine.types import InstantMs
+
+_SIGNED: Final = b"eyJ"
+"""How a signed snapshot begins: a JSON object in base64, and no text that is JSON itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,13 @@ class CartRefusedError(Exception):
 class CartFile:
     """Carts to price at one moment, or each at its own; those that are refused are told on stderr and counted."""
 
-    def __init__(self, carts: str, shop: Shop, at: datetime | None) -> None:
+    def __init__(self, carts: str, shop: Shop, at: datetime | None, snapshots: SnapshotReader | None = None) -> None:
         self.wrong = 0
         self._path = carts
         self._name = "stdin" if carts == "-" else carts
         self._shop = shop
         self._at = at
+        self._snapshots = snapshots
         self._now_ms = now_ms()
 
     def read(self, report: Report, doing: str) -> Iterator[CartLine]:
@@ -79,6 +84,8 @@ class CartFile:
             err.print(Text(fault))
 
     def _read(self, line: bytes, number: int) -> CartLine:
+        if self._snapshots is not None and line.startswith(_SIGNED):
+            return self._read_snapshot(self._snapshots, line, number)
         document = _document(line, self._name, number)
         try:
             cart = read_cart(document, self._shop)
@@ -89,19 +96,27 @@ class CartFile:
                     for fault in refused.errors
                 ]
             ) from None
-        basket = build_basket(cart.cart, self._shop, self._instant(document), cart.explicit)
-        if too_large := amounts_too_large(basket):
-            raise CartRefusedError([f"{self._name}:{number}: {fault.message}" for fault in too_large])
-        return CartLine(number, cart.id or str(number), basket)
+        store = self._shop.store_of(cart.cart.channel, cart.cart.store)
+        as_of_ms = self._instant(store, document.at_ms(store.timezone))
+        basket = build_basket(cart.cart, self._shop, as_of_ms, cart.explicit, cart.closed)
+        return self._checked(CartLine(number, cart.id or str(number), basket))
 
-    def _instant(self, document: CartDocument) -> InstantMs:
-        store = self._shop.store_of(
-            ChannelId(document.channel or self._shop.default_channel),
-            StoreId(document.store) if document.store else None,
-        )
-        if self._at is not None:
-            return at_ms(self._at, store.timezone)
-        return document.at_ms(store.timezone) or self._now_ms
+    def _read_snapshot(self, snapshots: SnapshotReader, line: bytes, number: int) -> CartLine:
+        try:
+            cart = snapshots.cart(line.decode().strip())
+        except ValueError as fault:
+            raise CartRefusedError([f"{self._name}:{number}: {fault}"]) from None
+        as_of_ms = self._instant(self._shop.store_of(cart.channel, cart.store), None)
+        return self._checked(CartLine(number, cart.id, build_basket(cart, self._shop, as_of_ms)))
+
+    def _checked(self, line: CartLine) -> CartLine:
+        if too_large := amounts_too_large(line.basket):
+            raise CartRefusedError([f"{self._name}:{line.number}: {fault.message}" for fault in too_large])
+        return line
+
+    def _instant(self, store: Store, own_ms: InstantMs | None) -> InstantMs:
+        """Return when to price a cart: as the command says, else as the cart says, else now."""
+        return at_ms(self._at, store.timezone) if self._at is not None else own_ms or self._now_ms
 
 
 def moment(at: str | None) -> datetime | None:

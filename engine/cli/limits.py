@@ -18,6 +18,12 @@ def cart_limits(settings: Settings) -> CartLimits:
         codes=settings.cart_codes_max,
         fees=settings.cart_fees_max,
         adjustments=settings.cart_adjustments_max,
+        members=settings.cart_members_max,
+        invites=settings.cart_invites_max,
+        suggestions=settings.cart_suggestions_max,
+        handoffs=settings.cart_handoffs_max,
+        journey_steps=settings.journey_steps_max,
+        journey_ms=_ms(settings.journey_life),
         cart_bytes=settings.cart_bytes_max,
         guest_ms=_ms(settings.guest_cart_life),
         customer_ms=_ms(settings.customer_cart_life),
@@ -32,6 +38,8 @@ def request_limits(settings: Settings) -> Limits:
         quantity_max=settings.cart_quantity_max,
         codes_max=settings.cart_codes_max,
         fees_max=settings.cart_fees_max,
+        screen_stay_ms=_ms(settings.screen_stay),
+        kiosk_stay_ms=_ms(settings.kiosk_stay),
     )
 
 

@@ -4,38 +4,43 @@ The files are polled, not watched: comparing times and sizes of some hundred fil
 needs no library, and works on network drives and in containers, where notifications do not arrive. A change is taken
 once nothing moved for one poll, so that a half-written file is rarely read, and one that was read is read again.
 
-Rules, which change most often, are checked in another process (see `engine.cli.handover`). A catalogue that changed too
-is loaded in a thread: what that makes cannot be handed over without being built here again. The interpreter switches
-between threads every few milliseconds, so requests are slowed down meanwhile and do not stand still. What they would
-stand still for is the cycle collector, which walks a whole catalogue in one go: it rests during a load, and what was
-loaded is put where it does not look. It holds no cycles, so what is replaced is freed all the same.
+Loading and checking is another process's work (see `engine.cli.handover`), so `Reloader` may run in the service itself
+or in the parent of several workers; `Intake` takes over what it made, wherever requests are answered. The cycle
+collector would walk a whole catalogue in one go: it rests meanwhile, and what was loaded is put where it does not look.
+A catalogue holds no cycles, so what is replaced is freed all the same, in slices too: to free a hundred thousand
+products at once takes longer than a request may wait.
 """
 
 import asyncio
 import contextlib
 import gc
 import logging
+import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+import weakref
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from engine.cli.console import counted
-from engine.cli.handover import taken_over
-from engine.errors import Diagnostic, FilesRefusedError, Span
-from engine.pricing.load import load_shop
-from engine.pricing.shop import Shop
+from engine.cli.handover import Handover, Refused, checked, long_parts
+from engine.errors import FilesRefusedError
+from engine.priced import RefusedLoad, Snapshot
 from engine.rules.packed import cooled_down, warmed_up
-from engine.service import Panier, RefusedLoad, Snapshot
+from engine.service import Panier
 from engine.source import files_below
 from engine.types import InstantMs
 
 POLL_S: Final = 1.0
+_RELEASED: Final = 1_000
+"""So many entries are let go of at a time, which takes less than a millisecond."""
 
 _LOG: Final = logging.getLogger("panier.reload")
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".csv"})
 
+HandOver = Callable[[Handover], Awaitable[None]]
+"""Gets what was loaded, or why it was refused, to whoever serves it."""
 Prints = dict[str, tuple[int, int, int]]
 """By path of a file: when it last changed, its size, and which file it is."""
 
@@ -78,19 +83,26 @@ def _files_in(folder: Path) -> Iterator[Path]:
 
 
 class Reloader:
-    """Keeps what a service serves in step with its files."""
+    """Has files loaded again when they change, and handed to whoever serves them."""
 
     def __init__(
-        self, engine: Panier, folders: Folders, loaded: Fingerprint, tell: Callable[[str], None] | None = None
+        self,
+        folders: Folders,
+        loaded: Fingerprint,
+        served: str,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
-        """Start from what is loaded, whose files looked like `loaded` just before. `tell` is told of each success."""
-        self._engine = engine
+        """Start from what is loaded, whose files looked like `loaded` just before; `served` is the id of the shop.
+
+        `tell` is told of each success.
+        """
         self._folders = folders
         self._loaded = self._seen = loaded
+        self._served = served
         self._tell = tell or _LOG.info
         self._loading = asyncio.Lock()
 
-    async def watch(self, poll_s: float = POLL_S) -> None:
+    async def watch(self, hand_over: HandOver, poll_s: float = POLL_S) -> None:
         """Load again whenever files changed and then lay still for one poll. Ends by cancellation only."""
         before = self._seen
         while True:
@@ -99,51 +111,95 @@ class Reloader:
             if now not in (self._seen, before):
                 before = now
             elif now != self._seen:
-                await self.reload()
+                await self.reload(hand_over)
                 before = self._seen
 
-    async def reload(self, *, all_of_it: bool = False) -> bool:
-        """Load again, check, run the examples, and swap; say whether that was done.
+    @contextlib.contextmanager
+    def running(self, hand_over: HandOver, *, watching: bool) -> Iterator[None]:
+        """Load again whenever SIGHUP asks for it, and with `watching` when files change."""
+        tasks: list[asyncio.Task[Any]] = []
+        if watching:
+            tasks.append(asyncio.create_task(self.watch(hand_over)))
+        if hasattr(signal, "SIGHUP"):
 
-        Without `all_of_it` the catalogue is kept where only rules changed. What is refused changes nothing but
-        `Panier.last_refused`, and is not tried again before a file changes.
+            def reload() -> None:
+                tasks[:] = [task for task in tasks if not task.done()]
+                tasks.append(asyncio.create_task(self.reload(hand_over, all_of_it=True)))
+
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def reload(self, hand_over: HandOver, *, all_of_it: bool = False) -> bool:
+        """Load again, check, run the examples, and hand over what came of it; say whether it was accepted.
+
+        Without `all_of_it` the catalogue is kept where only rules changed. What is refused is not tried again before a
+        file changes.
         """
         async with self._loading:
             files = await asyncio.to_thread(self._folders.fingerprint)
-            engine = self._engine
-            kept = engine.snapshot.shop if files.shop == self._loaded.shop and not all_of_it else None
+            catalogue = all_of_it or files.shop != self._loaded.shop
             self._seen = files
+            folders = self._folders
             try:
-                with collector_resting():
-                    shop = kept if kept is not None else await asyncio.to_thread(self._load_shop)
-                    ruleset = await taken_over(self._folders.shop, self._folders.rules)
-            except FilesRefusedError as refused:
-                self._refuse(refused)
-                return False
+                handover = await checked(folders.shop, folders.rules, served=self._served, catalogue=catalogue)
+                await hand_over(handover)
             except Exception:  # noqa: BLE001  # whatever it is, prices go on and the watch does too
                 _LOG.exception("the files could not be loaded; what was loaded before goes on")
                 return False
-            old = engine.snapshot.ruleset
-            await _in_steps(warmed_up(ruleset, old))
-            engine.snapshot = Snapshot(shop, ruleset, now_ms())
-            engine.last_refused = None
+            head = handover.head
+            if isinstance(head, Refused):
+                refused = FilesRefusedError(head.what, head.diagnostics)
+                _LOG.warning("%s\n\nwhat was loaded before goes on", refused)
+                return False
             self._loaded = files
-            self._tell(f"reloaded: rules {ruleset.hash}, {counted(len(ruleset.promotions), 'promotion')}")
-            await _in_steps(cooled_down(old))
+            self._tell(f"reloaded: rules {head.rules.hash}, {counted(head.promotions, 'promotion')}")
             return True
 
-    def _load_shop(self) -> Shop:
-        shop = load_shop(self._folders.shop)
-        served = self._engine.snapshot.shop.id
-        if shop.id != served:
-            message = f"the shop was `{served}` and is `{shop.id}` now: its carts are kept under its id"
-            fault = Diagnostic("shop_id_changed", message, Span("shop.yaml", 1, 1), "start the service again for it")
-            raise FilesRefusedError("the shop folder", (fault,))
-        return shop
 
-    def _refuse(self, refused: FilesRefusedError) -> None:
-        _LOG.warning("%s\n\nwhat was loaded before goes on", refused)
-        self._engine.last_refused = RefusedLoad(now_ms(), refused.diagnostics)
+class Intake:
+    """Keeps what an engine serves in step with what is handed over."""
+
+    def __init__(self, engine: Panier) -> None:
+        self._engine = engine
+        self._releasing: set[asyncio.Task[None]] = set()
+
+    async def take(self, handover: Handover) -> None:
+        """Swap what is served for what was loaded, whole; or note why it was refused. The file is closed in the end."""
+        with contextlib.closing(handover):
+            head = handover.head
+            if isinstance(head, Refused):
+                self._engine.last_refused = RefusedLoad(head.at_ms, head.diagnostics)
+                return
+            with collector_resting():
+                new = await handover.taken_over(self._engine.snapshot.shop)
+        await self._swap(new)
+
+    async def _swap(self, new: Snapshot) -> None:
+        engine, old = self._engine, self._engine.snapshot
+        await _in_steps(warmed_up(new.ruleset, old.ruleset))
+        engine.snapshot = new
+        engine.last_refused = None
+        await _in_steps(cooled_down(old.ruleset))
+        if new.shop is not old.shop:
+            held = [list(entries.values()) for entries in long_parts(old.shop).values()]
+            unused = asyncio.Event()
+            weakref.finalize(old, unused.set).atexit = False
+            release = asyncio.create_task(_release(held, unused))
+            self._releasing.add(release)
+            release.add_done_callback(self._releasing.discard)
+
+
+async def _release(held: list[list[Any]], unused: asyncio.Event) -> None:
+    """Let go of the entries of a catalogue in slices, once nobody uses the snapshot that they belong to."""
+    await unused.wait()
+    for entries in held:
+        while entries:
+            del entries[-_RELEASED:]
+            await asyncio.sleep(0)
 
 
 async def _in_steps(work: Iterator[None]) -> None:

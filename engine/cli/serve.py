@@ -19,6 +19,7 @@ def serve(
     ] = None,
     host: Annotated[str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="The port; 0 takes any free one.", show_default="8000")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that answer requests.", show_default="1")] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where the embedded server keeps data.", show_default=".panier"),
@@ -32,7 +33,15 @@ def serve(
 
     What is not given here comes from PANIER_* variables or panier.yaml: see docs/settings.md.
     """
-    options = {"shop": shop, "rules": rules, "host": host, "port": port, "data_dir": data_dir, "development": dev}
+    options = {
+        "shop": shop,
+        "rules": rules,
+        "host": host,
+        "port": port,
+        "workers": workers,
+        "data_dir": data_dir,
+        "development": dev,
+    }
     stop = _Stop()
     try:
         settings = load_settings(options)

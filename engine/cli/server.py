@@ -1,247 +1,151 @@
-"""Serving: load the shop, open the store, answer over HTTP until told to stop.
+"""Serving: load the shop, open the store, answer over HTTP until told to stop, in this process or in several workers.
 
 Imported only by a command that serves, because the libraries of a server take their time.
 """
 
-import asyncio
 import contextlib
 import os
-import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from dataclasses import dataclass
-from types import FrameType
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
-import uvicorn
 from rich.text import Text
-from starlette.types import ASGIApp
 
 from engine.callers import CallerKind
 from engine.cli.console import counted, fail, out
-from engine.cli.demo import curl_line, demo_query, demo_tokens
-from engine.cli.limits import cart_limits, http_config, request_limits
+from engine.cli.demo import curl_line, demo_query
+from engine.cli.handover import handed_over
 from engine.cli.loading import check_folders, load
-from engine.cli.reload import Fingerprint, Folders, Reloader, collector_resting, now_ms
-from engine.cli.secret import data_dir_refused, token_authority
-from engine.errors import PanierError
-from engine.live import LiveCarts
+from engine.cli.reload import Folders, Intake, Reloader, collector_resting, now_ms
+from engine.cli.secret import token_authority
+from engine.cli.service import Service, demo_tokens_of, in_loop, store_connection
+from engine.cli.store import OpenStore, opened_store
+from engine.cli.workers import Start, Workers
+from engine.priced import Snapshot
 from engine.rules.packed import kept_packed
-from engine.service import Panier, Snapshot
-from engine.settings import Settings, masked_url, variable
-from engine.storage.checks import Finding, Severity, check_server, require_fit
-from engine.storage.connection import Connection, StoreAccessError
-from engine.storage.keys import KeyNames, agree_on_partitions
-from engine.storage.stores import Stores
-from engine.storage.wake_ups import WakeUps
-from schema.app import GRAPHIQL_PATH, GRAPHQL_PATH, build_app
+from engine.settings import Settings, variable
+from engine.storage.keys import KeyNames
+from schema.app import GRAPHIQL_PATH, GRAPHQL_PATH
 from schema.auth import TokenAuthority
 
 _BACKLOG: Final = 2048
-_DRAIN_S: Final = 10
-"""How long requests under way and subscriptions may take to end after Ctrl-C."""
-_COLOURS: Final = {Severity.OK: "green", Severity.RISK: "yellow", Severity.WRONG: "red"}
 
 
 def run(settings: Settings) -> None:
     """Serve until a signal says stop. Raises `PanierError` or `OSError` where that cannot start."""
     if settings.shop is None:
         fail("no shop to serve: name its folder with --shop or PANIER_SHOP")
+    if settings.workers > 1 and sys.platform == "win32":
+        fail(f"{variable('workers')}: `{settings.workers}` is wrong on this system, expected 1")
     check_folders(settings.shop, settings.rules, shop_name=variable("shop"), rules_name=variable("rules"))
     tokens = token_authority(settings)
-    with _listening(settings.host, settings.port) as listener:
-        folders = Folders(settings.shop, settings.rules)
-        loaded = folders.fingerprint()
-        with collector_resting():
-            shop, rules = load(settings.shop, settings.rules)
-            ruleset = kept_packed(rules.ruleset)
-            del rules
-        promotions = counted(len(ruleset.promotions), "promotion")
-        out.print(f"shop {shop.id}: {counted(len(shop.products), 'product')}, {promotions}")
-        with _store(settings) as store:
-            snapshot = Snapshot(shop, ruleset, now_ms())
-            _in_loop(_Service(settings, snapshot, folders, loaded, tokens, listener).serve(store))
+    with _listening(settings.host, settings.port, settings.workers) as listeners:
+        reloader, snapshot = _loaded(settings)
+        greeting = _Greeting(settings, snapshot, tokens, listeners[0])
+        with opened_store(settings) as store:
+            if settings.workers > 1:
+                in_loop(_with_workers(settings, snapshot, reloader, listeners, store, greeting.say))
+            else:
+                in_loop(_alone(settings, snapshot, reloader, tokens, listeners[0], store, greeting.say))
+
+
+def _loaded(settings: Settings) -> tuple[Reloader, Snapshot]:
+    """Load what is served, and return it after what loads it again."""
+    assert settings.shop is not None  # noqa: S101 - looked at before
+    folders = Folders(settings.shop, settings.rules)
+    seen = folders.fingerprint()
+    with collector_resting():
+        shop, rules = load(settings.shop, settings.rules)
+        snapshot = Snapshot(shop, kept_packed(rules.ruleset), now_ms())
+        del rules
+    promotions = counted(len(snapshot.ruleset.promotions), "promotion")
+    out.print(f"shop {shop.id}: {counted(len(shop.products), 'product')}, {promotions}")
+    return Reloader(folders, seen, shop.id, out.print), snapshot
+
+
+async def _alone(
+    settings: Settings,
+    snapshot: Snapshot,
+    reloader: Reloader,
+    tokens: TokenAuthority,
+    listener: socket.socket,
+    store: OpenStore,
+    ready: Callable[[], None],
+) -> None:
+    """Answer in this process, which also loads again what it serves and watches over the store."""
+    names = KeyNames(shop=snapshot.shop.id)
+    async with store_connection(settings, store.url, names, out.print) as connection:
+        service = Service(settings, snapshot, tokens, connection, names)
+        with reloader.running(Intake(service.engine).take, watching=settings.reloads):
+            await service.serve(listener, ready, store.watch)
+
+
+async def _with_workers(
+    settings: Settings,
+    snapshot: Snapshot,
+    reloader: Reloader,
+    listeners: Sequence[socket.socket],
+    store: OpenStore,
+    ready: Callable[[], None],
+) -> None:
+    """Have workers answer; this process loads again what they serve, and watches over them and the store."""
+    async with store_connection(settings, store.url, KeyNames(shop=snapshot.shop.id), out.print):
+        pass  # it is fit for those who need it
+    handover = handed_over(snapshot.shop, snapshot.ruleset, snapshot.loaded_ms)
+    workers = Workers(Start(settings, store.url), handover, listeners)
+    with reloader.running(workers.take, watching=settings.reloads):
+        await workers.run(ready, store.watch)
 
 
 @contextlib.contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Take the address before anything else is done, so that a taken one is noticed at once."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-    except OSError as fault:
-        why = os.strerror(fault.errno).lower() if fault.errno and fault.errno > 0 else fault.strerror
-        fail(f"cannot listen on {host}:{port}: {why}; choose another address with --host and --port")
-    with listener:
-        yield listener
+def _listening(host: str, port: int, workers: int) -> Iterator[list[socket.socket]]:
+    """Take the address before anything else is done, so that a taken one is noticed at once.
 
-
-@dataclass(frozen=True, slots=True)
-class _Store:
-    """The address of the store, and what brings it back where it ends; None where it is the user's own."""
-
-    url: str
-    watch: Callable[[], Coroutine[None, None, None]] | None = None
-
-
-@contextlib.contextmanager
-def _store(settings: Settings) -> Iterator[_Store]:
-    """Yield the store: the user's own, else an embedded one that lives as long as the service."""
-    if settings.redis_url is not None:
-        out.print(Text(f"store: {masked_url(settings.redis_url)}"))
-        yield _Store(settings.redis_url)
-        return
-    from engine.storage.embedded import EmbeddedServer, FolderUnusableError
-
-    server = EmbeddedServer(settings.data_dir)
-    try:
-        server.start()
-    except FolderUnusableError as fault:
-        raise data_dir_refused(settings, fault) from fault
-    try:
-        how = "adopted" if server.adopted else "started"
-        out.print(f"store: embedded server {how} on {settings.data_dir} (process {server.pid})")
-        yield _Store(server.url, server.watch)
-    finally:
-        server.stop()
-
-
-def _in_loop(work: Coroutine[None, None, None]) -> None:
-    if sys.platform == "win32":
-        asyncio.run(work)
-        return
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work)
-
-
-class _Service:
-    """One service: its app, its connection, and what it says when it is ready."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        snapshot: Snapshot,
-        folders: Folders,
-        loaded: Fingerprint,
-        tokens: TokenAuthority,
-        listener: socket.socket,
-    ) -> None:
-        self._settings = settings
-        self._snapshot = snapshot
-        self._shop = shop = snapshot.shop
-        self._folders = folders
-        self._loaded = loaded
-        self._tokens = tokens
-        self._listener = listener
-        life_s = int(settings.token_life.total_seconds())
-        self._demo_tokens = demo_tokens(shop, tokens, life_s) if settings.development else {}
-
-    async def serve(self, store: _Store) -> None:
-        """Check the store, then answer until a signal says stop, or until a store that ended cannot be had back."""
-        settings = self._settings
+    Several workers have a queue each where the system deals connections out evenly, else they share one.
+    """
+    with contextlib.ExitStack() as stack:
         try:
-            connection = Connection(
-                store.url, connections=settings.store_connections, timeout_s=settings.store_timeout.total_seconds()
-            )
-        except ValueError as fault:
-            fail(f"{variable('redis_url')}: {fault}, expected options that its kind of address has")
-        try:
-            engine, live = await self._engine_on(connection)
-            with self._reloading(engine):
-                server = _Server(self._config(self._app(engine, live, connection)), self._announce, live.close)
-                await _served(server, self._listener, store.watch)
-        finally:
-            await connection.close()
+            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+                0
+            ]
+            listeners = [socket.create_server(address[:2], family=family, backlog=_BACKLOG)]
+            if workers > 1 and sys.platform == "linux":
+                taken = listeners.pop()
+                address = taken.getsockname()
+                taken.close()  # that nobody else has it is known now: only ours may have it together
+                for _ in range(workers):
+                    each = socket.create_server(address[:2], family=family, backlog=_BACKLOG, reuse_port=True)
+                    listeners.append(stack.enter_context(each))
+            else:
+                stack.enter_context(listeners[0])
+        except OSError as fault:
+            why = os.strerror(fault.errno).lower() if fault.errno and fault.errno > 0 else fault.strerror
+            fail(f"cannot listen on {host}:{port}: {why}; choose another address with --host and --port")
+        yield listeners
 
-    async def _engine_on(self, connection: Connection) -> tuple[Panier, LiveCarts]:
-        """Check the store and build the engine on it; where that fails, the message names the setting."""
-        try:
-            await self._check(connection)
-            await connection.load()
-            return await self._engine(connection)
-        except PanierError as fault:
-            if self._settings.redis_url is None:
-                raise
-            fail(self._store_refused(str(fault), access=isinstance(fault, StoreAccessError)))
 
-    def _store_refused(self, why: str, *, access: bool = False) -> str:
-        wanted = (
-            "`redis://:PASSWORD@HOST:PORT/DB` or `redis://USER:PASSWORD@HOST:PORT/DB`"
-            if access
-            else f"a Redis or Valkey server that answers at `{masked_url(self._settings.redis_url or '')}`"
-        )
-        return f"{variable('redis_url')}: {why.rstrip('.')}; expected {wanted}"
+class _Greeting:
+    """What is said when the service is ready: where it is, and in development how to call it."""
 
-    async def _check(self, connection: Connection) -> None:
-        findings = await check_server(connection)
-        for finding in findings:
-            out.print(_line(finding))
-        require_fit(findings)
+    def __init__(self, settings: Settings, snapshot: Snapshot, tokens: TokenAuthority, listener: socket.socket) -> None:
+        self._development = settings.development
+        self._demo_tokens = demo_tokens_of(settings, snapshot, tokens)
+        self._demo_query = demo_query(snapshot.shop)
+        self._host, self._port = listener.getsockname()[:2]
 
-    async def _engine(self, connection: Connection) -> tuple[Panier, LiveCarts]:
-        settings, names = self._settings, KeyNames(shop=self._shop.id)
-        await agree_on_partitions(connection, names)
-        stores = Stores.on(connection, names, cart_limits(settings))
-        engine = Panier(self._snapshot, stores, request_limits(settings))
-        return engine, LiveCarts(engine, WakeUps(connection))
-
-    @contextlib.contextmanager
-    def _reloading(self, engine: Panier) -> Iterator[None]:
-        """Load again when files change, where that is set, and whenever SIGHUP asks for it."""
-        reloader = Reloader(engine, self._folders, self._loaded, out.print)
-        tasks: list[asyncio.Task[Any]] = []
-        if self._settings.reloads:
-            tasks.append(asyncio.create_task(reloader.watch()))
-        if hasattr(signal, "SIGHUP"):
-
-            def reload() -> None:
-                tasks[:] = [task for task in tasks if not task.done()]
-                tasks.append(asyncio.create_task(reloader.reload(all_of_it=True)))
-
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-
-    def _app(self, engine: Panier, live: LiveCarts, connection: Connection) -> ASGIApp:
-        config = http_config(
-            self._settings,
-            ping=lambda: connection.command("PING"),
-            graphiql_token=self._demo_tokens.get(CallerKind.CUSTOMER, ""),
-            graphiql_query=demo_query(self._shop),
-        )
-        return build_app(engine, self._tokens, config, live=live)
-
-    def _config(self, app: ASGIApp) -> uvicorn.Config:
-        return uvicorn.Config(
-            app,
-            http="h11" if sys.platform == "win32" else "httptools",
-            ws="websockets-sansio",
-            ws_per_message_deflate=False,
-            ws_max_size=self._settings.body_bytes_max,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=_DRAIN_S,
-        )
-
-    def _announce(self) -> None:
-        """Say where the service is, and in development how to call it."""
-        host, port = self._listener.getsockname()[:2]
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what every address includes
-        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    def say(self) -> None:
+        """Print it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104 - what every address includes
+        address = f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
         out.print()
         out.print(Text.assemble(("GraphQL   ", "bold"), f"{address}{GRAPHQL_PATH}"))
-        if self._settings.development:
-            self._announce_development(address)
+        if self._development:
+            self._say_how(address)
         out.print()
         out.print("Ctrl-C stops it; the carts stay.")
 
-    def _announce_development(self, address: str) -> None:
+    def _say_how(self, address: str) -> None:
         out.print(Text.assemble(("GraphiQL  ", "bold"), f"{address}{GRAPHIQL_PATH}"))
         out.print()
         if not self._demo_tokens:
@@ -253,53 +157,4 @@ class _Service:
         out.print()
         out.print(Text("Try it:", "bold"))
         token = self._demo_tokens[CallerKind.CUSTOMER]
-        out.print(Text(curl_line(f"{address}{GRAPHQL_PATH}", token, demo_query(self._shop))))
-
-
-async def _served(
-    server: "_Server", listener: socket.socket, watch: Callable[[], Coroutine[None, None, None]] | None
-) -> None:
-    """Answer requests while something watches the store; ends with its fault where it gives up."""
-    watching = asyncio.create_task(watch()) if watch else None
-    if watching is not None:
-        watching.add_done_callback(lambda _: setattr(server, "should_exit", True))
-    try:
-        await server.serve([listener])
-    finally:
-        if watching is not None:
-            watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watching
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn, that says when it is ready and ends without passing the signal on: it has been obeyed.
-
-    `ending` is awaited before it waits for requests under way to end, of which some have no end of their own.
-    """
-
-    def __init__(
-        self, config: uvicorn.Config, ready: Callable[[], None], ending: Callable[[], Awaitable[None]]
-    ) -> None:
-        super().__init__(config)
-        self._ready = ready
-        self._ending = ending
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for server in self.servers:
-            server.close()  # whoever is let go comes back at once, and must not find this service
-        await self._ending()
-        await super().shutdown(sockets)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._ready()
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.force_exit = self.should_exit
-        self.should_exit = True
-
-
-def _line(finding: Finding) -> Text:
-    return Text.assemble((f"{finding.severity:<5} ", _COLOURS[finding.severity]), finding.text)
+        out.print(Text(curl_line(f"{address}{GRAPHQL_PATH}", token, self._demo_query)))

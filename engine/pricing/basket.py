@@ -6,6 +6,7 @@ in the same way from a cart, a shop and an instant.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from engine.cart.model import (
     QUANTITY_SCALE,
@@ -17,10 +18,11 @@ from engine.cart.model import (
     FeeChoice,
     LineItem,
 )
+from engine.limits import NOTHING_CLOSED, ClosedLimits
 from engine.money import AMOUNT_MINOR_MAX, ratio_of
 from engine.pricing.adjustments import AdjustmentRules, StaffPrice
 from engine.pricing.evaluation import Alternative, Unavailable
-from engine.pricing.pricebook import Buyer, PriceList, UnitPrice
+from engine.pricing.pricebook import Buyer, PriceList
 from engine.pricing.shop import PIECE, Option, Product, Shop, Store, TaxRules
 from engine.types import ChannelId, Currency, InstantMs, LineId, PriceListId, PromotionId, Sku, record
 
@@ -125,6 +127,8 @@ class Basket:
     adjustment_rules: AdjustmentRules = field(default_factory=AdjustmentRules)
     gift_choices: Mapping[PromotionId, Sku] = field(default_factory=dict)
     """What the shopper chose where a promotion lets them choose a gift."""
+    closed: ClosedLimits = NOTHING_CLOSED
+    """What limits leave of promotions."""
     join: Join = field(default=_unknown_product, repr=False, compare=False)
     """Prices a line that is not in the cart as if it were: what a gift would cost here."""
 
@@ -139,14 +143,21 @@ class ExplicitLine:
 
 
 def build_basket(
-    cart: Cart, shop: Shop, as_of_ms: InstantMs, explicit: Mapping[LineId, ExplicitLine] | None = None
+    cart: Cart,
+    shop: Shop,
+    as_of_ms: InstantMs,
+    explicit: Mapping[LineId, ExplicitLine] | None = None,
+    closed: ClosedLimits = NOTHING_CLOSED,
 ) -> Basket:
-    """Join a cart's lines to the shop's prices in the cart's own context at one instant."""
+    """Join a cart's lines to the shop's prices in the cart's own context at one instant.
+
+    ``closed`` is what limits leave of promotions for this cart (see `engine.rules.uses`).
+    """
     store = shop.store_of(cart.channel, cart.store)
     lists = shop.prices.lists_for(buyer_of(cart, store, as_of_ms))
     joiner = _Joiner(shop, store, cart.channel, lists, explicit or {}, _set_prices(cart, store.currency))
     joined = [joiner.join(line) for line in cart.lines]
-    lines = sorted((line for line in joined if isinstance(line, BasketLine)), key=lambda line: line.id)
+    lines = sorted([line for line in joined if isinstance(line, BasketLine)], key=attrgetter("id"))
     return Basket(
         channel=cart.channel,
         store=store,
@@ -168,6 +179,7 @@ def build_basket(
         adjustments=cart.adjustments,
         adjustment_rules=shop.adjustments,
         gift_choices=cart.gift_choices,
+        closed=closed,
         join=joiner.join,
     )
 
@@ -204,7 +216,7 @@ class _Joiner:
             return self._priced(line, product, own.unit_price_minor, None, tax_included=own.tax_included)
         if not self.shop.sold_in(product, self.channel, self.store.id):
             return self._unavailable(line, product, Unavailable.NOT_SOLD_HERE)
-        price = self.price(line)
+        price = self.shop.prices.unit_price(line.sku, line.quantity, self.lists)
         if line.label_price_minor is not None and line.label_currency != self.store.currency:
             return self._unavailable(line, product, Unavailable.OTHER_CURRENCY)
         if price is None:
@@ -213,31 +225,29 @@ class _Joiner:
             line, product, price.amount_minor, price.price_list.id, tax_included=price.price_list.tax_included
         )
 
-    def price(self, line: LineItem) -> UnitPrice | None:
-        return self.shop.prices.unit_price(line.sku, line.quantity, self.lists)
-
     def _priced(
         self, line: LineItem, product: Product, price_minor: int, price_list: PriceListId | None, *, tax_included: bool
     ) -> BasketLine | UnavailableLine:
-        surcharge_minor = option_surcharge_minor(line.options, self.shop.options, self.store.currency)
+        currency, quantity, measured = self.store.currency, line.quantity, product.measured
+        surcharge_minor = option_surcharge_minor(line.options, self.shop.options, currency) if line.options else 0
         if line.label_price_minor is not None:
             # The pack is sold at what its label says, once for each pack scanned.
-            units = 1 if product.measured else line.quantity
+            units = 1 if measured else quantity
             unit_minor = line.label_price_minor + surcharge_minor
-            unit_list_minor = price_minor if product.measured else unit_minor
-        elif product.measured:
+            unit_list_minor = price_minor if measured else unit_minor
+        elif measured:
             units, unit_list_minor = 1, price_minor
-            unit_minor = ratio_of(price_minor, line.quantity, QUANTITY_SCALE) + surcharge_minor
+            unit_minor = ratio_of(price_minor, quantity, QUANTITY_SCALE) + surcharge_minor
         else:
-            units, unit_minor = line.quantity, price_minor + surcharge_minor
+            units, unit_minor = quantity, price_minor + surcharge_minor
             unit_list_minor = unit_minor
         if units * unit_minor > AMOUNT_MINOR_MAX:
             return self._unavailable(line, product, Unavailable.TOO_LARGE)
-        floor_minor = product.floor_minor(self.store.currency, cost=self.shop.adjustments.floor_is_cost)
+        floor_minor = product.floor_minor(currency, cost=self.shop.adjustments.floor_is_cost)
         joined = BasketLine(
             id=line.id,
             product=product,
-            quantity=line.quantity,
+            quantity=quantity,
             units=units,
             unit_minor=unit_minor,
             unit_list_minor=unit_list_minor,
@@ -245,7 +255,7 @@ class _Joiner:
             price_list=price_list,
             tax_included=tax_included,
             delivery=line.delivery,
-            floor_minor=_line_minor(product, floor_minor, line.quantity, units) if floor_minor else 0,
+            floor_minor=_line_minor(product, floor_minor, quantity, units) if floor_minor else 0,
         )
         staff = self.set_prices.get(line.id)
         if staff and not product.never_discount:

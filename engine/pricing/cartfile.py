@@ -28,6 +28,7 @@ from engine.cart.model import (
 )
 from engine.errors import Diagnostic, RefusedError, Span, UserError, UserErrorCode, one_of
 from engine.fields import Amounts, Birthday, Written, instant_ms
+from engine.limits import NOTHING_CLOSED, ClosedLimits, Closing
 from engine.money import parse_amount
 from engine.pricing.admission import (
     admit_codes,
@@ -46,6 +47,7 @@ from engine.types import (
     AdjustmentId,
     CartId,
     ChannelId,
+    Currency,
     CustomerId,
     InstantMs,
     LineId,
@@ -162,6 +164,8 @@ class CartDocument(Written):
     delivery: DeliveryDocument | None = None
     payment_method: str = Field(default="", max_length=64)
     draw: DrawNumber | None = None
+    closed: dict[str, Closing] = Field(default_factory=dict)
+    budget_left: dict[str, Amounts] = Field(default_factory=dict)
 
     def at_ms(self, store_zone: str) -> InstantMs | None:
         """Return the instant to price at, None where the document leaves it open."""
@@ -177,6 +181,8 @@ class CartToPrice:
     id: str
     cart: Cart
     explicit: Mapping[LineId, ExplicitLine] = field(default_factory=dict)
+    closed: ClosedLimits = NOTHING_CLOSED
+    """What the document says that limits leave of promotions."""
 
 
 def parse_cart_line(text: str, file: str, number: int) -> CartDocument | list[Diagnostic]:
@@ -219,7 +225,14 @@ def read_cart(document: CartDocument, shop: Shop, default_codes: Sequence[str] =
     cart = reader.cart(document.codes or tuple(default_codes))
     if reader.errors:
         raise RefusedError(tuple(reader.errors))
-    return CartToPrice(document.id or "", cart, reader.explicit)
+    closed = _closed(document, shop.store_of(cart.channel, cart.store).currency)
+    return CartToPrice(document.id or "", cart, reader.explicit, closed)
+
+
+def _closed(document: CartDocument, currency: Currency) -> ClosedLimits:
+    """Return what a document says that limits leave of promotions."""
+    left = {PromotionId(id_): amounts[currency] for id_, amounts in document.budget_left.items() if currency in amounts}
+    return ClosedLimits({PromotionId(id_): closing for id_, closing in document.closed.items()}, left)
 
 
 class _Reader:

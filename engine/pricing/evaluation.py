@@ -33,6 +33,10 @@ class OutcomeCode(StrEnum):
     SIGN_IN = "sign_in"
     """It needs to know the customer, and this cart has none."""
     NOT_FOR_CUSTOMER = "not_for_customer"
+    LIMIT_REACHED = "limit_reached"
+    """It was used as often as it may be: in all, by this customer, in this store, today, with this code."""
+    BUDGET_SPENT = "budget_spent"
+    """Its money is spent, or what is left is less than it would give here."""
     CHOICE_OPEN = "choice_open"
     """It gives what the shopper chooses, and they have not chosen yet."""
 
@@ -365,6 +369,8 @@ class ComputedFrom:
     as_of_ms: InstantMs
     pricing_version: int = PRICING_VERSION
     facts_version: int | None = None
+    limits_version: str | None = None
+    """The state of used-up limits; None where none was asked for."""
 
 
 @record

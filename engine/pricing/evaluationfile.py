@@ -58,6 +58,7 @@ def evaluation_document(cart: str, basket: Basket, evaluation: Evaluation, *, ou
             "as_of_ms": made_from.as_of_ms,
             "pricing_version": made_from.pricing_version,
             "facts_version": made_from.facts_version,
+            "limits_version": made_from.limits_version,
         },
     }
     if outcomes:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from engine.cart.merging import MergePolicy
 from engine.errors import Diagnostic, FilesRefusedError, Severity, Span, in_order
 from engine.pricing.load_adjustments import read_adjustments
 from engine.pricing.load_catalogue import Catalogue, Progress, read_customers, read_prices, read_products
@@ -129,6 +130,7 @@ def _read(folder: Folder, progress: Progress) -> Shop | None:
         label_layouts=layouts,
         customers=customers,
         adjustments=adjustments,
+        merge_policy=MergePolicy(model.merge),
     )
 
 

@@ -293,7 +293,10 @@ class Folder:
         return id_ if id_ is not None and id_.text() else None
 
 
-FILES = ("shop", "channels", "stores", "tax", "price_lists", "ranges", "delivery", "fees", "options", "labels")
+FILES = (
+    *("shop", "channels", "stores", "tax", "price_lists", "ranges", "delivery", "fees", "options", "labels"),
+    "adjustments",
+)
 TABLES = ("products", "prices", "customers")
 _KNOWN = {**{stem: f"{stem}.yaml" for stem in FILES}, **{stem: f"{stem}.csv" for stem in TABLES}, "rules": "rules/"}
 _ALIKE_PERCENT = 82
@@ -318,3 +321,9 @@ def misnamed_files(folder: Path, report: Report) -> frozenset[str]:
             report.add(Diagnostic("unknown_file", message, Span(path.name, 1, 1), help_))
             meant |= set() if (folder / right).exists() else {right}
     return frozenset(meant)
+
+
+def bundled_files(folder: Path) -> dict[str, bytes]:
+    """Return the files of a shop folder that decide prices, by their names: all but the customers."""
+    names = [name for stem, name in _KNOWN.items() if stem not in {"rules", "customers"}]
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}

@@ -118,6 +118,7 @@ class ShopModel(Written):
     default_channel: str
     default_store: str
     tax_rounding: Literal["line", "rate"] = "line"
+    merge: Literal["sum", "max", "keep_both", "target", "source"] = "sum"
 
 
 class Labelled(Written):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.cart.merging import MergeChange, MergeEffect, MergePart, MergeReport
 from engine.cart.model import Cart
 from engine.money import format_minor
 from engine.pricing.basket import Basket, BasketLine, build_basket
@@ -42,6 +43,8 @@ class NoticeCode(StrEnum):
     DEADLINE_PASSED = "DEADLINE_PASSED"
     CATEGORY_BLOCKED = "CATEGORY_BLOCKED"
     CART_ADOPTED = "CART_ADOPTED"
+    MERGE_LEFT = "MERGE_LEFT"
+    NOT_MERGED = "NOT_MERGED"
     UNKNOWN_STORE = "UNKNOWN_STORE"
     UNKNOWN_CHANNEL = "UNKNOWN_CHANNEL"
     OPTION_ENDED = "OPTION_ENDED"
@@ -60,6 +63,28 @@ ADOPTED = Notice(
     NoticeCode.CART_ADOPTED,
     "the customer has an active cart already: that one was taken, where it is, and what is new went into it",
 )
+
+
+def merge_notices(report: MergeReport) -> list[Notice]:
+    """Return what of the source did not fit, or could not come along."""
+    return [
+        Notice(NoticeCode.MERGE_LEFT, _left_behind(change), LineId(change.key) if change.after else None)
+        for change in report.changes
+        if change.left or change.effect is MergeEffect.LEFT
+    ]
+
+
+def _left_behind(change: MergeChange) -> str:
+    much = f"{change.left} of " if change.left and change.part in _COUNTED else ""
+    return f"{much}the {change.part} {change.name} did not come along: it is still in the other cart"
+
+
+_COUNTED = frozenset({MergePart.LINE, MergePart.SUGGESTION, MergePart.FEE})
+
+
+def not_merged(why: str) -> Notice:
+    """Return what a customer is told who signed in with a cart and still has two."""
+    return Notice(NoticeCode.NOT_MERGED, f"this cart was not put together with the one before, both are kept: {why}")
 
 
 def notices_of(

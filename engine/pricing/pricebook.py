@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.types import ChannelId, Currency, InstantMs, PriceListId, Sku, StoreId
+from engine.types import ChannelId, Currency, InstantMs, PriceListId, Sku, StoreId, record
 
 FOREVER_MS = InstantMs(1 << 62)
 
@@ -64,7 +64,7 @@ class Buyer:
     as_of_ms: InstantMs
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnitPrice:
     """One resolved price: of a piece, or of one whole unit (a kilogram, a metre) where sold by measure."""
 

@@ -19,6 +19,10 @@ class Limits:
     fees_max: int = 20
     note_length_max: int = 500
     lines_per_request_max: int = 250
+    screen_stay_ms: int = 30 * 24 * 60 * 60 * 1000
+    """For how long a paired screen has a cart that it does nothing with."""
+    kiosk_stay_ms: int = 10 * 60 * 1000
+    """The same of a screen that is the shop's, which strangers use one after the other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from engine.cart.merging import MergePolicy
 from engine.cart.model import Facts
 from engine.pricing.adjustments import AdjustmentRules
 from engine.pricing.pricebook import PriceBook
@@ -256,6 +257,8 @@ class Shop:
     label_layouts: tuple[LabelLayout, ...]
     customers: Mapping[CustomerId, Facts]
     adjustments: AdjustmentRules = field(default_factory=AdjustmentRules)
+    merge_policy: MergePolicy = MergePolicy.SUM
+    """How carts are merged where nobody says how."""
 
     def store_of(self, channel: ChannelId, store: StoreId | None) -> Store:
         """Return the store whose currency, tax and prices hold: the cart's, else the channel's, else the default.

@@ -90,6 +90,7 @@ def total_up(
             price_book_version=basket.price_book_version,
             as_of_ms=basket.as_of_ms,
             facts_version=basket.facts.version if basket.facts else None,
+            limits_version=basket.closed.version or None,
         ),
     )
     _check(evaluation)

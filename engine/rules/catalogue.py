@@ -56,7 +56,7 @@ def catalogue_rules(ruleset: Ruleset) -> Ruleset:
         assembly.add(head_of(promotion))
     lanes = tuple(lane for lane in ruleset.lanes if lane.name == CATALOGUE_LANE)
     return assembly.ruleset(
-        RulesetName(ruleset.hash, lanes, ruleset.rounding, may_conflict=ruleset.may_conflict), promotions
+        RulesetName(ruleset.hash, lanes, ruleset.rounding, ruleset.may_conflict, ruleset.loyalty), promotions
     )
 
 

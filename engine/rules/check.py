@@ -13,6 +13,7 @@ from engine.rules.conditions.delivery import Delivery
 from engine.rules.conditions.experiment import Experiment
 from engine.rules.conditions.weight import Weight
 from engine.rules.customers import Customers
+from engine.rules.loyalty import Loyalty
 from engine.rules.model import DEFAULT_LANES, Example, Lane, Per, Promotion, RuleFile
 from engine.rules.selectors import Selections, Selector
 from engine.rules.vocabulary import CompileEnv, Word
@@ -120,7 +121,7 @@ def check_together(files: Sequence[ParsedFile], *, all_read: bool) -> Iterator[D
     said: dict[str, str] = {}
     lanes = _known_lanes(files, all_read=all_read)
     for file in files:
-        for key in ("lanes", "rounding"):
+        for key in ("lanes", "rounding", "loyalty"):
             if file.node.child(key) is not None:
                 if key in said:
                     yield file.fault(
@@ -230,6 +231,11 @@ def lanes_of(files: Iterable[ParsedFile]) -> tuple[Lane, ...]:
     return next((file.head.lanes for file in files if file.head.lanes is not None), DEFAULT_LANES)
 
 
+def loyalty_of(files: Iterable[ParsedFile]) -> Loyalty | None:
+    """Return the loyalty programme, None where no file has one."""
+    return next((file.head.loyalty for file in files if file.head.loyalty is not None), None)
+
+
 def roundings_of(files: Iterable[ParsedFile], *, all_read: bool) -> tuple[Rounding, ...]:
     """Return the mode of rounding; every one that it may be, where that cannot be told."""
     written = [(file.head.rounding, node) for file in files if (node := file.node.child("rounding")) is not None]
@@ -286,7 +292,7 @@ def holds_in(promotion: Promotion, store: Store) -> bool:
 class Known:
     """Every name that a rule may use, gathered once a load."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, loyalty: Loyalty | None = None) -> None:
         products = shop.products.values()
         lists = shop.prices.lists
         self.channels = {str(channel) for channel in shop.channels}
@@ -308,6 +314,8 @@ class Known:
                 self.attributes.setdefault(name, set()).add(value)
         facts = shop.customers.values()
         self.tiers = {record.tier for record in facts} | {tier for price_list in lists for tier in price_list.tiers}
+        if loyalty is not None and loyalty.tiers is not None:
+            self.tiers |= {level.id for level in loyalty.tiers.levels}
         self.segments = {segment for record in facts for segment in record.segments} | {
             segment for price_list in lists for segment in price_list.segments
         }

@@ -17,6 +17,8 @@ _RANKS: Mapping[OutcomeCode, int] = {
     OutcomeCode.WRONG_STORE: 6,
     OutcomeCode.CURRENCY: 7,
     OutcomeCode.NOT_FOR_CUSTOMER: 9,
+    OutcomeCode.LIMIT_REACHED: 9,
+    OutcomeCode.BUDGET_SPENT: 9,
 }
 """What a shopper can do most about comes first; verdicts that are not listed stand in the middle."""
 _MIDDLE = 4

@@ -1,7 +1,7 @@
 """Lists of codes in files of their own: ``codes_from: codes/summer.txt``, one code a line."""
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from engine.cart.codes import CODE_LENGTH_MAX, canonical_code
@@ -38,7 +38,7 @@ def with_code_lists(file: ParsedFile, read: ReadList) -> tuple[ParsedFile, list[
 def _codes_of(
     file: ParsedFile, written: str, path: tuple[str | int, ...], read: ReadList
 ) -> tuple[tuple[str, ...], list[Diagnostic]]:
-    name = posixpath.normpath(posixpath.join(posixpath.dirname(file.source.name), written))
+    name = _name_of(file, written)
     if posixpath.isabs(written) or name.startswith(".."):
         repair = "write a path relative to this file, such as codes/summer.txt"
         return (), [file.fault("outside_folder", f"`{written}` is outside the rule folder", path, repair)]
@@ -49,6 +49,16 @@ def _codes_of(
     if not codes and not faults:
         faults = [file.fault("empty_code_list", f"`{name}` has no codes", path, "write one code a line")]
     return codes, faults
+
+
+def lists_of(files: Iterable[ParsedFile]) -> list[str]:
+    """Return the paths, in the rule folder, of the lists that rule files name."""
+    named = [(file, promotion.model.codes_from) for file in files for promotion in file.promotions]
+    return sorted({_name_of(file, written) for file, written in named if written is not None})
+
+
+def _name_of(file: ParsedFile, written: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(file.source.name), written))
 
 
 def parse_code_list(source: Source) -> tuple[tuple[str, ...], list[Diagnostic]]:

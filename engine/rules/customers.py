@@ -132,7 +132,7 @@ class Customers(Written):
         if (segments := self.segments) is not None:
             yield "segments", lambda facts, _: not facts.segments.isdisjoint(segments)
         if (first_order := self.first_order) is not None:
-            yield "first_order", lambda facts, basket: _is_first(facts, basket) is first_order
+            yield "first_order", lambda facts, basket: is_first_order(facts, basket.as_of_ms) is first_order
         if (points := self.points) is not None:
             yield "points", lambda facts, _: facts.points >= points.at_least
         if (orders := self.orders) is not None:
@@ -153,9 +153,9 @@ class Customers(Written):
             )
 
 
-def _is_first(facts: Facts, basket: Basket) -> bool:
+def is_first_order(facts: Facts, as_of_ms: InstantMs) -> bool:
     """Say whether there was no order yet; one placed at this very instant or later does not make this the second."""
-    return facts.first_order_ms is None or facts.first_order_ms >= basket.as_of_ms
+    return facts.first_order_ms is None or facts.first_order_ms >= as_of_ms
 
 
 def _age_days(facts: Facts, basket: Basket) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from engine.limits import Closing
 from engine.pricing.adjusting import adjust, adjusted_after
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import CodeState, CodeVerdict, Evaluation, Outcome, OutcomeCode, Shortfall
@@ -117,7 +118,26 @@ def _refusal(promotion: CompiledPromotion, start: LaneStart) -> Outcome | None:
         return Outcome(promotion.id, OutcomeCode.OUTSIDE_WINDOW, opens_ms=window.opens_ms(basket.as_of_ms))
     if promotion.currencies is not None and basket.currency not in promotion.currencies:
         return Outcome(promotion.id, OutcomeCode.CURRENCY, detail=basket.currency)
-    return _customer_refusal(promotion, basket) or _condition_refusal(promotion, start)
+    return (
+        _limit_refusal(promotion, basket)
+        or _customer_refusal(promotion, basket)
+        or _condition_refusal(promotion, start)
+    )
+
+
+_CLOSED = {Closing.LIMIT: OutcomeCode.LIMIT_REACHED, Closing.BUDGET: OutcomeCode.BUDGET_SPENT}
+
+
+def _limit_refusal(promotion: CompiledPromotion, basket: Basket) -> Outcome | None:
+    """Refuse what is used up; a use by customer asks who that is."""
+    limits = promotion.written.limits
+    if limits is None:
+        return None
+    closing = basket.closed.closed.get(promotion.id)
+    if closing is not None:
+        return Outcome(promotion.id, _CLOSED[closing])
+    asks_customer = limits.per_customer is not None and basket.facts is None
+    return Outcome(promotion.id, OutcomeCode.SIGN_IN) if asks_customer else None
 
 
 def _customer_refusal(promotion: CompiledPromotion, basket: Basket) -> Outcome | None:

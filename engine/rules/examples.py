@@ -92,7 +92,7 @@ def example_basket(example: Example, promotion: CompiledPromotion, shop: Shop) -
         starts_ms = window.from_ms if window.from_ms is not None else _ORDINARY_DAY_MS
         opens_ms = window.opens_ms(starts_ms)
         as_of_ms = starts_ms if opens_ms is None else opens_ms
-    return build_basket(read.cart, shop, as_of_ms, read.explicit)
+    return build_basket(read.cart, shop, as_of_ms, read.explicit, read.closed)
 
 
 def _mismatches(example: Example, outcome: Outcome, basket: Basket) -> Iterator[tuple[str, str]]:

@@ -172,6 +172,8 @@ _PLAIN = {
     OutcomeCode.CODE_MISSING: "it needs a code",
     OutcomeCode.SIGN_IN: "sign in to see whether it is for you",
     OutcomeCode.NOT_FOR_CUSTOMER: "it is for other customers",
+    OutcomeCode.LIMIT_REACHED: "it has been used as often as it may be",
+    OutcomeCode.BUDGET_SPENT: "all of its money has been given away",
 }
 
 

@@ -14,6 +14,7 @@ from engine.rules.check import (
     check_against_shop,
     check_together,
     lanes_of,
+    loyalty_of,
     parse_rule_file,
     roundings_of,
 )
@@ -76,9 +77,7 @@ def load_rule_sources(
     failed = failed_examples(checked.with_examples, shop, checked.roundings, progress)
     diagnostics = [*checked.diagnostics, *failed]
     _refuse_errors(diagnostics)
-    promotions = [promotion.model for file in checked.files for promotion in file.promotions]
-    ruleset = compile_ruleset(promotions, lanes_of(checked.files), checked.roundings[0])
-    return LoadedRules(ruleset, in_order(diagnostics), checked.files)
+    return LoadedRules(_compiled(checked), in_order(diagnostics), checked.files)
 
 
 def checked_files(folder: Path, shop: Shop, progress: Progress | None = None) -> CheckedFiles:
@@ -89,13 +88,23 @@ def checked_files(folder: Path, shop: Shop, progress: Progress | None = None) ->
     return checked
 
 
+def load_checked_rules(folder: Path, shop: Shop, progress: Progress | None = None) -> Ruleset:
+    """Load rules whose examples were run where they come from. Raises `FilesRefusedError` with every error."""
+    return _compiled(checked_files(folder, shop, progress))
+
+
+def _compiled(checked: CheckedFiles) -> Ruleset:
+    promotions = [promotion.model for file in checked.files for promotion in file.promotions]
+    return compile_ruleset(promotions, lanes_of(checked.files), checked.roundings[0], loyalty_of(checked.files))
+
+
 def _checked(
     sources: list[Source], shop: Shop, progress: Progress | None, found: list[Diagnostic], read_list: ReadList
 ) -> CheckedFiles:
     files, faults = _parse_all(sources, read_list, progress)
     all_read = not found and len(files) == len(sources)
     diagnostics = [*found, *faults, *check_together(files, all_read=all_read)]
-    known = Known(shop)
+    known = Known(shop, loyalty_of(files))
     with_examples = []
     for file in files:
         for promotion in file.promotions:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import AfterValidator, Field, WithJsonSchema, create_model, model_validator
 
 from engine.errors import one_of
-from engine.fields import ID_IN_WORDS, Amounts, Label, Written
+from engine.fields import ID_IN_WORDS, Amounts, Label, Written, refuse_parts
 from engine.money import Rounding
 from engine.pricing.cartfile import CartDocument, LineDocument
 from engine.pricing.evaluation import OutcomeCode
 from engine.rules import benefits
-from engine.rules.conditions.codes import CodeWords
+from engine.rules.conditions.codes import Codes, CodeWords
 from engine.rules.customers import Customers
+from engine.rules.limits import Limits
+from engine.rules.loyalty import Loyalty
 from engine.rules.selectors import Words
 from engine.rules.vocabulary import Benefit, Condition, Word, words_in
 from engine.rules.when import When
@@ -194,10 +196,31 @@ class Promotion(Written):
     """Tags of the only promotions that it goes with."""
     when: When | None = None
     """Conditions: all words that are written must hold."""
+    limits: Limits | None = None
+    """How many orders may use it, and how much it may give in all; by default any number."""
     give: Give
     """What it gives: exactly one benefit."""
     examples: tuple[Example, ...] = ()
     """Carts and what the promotion, alone, does to them: tests that run at load."""
+
+    @model_validator(mode="after")
+    def _limits_count_something(self) -> "Promotion":
+        if self.limits is None:
+            return self
+        asks_codes = any(isinstance(condition, Codes) for condition in self.conditions())
+        faults: dict[tuple[str, ...], ValueError] = {}
+        if self.limits.per_code is not None and not (self.codes or self.codes_from or asks_codes):
+            message = "limit_without_code: it asks for no code; help: add `codes:`, or limit it `per_customer`"
+            faults["limits", "per_code"] = ValueError(message)
+        benefit = self.benefit()
+        if self.limits.budget is not None and not benefit.takes_money_off:
+            message = f"budget_without_money: `{benefit.word}` takes no money off; help: limit it by `total:`"
+            faults["limits", "budget"] = ValueError(message)
+        if self.limits.partial and not benefit.can_give_less:
+            message = f"partial_whole: `{benefit.word}` is given whole or not at all; help: leave `partial` out"
+            faults["limits", "partial"] = ValueError(message)
+        refuse_parts(faults)
+        return self
 
     def benefit(self) -> Benefit:
         """Return what it gives."""
@@ -217,7 +240,7 @@ class Promotion(Written):
 
 
 class RuleFile(Written):
-    """One file of the rule folder. `lanes` and `rounding` may stand in one file only."""
+    """One file of the rule folder. `lanes`, `rounding` and `loyalty` may stand in one file only."""
 
     promotions: tuple[Promotion, ...] = ()
     """The offers."""
@@ -225,3 +248,5 @@ class RuleFile(Written):
     """The phases of pricing, in their order; by default `price`, `item`, `bundle`, `order`, `shipping`, `points`."""
     rounding: Rounding | None = None
     """What becomes of half a cent, for the whole rule set; by default `half_up`."""
+    loyalty: Loyalty | None = None
+    """The loyalty programme; by default there is none."""

@@ -30,7 +30,7 @@ class PackedPromotion(NamedTuple):
 
 def name_of(ruleset: Ruleset) -> RulesetName:
     """Return what a rule set is beside its promotions."""
-    return RulesetName(ruleset.hash, ruleset.lanes, ruleset.rounding, ruleset.may_conflict)
+    return RulesetName(ruleset.hash, ruleset.lanes, ruleset.rounding, ruleset.may_conflict, ruleset.loyalty)
 
 
 def packed(ruleset: Ruleset) -> Iterator[PackedPromotion]:

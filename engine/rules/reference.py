@@ -17,6 +17,8 @@ from engine.fields import InWords, Written
 from engine.pricing.cartfile import CartDocument, LineDocument
 from engine.rules import reference_examples as examples
 from engine.rules.customers import Customers
+from engine.rules.limits import Limits
+from engine.rules.loyalty import Loyalty
 from engine.rules.model import BENEFITS, Example, Expect, Give, Lane, Promotion, RuleFile
 from engine.rules.selectors import Selector
 from engine.rules.vocabulary import Benefit, Condition, Word, fields_in_order
@@ -50,7 +52,9 @@ _PLACES: Final[Mapping[type[Written], tuple[str, str]]] = {
     RuleFile: ("file", examples.FILE),
     Lane: ("lane", ""),
     Promotion: ("promotion", examples.PROMOTION),
+    Loyalty: ("loyalty", examples.LOYALTY),
     Active: ("active", examples.ACTIVE),
+    Limits: ("limits", examples.LIMITS),
     Customers: ("customers", examples.CUSTOMERS),
     Selector: ("selector", examples.SELECTOR),
     Example: ("example", examples.EXAMPLE),

@@ -59,6 +59,50 @@ promotions:
       - {cart: [{sku: boots}], at: 2030-09-06T22:00, expect: {outcome: outside_window}}
 """
 
+LIMITS: Final = """\
+promotions:
+  - id: leaflet
+    codes: [LEAFLET-1, LEAFLET-2]
+    limits: {per_code: 1, on_cancel: keep}
+    give: {order_amount_off: {amount: 5 EUR}}
+  - id: first-come
+    codes: [EARLY-BIRD]
+    limits: {total: 10000, per_customer: 1, per_store: 2000, per_day: 500, budget: 20000 EUR, partial: true}
+    give: {order_percent_off: {percent: 10%}}
+    examples:
+      - {cart: [{sku: boots}], customer: {id: ada}, expect: {discount: 10.00 EUR}}
+      - {cart: [{sku: boots}], expect: {outcome: sign_in}}
+      - {cart: [{sku: boots}], customer: {id: ada}, closed: {first-come: limit}, expect: {outcome: limit_reached}}
+      - cart: [{sku: boots}]
+        customer: {id: ada}
+        budget_left: {first-come: 4.00 EUR}
+        expect: {discount: 4.00 EUR, outcome: capped}
+"""
+
+LOYALTY: Final = """\
+loyalty:
+  timezone: Europe/Paris
+  pending: {days: 14, event: delivered}
+  expires: {days: 365, at_end_of: month}
+  burn: {points: 100, worth: {EUR: 1.00, USD: 1.10}, as: discount, minimum: 500, step: 100, at_most: 50%}
+  tiers:
+    levels:
+      - {id: silver, label: {en: Silver, fr: Argent}, from_points: 1000}
+      - {id: gold, from_points: 5000}
+    window: rolling
+    days: 365
+    downgrade: step
+  welcome: 100
+  birthday: 200
+  family: {pooled: true, shared_cart: lines, members_burn: false}
+  on_cancel: {claw_back: negative, grace_days: 14}
+promotions:
+  - id: a-point-for-a-euro
+    give: {points: {per: 1 EUR, add: 1}}
+    examples:
+      - {cart: [{sku: boots}], expect: {points: 100}}
+"""
+
 CUSTOMERS: Final = """\
 promotions:
   - id: old-friends

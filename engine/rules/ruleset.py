@@ -16,6 +16,7 @@ from engine.rules.conditions.active import ActiveCondition
 from engine.rules.conditions.codes import Codes
 from engine.rules.customers import Customers, Unmet
 from engine.rules.index import Entry, Index, entry_of
+from engine.rules.loyalty import Loyalty
 from engine.rules.model import DEFAULT_LANES, Lane, Per, Promotion
 from engine.rules.selectors import Selections
 from engine.rules.thresholds import Threshold, thresholds
@@ -73,9 +74,19 @@ class CompiledPromotion:
             and (self.countries is None or store.country in self.countries)
         )
 
+    @property
+    def partial_budget(self) -> bool:
+        """Whether the last order gets what is left of its budget."""
+        return self.written.limits is not None and self.written.limits.partial
+
     def cap_minor(self, tally: Tally) -> int | None:
-        """Return the most that it gives a cart."""
-        return self.at_most[tally.basket.currency] if self.at_most else None
+        """Return the most that it gives a cart: by its own cap, and by what is left of a budget."""
+        basket = tally.basket
+        cap_minor = self.at_most[basket.currency] if self.at_most else None
+        if not basket.closed.left_minor or not self.partial_budget:
+            return cap_minor
+        left_minor = basket.closed.left_minor.get(self.id)
+        return min((cap for cap in (cap_minor, left_minor) if cap is not None), default=None)
 
     def bids(self, tally: Tally, stocks: Sequence[Stock]) -> Bids:
         """Return how it bids for the goods of a cart, in a lane that decides by line or by unit."""
@@ -106,11 +117,15 @@ class Ruleset:
     """The places of the promotions of each lane that has any."""
     open_places: Sequence[int]
     """The places of the promotions that any shopper may be told about."""
+    limited_places: Sequence[int]
+    """The places of the promotions that have limits."""
     windows: Collection[Active]
     """Each window in which some promotion is active or a condition holds, once; not the one that is always open."""
     index: Index
     may_conflict: bool
     """Whether some promotion keeps others from the cart."""
+    loyalty: Loyalty | None
+    """The loyalty programme, None where there is none."""
 
     def code_meant(self, entered: str) -> str:
         """Return the code that is meant: itself where it is known, else the only known one that looks the same."""
@@ -126,6 +141,7 @@ def compile_ruleset(
     promotions: Iterable[Promotion],
     lanes: tuple[Lane, ...] = DEFAULT_LANES,
     rounding: Rounding = Rounding.HALF_UP,
+    loyalty: Loyalty | None = None,
 ) -> Ruleset:
     """Compile checked promotions. Their order does not matter: the result is ordered by lane, priority and id."""
     rank = {lane.name: position for position, lane in enumerate(lanes)}
@@ -136,10 +152,11 @@ def compile_ruleset(
     for promotion in compiled:
         assembly.add(head_of(promotion))
     name = RulesetName(
-        hash=_hash(ordered, lanes, rounding),
+        hash=_hash(ordered, lanes, rounding, loyalty),
         lanes=lanes,
         rounding=rounding,
         may_conflict=any(promotion.may_conflict() for promotion in ordered),
+        loyalty=loyalty,
     )
     return assembly.ruleset(name, compiled)
 
@@ -152,6 +169,7 @@ class RulesetName:
     lanes: tuple[Lane, ...]
     rounding: Rounding
     may_conflict: bool
+    loyalty: Loyalty | None
 
 
 class Head(NamedTuple):
@@ -160,6 +178,7 @@ class Head(NamedTuple):
     id: PromotionId
     lane: str
     for_everybody: bool
+    limited: bool
     unlocked_by: tuple[str, ...]
     windows: tuple[Active, ...]
     entry: Entry
@@ -172,6 +191,7 @@ def head_of(promotion: CompiledPromotion) -> Head:
         promotion.id,
         promotion.lane,
         promotion.for_everybody,
+        promotion.written.limits is not None,
         tuple(sorted(promotion.unlocked_by)),
         tuple(window for window in (promotion.written.active, *conditions) if window != ALWAYS),
         entry_of(promotion.written, promotion.place, with_code=bool(promotion.unlocked_by)),
@@ -187,6 +207,7 @@ class Assembly:
         self._look_alikes: dict[str, str | None] = {}
         self._by_lane: dict[str, list[int]] = {}
         self._open_places: list[int] = []
+        self._limited_places: list[int] = []
         self._windows: dict[Active, None] = {}
         self._index = Index()
 
@@ -196,6 +217,8 @@ class Assembly:
         self._by_lane.setdefault(head.lane, []).append(place)
         if head.for_everybody:
             self._open_places.append(place)
+        if head.limited:
+            self._limited_places.append(place)
         for code in head.unlocked_by:
             if code not in self._by_code:
                 looks = look_alike(code)
@@ -216,9 +239,11 @@ class Assembly:
             look_alikes=self._look_alikes,
             by_lane=self._by_lane,
             open_places=self._open_places,
+            limited_places=self._limited_places,
             windows=self._windows.keys(),
             index=self._index,
             may_conflict=name.may_conflict,
+            loyalty=name.loyalty,
         )
 
 
@@ -260,6 +285,8 @@ class Compiler:
 def _compile(written: Promotion, place: int, env: CompileEnv) -> CompiledPromotion:
     benefit, conditions = written.benefit(), written.conditions()
     stated = [currencies for word in (benefit, *conditions) if (currencies := word.currencies()) is not None]
+    if written.limits is not None and written.limits.budget is not None:
+        stated.append(frozenset(written.limits.budget))
     asked_codes = [condition.any_of for condition in conditions if isinstance(condition, Codes)]
     asked_customers = [part for _, part in parts(written) if isinstance(part, Customers)]
     return CompiledPromotion(
@@ -291,16 +318,19 @@ def _set(words: tuple[str, ...] | None) -> frozenset[str] | None:
 
 def _meaning(promotion: Promotion) -> dict[str, Any]:
     """Return a promotion as what it does: its lane even where it is the default, its codes wherever they stand."""
-    written = promotion.model_dump(mode="json", exclude={"examples", "codes", "codes_from"})
+    apart = {"examples", "codes", "codes_from"} | ({"limits"} if promotion.limits is None else set())
+    written = promotion.model_dump(mode="json", exclude=apart)
     return written | {"lane": promotion.lane_name(), "codes": sorted(set(promotion.codes or ()))}
 
 
-def _hash(ordered: Iterable[Promotion], lanes: tuple[Lane, ...], rounding: Rounding) -> str:
+def _hash(ordered: Iterable[Promotion], lanes: tuple[Lane, ...], rounding: Rounding, loyalty: Loyalty | None) -> str:
     """Name a rule set by what it means: file names, order, comments and examples do not matter."""
     canonical: dict[str, Any] = {
         "lanes": [lane.model_dump(mode="json") for lane in lanes],
         "rounding": rounding,
         "promotions": [_meaning(promotion) for promotion in ordered],
     }
+    if loyalty is not None:
+        canonical["loyalty"] = loyalty.model_dump(mode="json")
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -115,6 +115,10 @@ class Benefit(Word):
 
     lane: ClassVar[str]
     """Where it competes unless the promotion says otherwise."""
+    takes_money_off: ClassVar[bool] = True
+    """Whether it lowers what something costs, so that a budget may be spent by it."""
+    can_give_less: ClassVar[bool] = True
+    """Whether a cap or the rest of a budget may cut what it gives."""
 
     at_most: PositiveAmounts | None = None
     """The most that it gives one cart; a promotion that was cut by it is `capped`. Not for gifts, points and codes."""

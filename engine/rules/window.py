@@ -1,10 +1,11 @@
 """When a promotion is active: dates and recurring hours, by the clock on the wall of one time zone."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Annotated, Any
+from math import gcd
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
@@ -15,6 +16,7 @@ from engine.types import InstantMs
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 24 * 60
+MINUTE_MS: Final = 60_000
 
 
 def _read_day(value: Any) -> str:
@@ -189,6 +191,17 @@ def _clock_changes(day: date, zone: ZoneInfo) -> set[InstantMs]:
         middle = InstantMs((before + after) // 2)
         before, after = (middle, after) if offset(middle) == offset(before) else (before, middle)
     return {after}
+
+
+def pace_ms(written: Collection[Active]) -> int:
+    """Return the longest time, a minute at most, such that they open and close only where a multiple of it has passed.
+
+    Days and recurring hours begin with a minute, in whatever zone; a date may be written with seconds and less.
+    """
+    utc = ZoneInfo("UTC")
+    dates = [active.from_.starts_ms(utc) for active in written if active.from_]
+    dates += [active.until.ends_ms(utc) for active in written if active.until]
+    return gcd(MINUTE_MS, *dates)
 
 
 def window_in(active: Active, store_zone: str) -> Window:

@@ -2,19 +2,24 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeGuard
 
 from engine.cart.codec import decode_cart, decode_log, pack, pack_ops
 from engine.cart.commands import Op
+from engine.cart.merging import Caps
 from engine.cart.model import Cart, LogEntry
 from engine.errors import UserErrorCode
+from engine.remembered import Remembered
 from engine.storage import scripts
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
+from engine.storage.merges import MergeStore
 from engine.types import CartId, ChannelId, InstantMs, MemberId, OperationId, StoreId
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
+_KNOWN_BYTES_MAX: Final = 2**20
+"""Carts of so many bytes together are known by what they are in the store, some 500 of 20 lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,8 @@ class CartLimits:
 
     ``quantity`` bounds the pieces of a line or fee, and a thousand times as much in thousandths of measured goods;
     ``fees`` how many different fees, ``adjustments`` how many changes by staff; ``members`` are those with a role,
-    ``invites`` those still open, ``suggestions`` lines that wait for approval. Life spans count from the last change.
+    ``invites`` those still open, ``suggestions`` lines that wait for approval, ``handoffs`` codes that hand it over;
+    ``journey_steps`` and ``journey_ms`` are of its owner's journey. Life spans count from the last change.
     ``log`` is how many versions a returning subscriber can catch up on. ``applied_ms`` is how long an operation is
     recognised when it is sent again.
     """
@@ -36,10 +42,13 @@ class CartLimits:
     members: int = 100
     invites: int = 20
     suggestions: int = 50
+    handoffs: int = 20
     cart_bytes: int = 128 * 1024
     guest_ms: int = 30 * _DAY_MS
     customer_ms: int = 180 * _DAY_MS
     log: int = 200
+    journey_steps: int = 200
+    journey_ms: int = 90 * _DAY_MS
     applied_ms: int = _DAY_MS
 
 
@@ -133,19 +142,34 @@ class CartStore:
     def __init__(self, connection: Connection, names: KeyNames, limits: CartLimits | None = None) -> None:
         self._connection = connection
         self._names = names
-        self._limits = _packed_limits(limits or CartLimits())
+        rails = limits or CartLimits()
+        self._limits = packed_limits(rails)
+        caps = Caps(rails.lines, rails.quantity, rails.codes, rails.fees, rails.adjustments, rails.suggestions)
+        self.merges = MergeStore(connection, names, self._limits, caps)
+        self._known: Remembered[CartId, tuple[bytes, Cart]] = Remembered(_KNOWN_BYTES_MAX)
 
     async def commit(self, cart: CartId, edit: Edit) -> Committed | Refused | Missing:
-        """Apply an edit to a cart in one round trip."""
-        ops = pack_ops(edit.ops)
-        who = _packed_actor(edit, edit.content or _digest(ops, edit.new_cart))
-        arguments = (who, ops, self._limits, edit.new_cart, 1 if edit.adopt else "")
-        return _outcome(await self._connection.run(scripts.COMMIT, self._names.commit(cart), arguments))
+        """Apply an edit to a cart in one round trip.
+
+        A cart that this or somebody else has sealed for a merge is brought to its end first, in a few more.
+        """
+        outcome = await self._commit(cart, edit)
+        if isinstance(outcome, Missing) or not _is_pending(outcome.cart):
+            return outcome
+        settled = await self.merges.settle(outcome.cart)
+        if isinstance(outcome, Refused) and outcome.code is UserErrorCode.CART_MERGED:
+            return await self._commit(cart, edit)
+        if isinstance(outcome, Refused):
+            return replace(outcome, cart=settled)
+        return replace(outcome, cart=settled or outcome.cart)
 
     async def read(self, cart: CartId) -> CartRead:
-        """Read a cart in one round trip. Reading does not lengthen its life."""
+        """Read a cart in one round trip. Reading does not lengthen its life, but drives on a merge that it is in."""
         at_ms, blob = await self._connection.run(scripts.READ, (self._names.cart(cart),), ())
-        return CartRead(_decoded(blob), at_ms)
+        found = self._decoded(cart, blob, at_ms) if blob else None
+        if _is_pending(found):
+            found = await self.merges.settle(found)
+        return CartRead(found, at_ms)
 
     async def read_log(self, cart: CartId, since: int) -> LogRead:
         """Read a cart and what made the versions after ``since``, in one round trip."""
@@ -153,32 +177,49 @@ class CartStore:
         at_ms, blob, packed = await self._connection.run(scripts.READ_LOG, keys, (since,))
         if not blob:
             return LogRead(None, (), complete=True, at_ms=at_ms)
-        found = decode_cart(blob)
+        found = self._decoded(cart, blob, at_ms)
+        if _is_pending(found):
+            await self.merges.settle(found)
+            return await self.read_log(cart, since)
         complete = len(packed) >= found.version - since
         return LogRead(found, decode_log(blob, packed), complete, at_ms)
-
-    async def reserve_code(self, code: str, cart: CartId, life_ms: int) -> bool:
-        """Have a code lead to a cart for a while; False where it leads to one already. One round trip.
-
-        Whether it is good for anything is written in the cart.
-        """
-        return bool(await self._connection.command("SET", self._names.invite(code), cart, "NX", "PX", life_ms))
-
-    async def release_code(self, code: str) -> None:
-        """Have a code lead nowhere. One round trip."""
-        await self._connection.command("DEL", self._names.invite(code))
-
-    async def cart_behind(self, code: str) -> CartId | None:
-        """Return the cart that a code leads to. One round trip."""
-        found: bytes | None = await self._connection.command("GET", self._names.invite(code))
-        return CartId(found.decode()) if found else None
 
     def wake_up_channel(self, cart: CartId) -> str:
         """Return the sharded channel that carries each new version number of a cart; a message may be lost."""
         return self._names.wake_up(cart)
 
+    async def _commit(self, cart: CartId, edit: Edit) -> Committed | Refused | Missing:
+        ops = pack_ops(edit.ops)
+        who = packed_actor(edit.actor, edit.operation, edit.content or _digest(ops, edit.new_cart))
+        arguments = (who, ops, self._limits, edit.new_cart, 1 if edit.adopt else "")
+        return self._outcome(cart, await self._connection.run(scripts.COMMIT, self._names.commit(cart), arguments))
 
-def _packed_limits(limits: CartLimits) -> bytes:
+    def _decoded(self, cart: CartId, blob: bytes, at_ms: InstantMs) -> Cart:
+        """Return the cart that the bytes hold: for the same bytes the very same object, which others go by.
+
+        It is another one as soon as the time of a member is over.
+        """
+        known = self._known.get(cart)
+        if known is not None and known[0] == blob and not known[1].loses_a_member_by(at_ms):
+            return known[1]
+        decoded = decode_cart(blob, at_ms)
+        self._known.keep(cart, (blob, decoded), len(blob))
+        return decoded
+
+    def _outcome(self, cart: CartId, answer: list[Any]) -> Committed | Refused | Missing:
+        status, at_ms, *rest = answer
+        if status == b"missing":
+            return Missing(at_ms)
+        if status == b"refused":
+            blob, code, index = rest
+            found = self._decoded(cart, blob, at_ms) if blob else None
+            return Refused(UserErrorCode(code.decode()), index if index >= 0 else None, found, at_ms)
+        blob, version = rest
+        return Committed(self._decoded(cart, blob, at_ms), version, at_ms, replayed=status == b"replayed")
+
+
+def packed_limits(limits: CartLimits) -> bytes:
+    """Return the guard rails as the script reads them."""
     return pack(
         {
             "lines": limits.lines,
@@ -207,22 +248,17 @@ def _digest(*parts: bytes) -> bytes:
     return digest.digest()
 
 
-def _packed_actor(edit: Edit, content: bytes) -> bytes:
-    actor = edit.actor
-    key = _digest(actor.member.encode(), edit.operation.encode())
+def operation_key(actor: Actor, operation: OperationId) -> bytes:
+    """Return what a cart remembers an operation by."""
+    return _digest(actor.member.encode(), operation.encode())
+
+
+def packed_actor(actor: Actor, operation: OperationId, content: bytes) -> bytes:
+    """Return who asks for an operation, as the script reads it."""
     where = (actor.channel, actor.store or False, actor.device)
-    return pack((actor.member, actor.by_scope, key, content, edit.operation, *where))
+    return pack((actor.member, actor.by_scope, operation_key(actor, operation), content, operation, *where))
 
 
-def _decoded(blob: bytes | None) -> Cart | None:
-    return decode_cart(blob) if blob else None
-
-
-def _outcome(answer: list[Any]) -> Committed | Refused | Missing:
-    status, at_ms = answer[0], answer[1]
-    if status == b"missing":
-        return Missing(at_ms)
-    if status == b"refused":
-        _, _, blob, code, index = answer
-        return Refused(UserErrorCode(code.decode()), index if index >= 0 else None, _decoded(blob), at_ms)
-    return Committed(decode_cart(answer[2]), answer[3], at_ms, replayed=status == b"replayed")
+def _is_pending(cart: Cart | None) -> TypeGuard[Cart]:
+    """Say whether a cart is sealed, and what becomes of it has yet to be carried out."""
+    return cart is not None and cart.transfer is not None and cart.transfer.pending

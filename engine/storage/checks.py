@@ -117,7 +117,9 @@ def _persistence(persistence: Mapping[str, Any], appendfsync: str | None) -> Fin
         return Finding(Severity.RISK, "persistence: append-only file; cannot tell how often it reaches the disk")
     if appendfsync == "always":
         return Finding(Severity.OK, "persistence: every change is on disk before it is answered")
-    lost = "the last second" if appendfsync == "everysec" else "what the system had not written yet"
+    lost = "the last second of ordinary edits"
+    if appendfsync == "no":
+        lost = "what the system had not written yet, and a claim, which waits for the disk, is never answered"
     return Finding(
         Severity.RISK, f"persistence: appendfsync {appendfsync}, a crash loses {lost}; `always` loses nothing"
     )

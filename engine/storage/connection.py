@@ -28,6 +28,8 @@ _BACKOFF_MOST_S: Final = 0.2
 
 _NOT_NOW: Final = ("BUSY", "CLUSTERDOWN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "UNKILLABLE")
 """How error answers begin that speak of the server's state and have no class of their own in redis-py."""
+_NO_FILE: Final = "WAITAOF cannot be used when numlocal is set but appendonly is disabled"
+"""How a server answers that has no append-only file."""
 _PASSWORD_WANTED: Final = ("NOAUTH", "HELLO must be called", "Authentication required")
 _PASSWORD_WRONG: Final = ("WRONGPASS", "invalid username-password", "invalid password")
 
@@ -79,6 +81,8 @@ class Connection:
         except (TypeError, redis_errors.RedisError) as error:
             raise ValueError(f"an option of the address cannot be: {error}") from error
         self._redis = Redis.from_pool(pool)
+        # The server gives up before we do: its answer says why, and ours would only say that there is none.
+        self._disk_ms = int(timeout_s * 800)
         self._under_way: set[asyncio.Task[Any]] = set()
         self._state = _State.UNKNOWN
 
@@ -94,6 +98,19 @@ class Connection:
         Raises `StoreUnavailableError`, and `StoreFaultError` where the script itself failed.
         """
         answer: list[Any] = await self._finished(self._run(script, keys, arguments))
+        return answer
+
+    async def run_durably(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
+        """Run a script like `run`, and return its answer when what it wrote is in the append-only file on disk.
+
+        The wait goes out with the script, on the same connection, so it is one round trip. The server waits for what
+        this connection wrote and not for what others did: a script that finds its work done already must write some of
+        it once more. A server without an append-only file has nothing to wait for; `engine.storage.checks` says so.
+
+        Raises like `run`, and `StoreUnavailableError` where the disk does not follow in time: what was done may be
+        lost, and whoever sends it again finds out.
+        """
+        answer: list[Any] = await self._finished(self._run_durably(script, keys, arguments))
         return answer
 
     async def command(self, *words: Argument) -> Any:
@@ -128,6 +145,26 @@ class Connection:
         except redis_errors.NoScriptError:
             await self._redis.script_load(script.source)
             return await self._redis.evalsha(script.sha, len(keys), *keys, *arguments)
+
+    async def _run_durably(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+        answer, written = await self._run_and_wait(script, keys, arguments)
+        if isinstance(answer, redis_errors.NoScriptError):
+            await self._redis.script_load(script.source)
+            answer, written = await self._run_and_wait(script, keys, arguments)
+        for outcome in (answer, written):
+            if isinstance(outcome, Exception) and not str(outcome).startswith(_NO_FILE):
+                raise outcome
+        if not isinstance(written, Exception) and written[0] < 1:
+            raise redis_errors.TimeoutError("what was done is not known to be on disk")
+        return answer
+
+    async def _run_and_wait(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
+        """Send both at once; return what came of each, which may be an error."""
+        both = self._redis.pipeline(transaction=False)
+        both.evalsha(script.sha, len(keys), *keys, *arguments)
+        both.execute_command("WAITAOF", 1, 0, self._disk_ms)
+        outcomes: list[Any] = await both.execute(raise_on_error=False)
+        return outcomes
 
     async def _finished(self, work: Awaitable[Answer]) -> Answer:
         """Await a command to its end even if the caller is cancelled, and translate its errors.

@@ -8,7 +8,7 @@ from engine.cart.model import Facts
 from engine.storage import scripts
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
-from engine.types import CartId, CustomerId, InstantMs
+from engine.types import CartId, CustomerId, GroupId, InstantMs
 
 OPEN_CARTS_MOST: Final = 64
 """How many carts of a customer are told of new facts, the newest; older ones are told when they are next used."""
@@ -19,7 +19,8 @@ class CustomerRecord:
     """A customer as the store knows them; ``facts`` is None where nobody told the store about them.
 
     ``claimed`` says that this very call made the cart the active one, so that only then a failed second step takes
-    it away again. ``chosen`` is the cart that a claim came to.
+    it away again. ``chosen`` is the cart that a claim came to, ``shares_with`` the named group that their new carts are
+    shared with, which a claim tells.
     """
 
     facts: Facts | None
@@ -28,6 +29,7 @@ class CustomerRecord:
     at_ms: InstantMs
     claimed: bool = False
     chosen: CartId | None = None
+    shares_with: GroupId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,16 @@ class CustomerStore:
         _, active = await self._connection.run(scripts.CUSTOMER_RELEASE, self._names.customer(customer), (cart,))
         return _cart(active)
 
+    async def supersede(self, customer: CustomerId, cart: CartId, by: CartId) -> CartId | None:
+        """Note that a cart went into another one, and return the active one.
+
+        Where either is the active cart, that is the latter from now on, and the former the superseded one.
+        """
+        keys = self._names.customer(customer)
+        arguments = (cart, by, OPEN_CARTS_MOST)
+        _, active = await self._connection.run(scripts.CUSTOMER_SUPERSEDE, keys, arguments)
+        return _cart(active)
+
     async def write_facts(self, facts: Facts) -> FactsWritten:
         """Write facts as the version after the stored one; the version they carry does not count."""
         return await self._upsert(facts, "next")
@@ -83,6 +95,25 @@ class CustomerStore:
     async def offer_facts(self, facts: Facts) -> FactsWritten:
         """Write facts with the version they carry, unless the stored are as new: a shop folder may be read again."""
         return await self._upsert(facts, "given")
+
+    async def open_carts(self, customer: CustomerId) -> dict[CartId, InstantMs]:
+        """Return the carts of a customer that are known, with when they got each; some may be gone."""
+        asked = ("ZREVRANGE", self._names.customer(customer)[1], 0, -1, "WITHSCORES")
+        found: list[tuple[bytes, float]] = await self._connection.command(*asked)
+        return {CartId(id_.decode()): InstantMs(int(came)) for id_, came in found}
+
+    async def share_with(self, customer: CustomerId, group: GroupId | None) -> None:
+        """Remember the named group that a customer's new carts are shared with, None for nobody."""
+        key = self._names.customer(customer)[0]
+        if group is None:
+            await self._connection.command("HDEL", key, "g")
+        else:
+            await self._connection.command("HSET", key, "g", group)
+
+    async def shares_with(self, customer: CustomerId) -> GroupId | None:
+        """Return the named group that a customer's new carts are shared with."""
+        found: bytes | None = await self._connection.command("HGET", self._names.customer(customer)[0], "g")
+        return GroupId(found.decode()) if found else None
 
     async def _open(self, customer: CustomerId, cart: CartId, mode: str) -> CustomerRecord:
         arguments = (cart, mode, OPEN_CARTS_MOST)
@@ -102,5 +133,6 @@ def _cart(answer: bytes | None) -> CartId | None:
 def _record(answer: list[Any]) -> CustomerRecord:
     at_ms, facts, active, superseded, *claim = answer
     known = decode_facts(facts) if facts else None
-    claimed, chosen = claim or (0, None)
-    return CustomerRecord(known, _cart(active), _cart(superseded), at_ms, claimed == 1, _cart(chosen))
+    claimed, chosen, group = claim or (0, None, None)
+    shares_with = GroupId(group.decode()) if group else None
+    return CustomerRecord(known, _cart(active), _cart(superseded), at_ms, claimed == 1, _cart(chosen), shares_with)

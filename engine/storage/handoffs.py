@@ -25,9 +25,6 @@ from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
 from engine.types import CartId, ChannelId, InstantMs, MemberId, OperationId, StoreId
 
-OPEN_MOST: Final = 20
-"""How many codes of a cart may be open at a time."""
-
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 
 
@@ -126,6 +123,7 @@ class HandoffStore:
         self._names = names
         kept = {"guest_ms": known.guest_ms, "customer_ms": known.customer_ms, "log": known.log}
         self._limits = pack({**kept, "members": known.members})
+        self._open_most = known.handoffs
         self._remembered_ms = remembered_ms
 
     async def create(self, cart: CartId, giver: Actor, operation: OperationId, terms: Terms) -> Made | NotMade:
@@ -140,7 +138,7 @@ class HandoffStore:
         while True:
             code = self._drawn(cart, terms)
             keys = (self._names.handoff(code.name), self._names.cart(cart), self._names.handoffs(cart))
-            arguments = (who, code.name, OPEN_MOST, terms.ttl_ms, pack(fields))
+            arguments = (who, code.name, self._open_most, terms.ttl_ms, pack(fields))
             status, _, *rest = await self._connection.run(scripts.HANDOFF_CREATE, keys, arguments)
             if status == b"made":
                 return Made(code_of_name(rest[0].decode()), rest[1])
@@ -170,7 +168,7 @@ class HandoffStore:
     ) -> Won | TooLate | Elsewhere | Full | Unknown:
         """Claim a code that `look_up` found for a cart. ``copy``, from `encode_new_cart`, is what a COPY starts from.
 
-        ``copy_id`` is its id, from `new_cart_id`.
+        ``copy_id`` is its id, from `new_cart_id`. The claim is on disk before it is answered.
         """
         by = claimant.place
         names, receipt = self._names, secrets.token_hex(8)
@@ -182,10 +180,10 @@ class HandoffStore:
             *(names.cart(copy_id), names.log(copy_id)),
         )
         arguments = (who, self._limits, self._remembered_ms, cart, copy)
-        status, at_ms, *rest = await self._connection.run(scripts.HANDOFF_CLAIM, keys, arguments)
+        status, at_ms, *rest = await self._connection.run_durably(scripts.HANDOFF_CLAIM, keys, arguments)
         if status in {b"won", b"replayed"}:
             blob = rest[1] if len(rest) > 1 else None
-            return Won(_receipt(rest[0]), decode_cart(blob) if blob else None, at_ms, status == b"replayed")
+            return Won(_receipt(rest[0]), decode_cart(blob, at_ms) if blob else None, at_ms, status == b"replayed")
         if status == b"claimed":
             return TooLate(_receipt(rest[0]), tells_name=rest[1] == 1)
         if status == b"held":

@@ -31,6 +31,9 @@ def _load(name: str) -> Script:
 
 COMMIT: Final = _load("commit")
 READ: Final = _load("read")
+OPEN_SNAPSHOT: Final = _load("open_snapshot")
+SALE: Final = _load("sale")
+SALE_POSTED: Final = _load("sale_posted")
 READ_LOG: Final = _load("read_log")
 CUSTOMER_READ: Final = _load("customer_read")
 CUSTOMER_OPEN: Final = _load("customer_open")
@@ -44,10 +47,32 @@ HANDOFF_REVOKE: Final = _load("handoff_revoke")
 PAIRING_START: Final = _load("pairing_start")
 PAIRING_APPROVE: Final = _load("pairing_approve")
 ATTEMPT: Final = _load("attempt")
+GROUP: Final = _load("group")
+POINTERS: Final = _load("pointers")
+JOURNEY: Final = _load("journey")
+CUSTOMER_SUPERSEDE: Final = _load("customer_supersede")
+MERGE_DECIDE: Final = _load("merge_decide")
+MERGE_FINISH: Final = _load("merge_finish")
+LIMIT: Final = _load("limit")
+LIMIT_MOVE: Final = _load("limit_move")
+LIMIT_READ: Final = _load("limit_read")
+PINS: Final = _load("pins")
+CHECKOUT_KEEP: Final = _load("checkout_keep")
+CHECKOUT_READ: Final = _load("checkout_read")
+CHECKOUT_ATTEMPT: Final = _load("checkout_attempt")
+CHECKOUT_GIVE_UP: Final = _load("checkout_give_up")
+CHECKOUT_PLACE: Final = _load("checkout_place")
+ORDER_CANCEL: Final = _load("order_cancel")
+OUTBOX_DONE: Final = _load("outbox_done")
+LEDGER_READ: Final = _load("ledger_read")
+LEDGER_COMMIT: Final = _load("ledger_commit")
 
 ALL: Final = (
     COMMIT,
     READ,
+    OPEN_SNAPSHOT,
+    SALE,
+    SALE_POSTED,
     READ_LOG,
     CUSTOMER_READ,
     CUSTOMER_OPEN,
@@ -61,4 +86,23 @@ ALL: Final = (
     PAIRING_START,
     PAIRING_APPROVE,
     ATTEMPT,
+    GROUP,
+    POINTERS,
+    JOURNEY,
+    CUSTOMER_SUPERSEDE,
+    MERGE_DECIDE,
+    MERGE_FINISH,
+    LIMIT,
+    LIMIT_MOVE,
+    LIMIT_READ,
+    PINS,
+    CHECKOUT_KEEP,
+    CHECKOUT_READ,
+    CHECKOUT_ATTEMPT,
+    CHECKOUT_GIVE_UP,
+    CHECKOUT_PLACE,
+    ORDER_CANCEL,
+    OUTBOX_DONE,
+    LEDGER_READ,
+    LEDGER_COMMIT,
 )

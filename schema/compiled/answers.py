@@ -1,6 +1,7 @@
 """Compiled answers, kept and run."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from schema.compiled.write import Ask, Later, Module, Write
 from schema.context import Info, RequestContext
 from schema.documents import Document
 
+_LOG: Final = logging.getLogger("panier.graphql")
 _REMEMBERED_MAX: Final = 256
 """Operations, each under one decision of its conditions; None is one that is not covered."""
 
@@ -56,6 +58,14 @@ class Attempt:
     answer: bytes | None = None
     roots: dict[str, Outcome] = field(default_factory=dict)
     fault: Exception | None = None
+
+
+@dataclass(slots=True)
+class AnswerCounts:
+    """How many answers were written in which way, since the start; refused requests count for neither."""
+
+    compiled: int = 0
+    ordinary: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +116,49 @@ class CompiledAnswers:
     ) -> Attempt:
         """Answer an operation with the variables that were given, or say how far that came."""
         try:
-            compiled = self._compiled(text, document, operation, given)
-            variables = compiled.variables.values(given)
-            info = Info(cast("GraphQLResolveInfo[Any]", _RequestInfo(context)), cast("Any", None))
-            ask = Ask([arguments.values(variables, info) for arguments in compiled.arguments])
+            compiled, ask = self._asked(text, document, operation, given, context)
         except (NotCoveredError, GraphQLError, RecursionError):
             return Attempt()
         try:
             return await compiled.run(compiled, ask)
         finally:
             ask.abandon()
+
+    def attempt_event(
+        self,
+        text: str,
+        document: Document,
+        operation: OperationDefinitionNode,
+        given: Mapping[str, Any],
+        context: RequestContext,
+        event: object,
+    ) -> Attempt | Awaitable[Attempt]:
+        """Answer a subscription for one event, the value of its only field: at once, unless something has to wait."""
+        try:
+            compiled, ask = self._asked(text, document, operation, given, context)
+        except (NotCoveredError, GraphQLError, RecursionError):
+            return Attempt()
+        data: dict[str, Any] = dict(compiled.keys)
+        try:
+            for root in compiled.roots:
+                data[root.key] = root.write(event, ask)
+        except Exception as fault:  # noqa: BLE001  # whatever it is, the ordinary way meets it again, and says so
+            ask.abandon()
+            return Attempt(fault=fault)
+        return _written_later(data, ask) if ask.later else _written(data, {})
+
+    def _asked(
+        self,
+        text: str,
+        document: Document,
+        operation: OperationDefinitionNode,
+        given: Mapping[str, Any],
+        context: RequestContext,
+    ) -> tuple[_Compiled, Ask]:
+        compiled = self._compiled(text, document, operation, given)
+        variables = compiled.variables.values(given)
+        info = Info(cast("GraphQLResolveInfo[Any]", _RequestInfo(context)), cast("Any", None))
+        return compiled, Ask([arguments.values(variables, info) for arguments in compiled.arguments])
 
     def _compiled(
         self, text: str, document: Document, operation: OperationDefinitionNode, given: Mapping[str, Any]
@@ -157,6 +200,11 @@ class CompiledAnswers:
             tuple(module.arguments),
             _one_by_one if kind is OperationType.MUTATION else _together,
         )
+
+
+def note_failed(fault: Exception) -> None:
+    """Log what kept an answer from being written that the ordinary way wrote without a fault."""
+    _LOG.error("a compiled answer failed where the ordinary one did not", exc_info=fault)
 
 
 def _root(field_: PlannedField, place: int, write: Write) -> _Root:
@@ -235,6 +283,16 @@ async def _settled(ask: Ask) -> None:
     while ask.later:
         later, ask.later = ask.later, []
         await asyncio.gather(*[each.settle(ask) for each in later])
+
+
+async def _written_later(data: dict[str, Any], ask: Ask) -> Attempt:
+    try:
+        await _settled(ask)
+    except Exception as fault:  # noqa: BLE001  # as above
+        return Attempt(fault=fault)
+    finally:
+        ask.abandon()
+    return _written(data, {})
 
 
 def _written(data: dict[str, Any], roots: dict[str, Outcome]) -> Attempt:

@@ -16,7 +16,6 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
-    OperationType,
     TypeNameMetaFieldDef,
     get_named_type,
     is_abstract_type,
@@ -85,9 +84,8 @@ class Planner:
 
     def plan(self) -> Selection:
         """Return what the operation selects. Raises `NotCoveredError`."""
-        kind = self._operation.operation
-        root = self._schema.get_root_type(kind)
-        if root is None or kind not in {OperationType.QUERY, OperationType.MUTATION}:
+        root = self._schema.get_root_type(self._operation.operation)
+        if root is None:
             raise NotCoveredError
         # graphql-core's own reading of a selection, so that there is no second one to be wrong.
         collected = collect_fields(self._schema, self._fragments, self._variables, root, self._operation)

@@ -206,7 +206,7 @@ class Module:
 
     def _list(self, item: GraphQLOutputType, planned: PlannedField, expression: str) -> str:
         # Iterating over None raises, which is right: a list that may be null was looked at before.
-        return f"[{self._value(item, planned, _ITEM)} for {_ITEM} in {expression}]"
+        return f"[{self._value(item, planned, _ITEM)} for {_ITEM} in ({expression})]"
 
     def _leaf(self, type_: Any, expression: str) -> str:
         leaf = leaf_of(type_)

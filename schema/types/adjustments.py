@@ -5,8 +5,8 @@ from strawberry import ID
 
 from engine.cart.model import AdjustmentKind
 from engine.fields import label_in
+from engine.priced import PricedCart
 from engine.pricing.evaluation import AdjustmentState, EvaluatedAdjustment
-from engine.service import PricedCart
 from engine.types import Currency, InstantMs
 from schema.scalars import DecimalText
 from schema.types.amounts import LineShareView

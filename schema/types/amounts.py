@@ -5,6 +5,7 @@ from strawberry import ID
 
 from engine.cart.model import CodeEntry
 from engine.fields import label_in
+from engine.priced import PricedCart
 from engine.pricing.evaluation import (
     CodeState,
     CodeVerdict,
@@ -17,7 +18,6 @@ from engine.pricing.evaluation import (
 )
 from engine.pricing.notices import Notice, NoticeCode
 from engine.rules.explain import Explanation
-from engine.service import PricedCart
 from engine.types import Currency, InstantMs
 from schema.scalars import DecimalText
 from schema.types.line import AllocationView, label_of, percent_text
@@ -454,3 +454,8 @@ class ComputedFromView:
     def facts_version(self) -> int | None:
         """The version of what is known of the customer, null for a guest."""
         return self._owner.evaluation.computed_from.facts_version
+
+    @property
+    def limits_version(self) -> str | None:
+        """The state of the limits that were known to be used up, null where none was asked for."""
+        return self._owner.evaluation.computed_from.limits_version

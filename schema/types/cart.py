@@ -1,7 +1,6 @@
 """The cart as clients see it."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import cached_property
 
 from strawberry import ID
@@ -9,35 +8,33 @@ from strawberry import ID
 from engine.callers import Caller, Scope
 from engine.cart.handoff import Discretion, Share, discretion_towards
 from engine.cart.viewing import Viewer
+from engine.journey_service import journey_of_cart, told_log
+from engine.priced import PricedCart
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
 from engine.pricing.member_totals import member_totals
 from engine.pricing.notices import Notice, NoticeCode
-from engine.service import PricedCart
+from engine.pricing.timeline import contributions
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from engine.viewing import since_last_seen
 from schema.context import Info
 from schema.ids import encode_id, key_of
-from schema.scalars import Long
 from schema.types.adjustments import AdjustmentView
 from schema.types.amounts import (
     CartCodeView,
-    CartFeeView,
     CartWarningView,
-    ComputedFromView,
-    DeliveryView,
-    DiscountView,
-    TaxAmountView,
-    TotalsView,
 )
-from schema.types.extras import CodeToIssueView, EarnedPointsView, GiftChoiceView, LaneSearchView
-from schema.types.handoffs import LeaseView
+from schema.types.checkout import CartCheckoutView
+from schema.types.extras import GiftChoiceView
+from schema.types.handoffs import LeaseView, SoldView
+from schema.types.journey import ContributionView, JourneyConnectionView, TimelineConnectionView
 from schema.types.line import DeliveryChoiceView, LineItemConnectionView, LineItemView, priced_lines
 from schema.types.members import MemberTotalView, MemberView, SuggestionView, budget_view, suggestions_of
 from schema.types.money import MoneyView
 from schema.types.node import Node
 from schema.types.offers import ExplanationView, NearMissView
-from schema.types.paging import page_of
+from schema.types.paging import Page, PageInfoView, page_of
+from schema.types.priced import PricedParts
 from schema.types.viewing import SinceSeenView, ViewerView
 from schema.views import field, object_type
 
@@ -48,80 +45,18 @@ def warnings_for(notices: Iterable[Notice], discretion: Discretion) -> list[Cart
     return [CartWarningView(notice) for notice in notices if notice.code not in secret]
 
 
-class _Priced:
-    """What a cart shows wherever it is priced."""
+class _Priced(PricedParts):
+    """What a cart shows wherever it is priced now."""
 
     __slots__ = ()
 
-    _priced: PricedCart
     _staff: bool
     """Whether the viewer may be told of all promotions."""
-    _discretion: Discretion
-
-    @property
-    def currency(self) -> str:
-        """What its amounts are in (ISO 4217)."""
-        return self._priced.evaluation.currency
-
-    @property
-    def totals(self) -> TotalsView:
-        """What it comes to."""
-        return TotalsView(self._priced.evaluation.totals, self._priced.evaluation.currency)
-
-    @property
-    def taxes(self) -> list[TaxAmountView]:
-        """The tax by category and rate."""
-        evaluation = self._priced.evaluation
-        return [TaxAmountView(tax, evaluation.currency) for tax in evaluation.taxes]
-
-    @property
-    def discounts(self) -> list[DiscountView]:
-        """What each promotion gives, in the order in which they were applied."""
-        return [DiscountView(discount, self._priced) for discount in self._priced.evaluation.discounts]
-
-    @property
-    def deliveries(self) -> list[DeliveryView]:
-        """The goods that go together, and what that costs: one for each method, place and slot."""
-        deliveries = self._priced.evaluation.deliveries
-        if Share.ADDRESS in self._discretion.withheld:
-            deliveries = tuple([replace(delivery, place="", slot="") for delivery in deliveries])
-        return [DeliveryView(delivery, self._priced) for delivery in deliveries]
-
-    @property
-    def fees(self) -> list[CartFeeView]:
-        """The chosen fees."""
-        return [CartFeeView(fee, self._priced) for fee in self._priced.evaluation.fees]
-
-    @property
-    def points_earned(self) -> Long:
-        """All points that the cart earns when it is paid for."""
-        return Long(self._priced.evaluation.points_earned)
-
-    @property
-    def points(self) -> list[EarnedPointsView]:
-        """What each promotion adds to them."""
-        return [EarnedPointsView(earned, self._priced) for earned in self._priced.evaluation.points]
-
-    @property
-    def codes_to_issue(self) -> list[CodeToIssueView]:
-        """The codes for a later cart that are made when this one is paid for."""
-        return [CodeToIssueView(code, self._priced) for code in self._priced.evaluation.codes_to_issue]
-
-    @property
-    def lane_searches(self) -> list[LaneSearchView]:
-        """For each lane that gives lines or units to their best promotions: whether nothing better exists."""
-        evaluation = self._priced.evaluation
-        return [LaneSearchView(search, evaluation.currency) for search in evaluation.searches]
 
     @property
     def warnings(self) -> list[CartWarningView]:
         """What its shopper may not expect."""
         return warnings_for(self._priced.notices(staff=self._staff), self._discretion)
-
-    @property
-    def computed_from(self) -> ComputedFromView:
-        """Everything the price depends on."""
-        return ComputedFromView(self._priced)
 
 
 @object_type("LinePriceSide")
@@ -300,6 +235,18 @@ class CartView(_Priced):
         return None if Share.PAYMENT in self._discretion.withheld else self._priced.cart.payment_method or None
 
     @property
+    def checkout(self) -> CartCheckoutView | None:
+        """The checkout that the cart is in: nobody changes it meanwhile. Null where it is in none."""
+        freeze = self._priced.cart.freeze_at(self._priced.as_of_ms)
+        return CartCheckoutView(self._priced.cart.id, freeze, sees_staff=self._sees_staff) if freeze else None
+
+    @property
+    def order_number(self) -> str | None:
+        """The number of the order that the cart became: it changes no more. Null before."""
+        ordered = self._priced.cart.ordered
+        return ordered.number if ordered else None
+
+    @property
     def created_at(self) -> InstantMs:
         """When it was made."""
         return self._priced.cart.created_ms
@@ -319,6 +266,18 @@ class CartView(_Priced):
         """The device that has it now, so that all others read only; null where it is with nobody."""
         lease = self._priced.cart.lease_at(self._priced.as_of_ms)
         return LeaseView(lease, sees_staff=self._sees_staff) if lease else None
+
+    @property
+    def sold(self) -> SoldView | None:
+        """Where and when it was paid for: it is closed since then. Null while it is open."""
+        sold = self._priced.cart.sold
+        return SoldView(sold, sees_staff=self._sees_staff) if sold else None
+
+    @property
+    def superseded_by(self) -> ID | None:
+        """The cart that this one went into (`cartMerge`), and reads only since; null for a cart of its own."""
+        by = self._priced.cart.superseded_by
+        return encode_id("Cart", by) if by else None
 
     @property
     def members(self) -> list[MemberView]:
@@ -407,9 +366,79 @@ class CartView(_Priced):
         news = await since_last_seen(info.context.engine, info.context.known_caller(), self._priced)
         return SinceSeenView(news, self._priced) if news else None
 
+    @field(
+        "What was done to the cart, by whom, where and on which device, in words, newest first, as far as the viewer "
+        "may know and the log reaches back (`complete`). Null in a subscription, which tells every change."
+    )
+    async def timeline(
+        self, info: Info, first: int | None = None, after: str | None = None
+    ) -> TimelineConnectionView | None:
+        """One round trip to the store."""
+        if self._present is not None:
+            return None
+        viewer, shown = info.context.known_caller(), self._priced
+        entries = await told_log(info.context.engine, viewer, shown)
+        page = page_of(entries[::-1], first, after)
+        complete = bool(entries) and entries[0].version == 1
+        return TimelineConnectionView(page, shown.cart, shown.snapshot.shop, viewer, complete=complete)
+
+    @field(
+        "What each channel contributed to each line: where it was found, added, changed, and handed over with the "
+        "cart, as far as `timeline` reaches back. Null in a subscription."
+    )
+    async def contributions(self, info: Info) -> list[ContributionView] | None:
+        """Two round trips to the store."""
+        if self._present is not None:
+            return None
+        viewer, cart = info.context.known_caller(), self._priced.cart
+        entries = await told_log(info.context.engine, viewer, self._priced)
+        journey = await journey_of_cart(info.context.engine, viewer, cart)
+        measured = {line.id for line in cart.lines if line.measured}
+        found = contributions(cart, entries, journey)
+        return [ContributionView(each, measured=each.line in measured) for each in found]
+
+    @field(
+        "What the cart's owner searched for and looked at, newest first: for the owner, and staff with `journey:read`. "
+        "Null for everybody else, and in a subscription."
+    )
+    async def journey(
+        self, info: Info, first: int | None = None, after: str | None = None
+    ) -> JourneyConnectionView | None:
+        """One round trip to the store; none for others."""
+        if self._present is not None:
+            return None
+        journey = await journey_of_cart(info.context.engine, info.context.known_caller(), self._priced.cart)
+        return JourneyConnectionView(page_of(journey.steps, first, after), journey) if journey else None
+
     @field("The same cart as another channel or store would price it, without moving it.")
     def price_on(self, info: Info, channel: str, store: str | None = None) -> CartElsewhereView:
         """Price the cart in another place; its own store does not come along to another channel."""
         info.context.place(channel, store)
         there = self._priced.elsewhere(ChannelId(channel), StoreId(store) if store is not None else None)
         return CartElsewhereView(there, self._priced, self._discretion, staff=self._staff)
+
+
+@object_type("CartConnection")
+class CartConnectionView:
+    """Carts that the viewer may see."""
+
+    __slots__ = ("_page", "_viewer")
+
+    def __init__(self, page: Page[PricedCart], viewer: Caller) -> None:
+        self._page = page
+        self._viewer = viewer
+
+    @property
+    def nodes(self) -> list[CartView]:
+        """The carts."""
+        return [CartView(priced, self._viewer) for priced in self._page.items]
+
+    @property
+    def page_info(self) -> PageInfoView:
+        """Where this page lies."""
+        return PageInfoView(self._page)
+
+    @property
+    def total_count(self) -> int:
+        """How many there are."""
+        return self._page.count

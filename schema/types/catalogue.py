@@ -8,12 +8,12 @@ from strawberry import ID
 
 from engine.cart.model import QUANTITY_SCALE, Cart
 from engine.fields import label_in
+from engine.priced import Snapshot
 from engine.pricing.basket import buyer_of
 from engine.pricing.evaluation import Alternative, Unavailable
 from engine.pricing.pricebook import PriceList, UnitPrice
 from engine.pricing.shop import Channel, DeliveryMethod, Fee, Product, Shop, Store
 from engine.rules.catalogue import CatalogueOffer, CataloguePrice, catalogue_price
-from engine.service import Snapshot
 from engine.types import Currency, InstantMs, Sku
 from schema.ids import encode_id
 from schema.scalars import QuantityOut, quantity_out

@@ -2,9 +2,9 @@
 
 from strawberry import ID
 
+from engine.priced import PricedCart
 from engine.pricing.evaluation import EarnedPoints, IssuedCode, LaneSearch
 from engine.rules.gift_choices import GiftChoice
-from engine.service import PricedCart
 from engine.types import Currency
 from schema.scalars import Long
 from schema.types.catalogue import ProductView

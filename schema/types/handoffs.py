@@ -4,7 +4,7 @@ import strawberry
 from strawberry import ID
 
 from engine.cart.handoff import CodeForm, HandoffMode, Place, Receipt, Share
-from engine.cart.model import Lease
+from engine.cart.model import Lease, Sold
 from engine.handoff_service import Handoff
 from engine.types import InstantMs
 from schema.ids import encode_id
@@ -59,6 +59,48 @@ class LeaseView:
     def until(self) -> InstantMs:
         """Until when, unless it is renewed, returned or taken back."""
         return self._lease.until_ms
+
+
+@object_type("CartSold")
+class SoldView:
+    """A cart was paid for, and is closed."""
+
+    __slots__ = ("_sees_staff", "_sold")
+
+    def __init__(self, sold: Sold, *, sees_staff: bool) -> None:
+        self._sold = sold
+        self._sees_staff = sees_staff
+
+    @property
+    def sale(self) -> ID:
+        """The sale, as the till named it."""
+        return ID(self._sold.sale)
+
+    @property
+    def member(self) -> ID:
+        """Who sold it: the kind of caller and their id; of staff, shoppers are told the kind alone."""
+        member = self._sold.member
+        return ID(member if self._sees_staff or not member.startswith("staff:") else "staff")
+
+    @property
+    def device(self) -> str | None:
+        """What their token calls the device."""
+        return self._sold.device or None
+
+    @property
+    def channel(self) -> str:
+        """The channel that it was sold in."""
+        return self._sold.channel
+
+    @property
+    def store(self) -> str | None:
+        """The store that it was sold in."""
+        return self._sold.store
+
+    @property
+    def at(self) -> InstantMs:
+        """When that came to be known here."""
+        return self._sold.at_ms
 
 
 @object_type("Handoff")

@@ -11,9 +11,9 @@ from strawberry import ID
 from engine.cart.handoff import Discretion
 from engine.cart.model import DeliveryChoice, LineItem
 from engine.fields import label_in
+from engine.priced import PricedCart
 from engine.pricing.evaluation import Allocation, EvaluatedLine, EvaluatedUnits, Unavailable, UnitRole
 from engine.pricing.shop import PIECE, Product
-from engine.service import PricedCart
 from engine.types import Currency, LineId, MemberId, PromotionId
 from schema.scalars import DecimalText, QuantityOut, quantity_out
 from schema.types.catalogue import AlternativeView, AttributeView, ProductView

@@ -6,9 +6,9 @@ import strawberry
 from strawberry import ID
 
 from engine.cart.model import Budget, Invite, LineItem, Member, Role
+from engine.priced import PricedCart
 from engine.pricing.basket import BasketLine
 from engine.pricing.member_totals import MemberTotal
-from engine.service import PricedCart
 from engine.types import Currency, InstantMs, MemberId
 from schema.scalars import QuantityOut, quantity_out
 from schema.types.money import MoneyView
@@ -50,6 +50,11 @@ class MemberView:
     def blocked_categories(self) -> list[str]:
         """The paths of categories that are not for them."""
         return list(self._member.blocked)
+
+    @property
+    def until(self) -> InstantMs | None:
+        """Until when a screen takes part if it does nothing; null for all others."""
+        return self._member.until_ms
 
 
 @object_type("MemberTotal")

@@ -8,12 +8,12 @@ from strawberry import ID
 
 from engine.errors import Diagnostic
 from engine.fields import label_in
+from engine.priced import RefusedLoad
 from engine.pricing.evaluation import Measure, Outcome, OutcomeCode
 from engine.rules.explain import Explanation, NearMiss
 from engine.rules.packed import PromotionsAt
 from engine.rules.ruleset import CompiledPromotion
 from engine.rules.window import Hours, Window
-from engine.service import RefusedLoad
 from engine.types import Currency, InstantMs
 from schema.context import Info, RequestContext
 from schema.ids import encode_id

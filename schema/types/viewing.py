@@ -4,8 +4,8 @@ import strawberry
 from strawberry import ID
 
 from engine.cart.viewing import SeenLine, Viewer
+from engine.priced import PricedCart
 from engine.pricing.since import LineChange, LineNews, SinceSeen
-from engine.service import PricedCart
 from engine.types import InstantMs
 from schema.scalars import QuantityOut, quantity_out
 from schema.types.line import label_of

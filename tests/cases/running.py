@@ -69,7 +69,7 @@ def engine_basket(scenario: Scenario) -> Basket:
     read = read_cart(document, shop)
     at_ms = document.at_ms(shop.store_of(read.cart.channel, read.cart.store).timezone)
     assert at_ms is not None
-    return build_basket(read.cart, shop, at_ms, read.explicit)
+    return build_basket(read.cart, shop, at_ms, read.explicit, read.closed)
 
 
 def evaluated(scenario: Scenario, *, every_outcome: bool = True) -> Evaluation:

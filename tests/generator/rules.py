@@ -407,6 +407,30 @@ def promotion(chance: Random, id_: str, lanes: list[str] | None) -> Written:
     maybe(chance, written, "customers", customers, 6)
     maybe(chance, written, "when", conditions, 2)
     written["give"] = benefit(chance)
+    maybe(chance, written, "limits", lambda each: limits(each, written), 4)
+    return written
+
+
+def limits(chance: Random, promotion: Written) -> Written:
+    """Return limits that a promotion may have: no budget for what takes no money off."""
+    (word,) = promotion["give"]
+    names = ["total", "per_customer", "per_store", "per_day"]
+    written: Written = {
+        name: few(chance) for name in (["per_code"] if "codes" in promotion else some(chance, names, 2))
+    }
+    if word not in ("points", "issue_code"):
+        maybe(chance, written, "budget", amounts, 2)
+        if "budget" in written and word != "gift":
+            maybe(chance, written, "partial", any_of(["true", "true", "false"]), 2)
+    maybe(chance, written, "on_cancel", any_of(["return", "keep"]), 2)
+    return written
+
+
+def used_up(chance: Random) -> Written:
+    """Return what a cart document may say of limits that are used up, or nearly."""
+    written: Written = {}
+    maybe(chance, written, "closed", lambda each: {id_: each.choice(["limit", "budget"]) for id_ in some(each, IDS, 5)})
+    maybe(chance, written, "budget_left", lambda each: {id_: amounts(each) for id_ in some(each, IDS, 5)}, 2)
     return written
 
 

@@ -15,6 +15,7 @@ from tests.generator.rules import (
     guarded_rules,
     plain_rules,
     rule_files,
+    used_up,
 )
 from tests.generator.shop import (
     BRANDS,
@@ -147,6 +148,7 @@ def cart(chance: Random) -> Written:
     maybe(chance, written, "delivery", _delivery, 2)
     maybe(chance, written, "payment_method", any_of(PAYMENTS), 2)
     maybe(chance, written, "draw", lambda each: each.randint(0, 2**32 - 1), 2)
+    written.update(used_up(chance))
     return written
 
 

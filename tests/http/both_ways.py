@@ -23,8 +23,9 @@ import pytest
 from engine.callers import Caller
 from engine.cart.commands import Command
 from engine.errors import RefusedError, StoreUnavailableError
+from engine.priced import PricedCart, Snapshot
 from engine.pricing.requests import Limits
-from engine.service import Changed, NewCart, Panier, PricedCart, Snapshot
+from engine.service import Changed, NewCart, Panier
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
 from engine.storage.stores import Stores
@@ -40,10 +41,12 @@ LIMITS = Limits(lines_max=8, quantity_max=9999, codes_max=3, fees_max=3, lines_p
 WIDE = DocumentLimits(depth=30, tokens=20_000, aliases=2_000, fields=20_000)
 READS = {"cart", "active_cart", "superseded_cart", "log", "facts_of", "stores.viewers.seen", "stores.viewers.present"}
 """What the ordinary way may have been spared, where another field of the query failed before."""
-DRAWN = {"stores.handoffs.new_cart_id"}
-"""What is no question to the store, but drawn at random."""
-AWAY, BROKEN, UNPRICED = CartId("away"), CartId("broken"), CartId("unpriced")
-"""Carts that are at fault: the store does not answer, the engine fails, and pricing fails while it is written."""
+DRAWN = {"stores.handoffs.new_cart_id", "stores.merges.work_out"}
+"""What is no question to the store, but drawn at random, or worked out at once."""
+AWAY, BROKEN, UNPRICED, UNFIT = CartId("away"), CartId("broken"), CartId("unpriced"), CartId("unfit")
+"""Carts that are at fault: the store does not answer, the engine fails, and while it is written pricing fails, or a value
+does not fit its field.
+"""
 
 
 CHANCE = random.Random()  # noqa: S311  # in place of secrets, so that both ways draw the same
@@ -66,6 +69,7 @@ class Recording:
         self._left: dict[str, list[Any]] | None = None
         self.snapshot = engine.snapshot
         self.last_refused = engine.last_refused
+        self.limits = engine.limits
         self.stores = _Recorded(self, "stores")
 
     def record(self) -> None:
@@ -132,9 +136,9 @@ class Recording:
             return StoreUnavailableError("gone")
         if BROKEN in arguments:
             return ValueError("the inside of the service")
-        if UNPRICED in arguments:
-            unpriced = self._unpriced()
-            return Changed(unpriced) if isinstance(answer, Changed) else unpriced if verb == "cart" else answer
+        for at_fault, priced in ((UNPRICED, self._unpriced), (UNFIT, self._unfit)):
+            if at_fault in arguments:
+                return Changed(priced()) if isinstance(answer, Changed) else priced() if verb == "cart" else answer
         return answer
 
     def _unpriced(self) -> PricedCart:
@@ -142,6 +146,10 @@ class Recording:
         shop = replace(self.snapshot.shop, taxes={})
         cart = self.example.cart
         return PricedCart(cart, Snapshot(shop, self.snapshot.ruleset), self.example.as_of_ms)
+
+    def _unfit(self) -> PricedCart:
+        """Return a cart whose version is no `Int`."""
+        return replace(self.example, cart=replace(self.example.cart, version=2**31))
 
     example: PricedCart
 
@@ -227,7 +235,7 @@ async def engine_on(store_url: str, shop: Snapshot) -> AsyncIterator[Panier]:
     connection = Connection(store_url, timeout_s=5)
     names = KeyNames(shop="both-ways")  # customers of other tests are others
     await connection.load()
-    yield Panier(shop, Stores.on(connection, names, CART_LIMITS), LIMITS)
+    yield Panier(shop, Stores.on(connection, names, CART_LIMITS, phone_secret=SECRET), LIMITS)
     await connection.close()
 
 

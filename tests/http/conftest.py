@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from engine.callers import CallerKind
-from engine.service import Snapshot
+from engine.priced import Snapshot
 from schema.app import HttpConfig
 from tests.http.service import SMALL_LIMITS, Client, Service, snapshot
 from tests.servers import plain_server

@@ -17,9 +17,10 @@ from starlette.applications import Starlette
 
 from engine.callers import Caller, CallerKind
 from engine.live import LiveCarts
+from engine.priced import Snapshot
 from engine.pricing.requests import Limits
 from engine.rules.load import load_rules
-from engine.service import Panier, Snapshot
+from engine.service import Panier
 from engine.settings import variable
 from engine.storage.carts import CartLimits
 from engine.storage.connection import Connection
@@ -72,13 +73,13 @@ LIMITS = Limits(lines_max=8, quantity_max=9999, codes_max=3, fees_max=3, lines_p
 CART_LIMITS = CartLimits(lines=8, quantity=9999, codes=3, fees=3, cart_bytes=16 * 1024)
 
 
-def snapshot(folder: Path) -> Snapshot:
-    """Load the small shop and its rules."""
+def snapshot(folder: Path, written: str = RULES) -> Snapshot:
+    """Load the small shop and rules."""
     folder.mkdir(exist_ok=True)
     shop = small_shop(folder)
     rules = folder / "rules"
     rules.mkdir(exist_ok=True)
-    (rules / "all.yaml").write_text(RULES, encoding="utf-8")
+    (rules / "all.yaml").write_text(written, encoding="utf-8")
     return Snapshot(shop, load_rules(rules, shop).ruleset)
 
 
@@ -94,25 +95,23 @@ class Service:
     ) -> None:
         self.store_url = store_url
         self.tokens = tokens or TokenAuthority(SECRET)
-        self._connection = Connection(store_url, timeout_s=10)
+        self.connection = Connection(store_url, timeout_s=10)
         names = KeyNames()
-        self.viewers = ViewerStore(self._connection, names, presence_ms=3_000)
-        stores = replace(Stores.on(self._connection, names, CART_LIMITS), viewers=self.viewers)
+        self.viewers = ViewerStore(self.connection, names, presence_ms=3_000)
+        stores = replace(Stores.on(self.connection, names, CART_LIMITS, phone_secret=SECRET), viewers=self.viewers)
         self.engine = engine = Panier(shop, stores, LIMITS)
-        self.live = LiveCarts(engine, WakeUps(self._connection))
-        asked = replace(
-            config or HttpConfig(), ping=lambda: self._connection.command("PING"), compiled_answers=COMPILED
-        )
+        self.live = LiveCarts(engine, WakeUps(self.connection))
+        asked = replace(config or HttpConfig(), ping=lambda: self.connection.command("PING"), compiled_answers=COMPILED)
         self.app = build_app(engine, self.tokens, asked, self._lifespan, self.live)
         self.url = ""
         self._clients: list[Client] = []
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        await self._connection.load()
+        await self.connection.load()
         yield
         await self.live.close()
-        await self._connection.close()
+        await self.connection.close()
 
     @contextlib.contextmanager
     def run(self) -> Iterator["Service"]:

@@ -1,8 +1,8 @@
 """Was and now: what a product costs before it is in any cart."""
 
 from engine.callers import CallerKind
+from engine.priced import Snapshot
 from engine.rules.load import load_rule_sources
-from engine.service import Snapshot
 from engine.source import Source
 from tests.http.service import Service
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,14 +13,14 @@ from hypothesis import strategies as st
 import schema
 from bench import workload
 from engine.callers import Caller, CallerKind, Scope
+from engine.priced import Snapshot
 from engine.rules.load import load_rule_sources
-from engine.service import Snapshot
 from engine.source import Source
 from engine.types import CartId, ChannelId, StoreId
 from schema.compiled.answers import Attempt, CompiledAnswers
 from schema.documents import Document
 from schema.ids import encode_id, key_of
-from tests.http.both_ways import AWAY, BROKEN, UNPRICED, Answer, BothWays, both_ways, cart_id
+from tests.http.both_ways import AWAY, BROKEN, UNFIT, UNPRICED, Answer, BothWays, both_ways, cart_id
 from tests.http.service import CREATE, RULES
 from tests.http.test_extras import RULES as EXTRA_RULES
 from tests.strategies_documents import everything, requests
@@ -32,7 +33,13 @@ ADA = Caller(CallerKind.CUSTOMER, "ada", ChannelId("app"))
 
 @pytest.fixture(scope="module")
 def ways(store_url: str, shop: Snapshot) -> Iterator[BothWays]:
-    """Both services, over a cart that has something of everything."""
+    with populated(store_url, shop) as ways:
+        yield ways
+
+
+@contextmanager
+def populated(store_url: str, shop: Snapshot) -> Iterator[BothWays]:
+    """Yield both services, over a cart that has something of everything."""
     more = EXTRA_RULES.removeprefix("promotions:\n")
     ruleset = load_rule_sources([Source("rules.yaml", RULES + more)], shop.shop).ruleset
     with both_ways(store_url, Snapshot(shop.shop, ruleset)) as ways:
@@ -58,8 +65,8 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         {"sku": "milk-6"},
     ]
     begin = {"lines": lines, "codes": ["welcome5", "nothing"], "channel": "web"}
-    cart, *playgrounds = [
-        run(CREATE, guest, input=begin, op=f"both-{number}")["cartCreate"]["cart"]["id"] for number in range(4)
+    cart, one, other, *playgrounds = [
+        run(CREATE, guest, input=begin, op=f"both-{number}")["cartCreate"]["cart"]["id"] for number in range(6)
     ]
     ways.cart = cart
     run(
@@ -79,14 +86,24 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         guest,
         id=cart,
     )["cart"]
+    group = run('mutation { groupCreate(name: "Martins", operationId: "group") { group { id } } }', ada)
+    group = group["groupCreate"]["group"]["id"]
+    along = 'mutation { cartCreate(input: {lines: [{sku: "milk"}]}, operationId: "along") { cart { id } } }'
+    taken = run(
+        "mutation($id: ID!) { cartSnapshot(cartId: $id) { snapshot { signed } } }",
+        staff,
+        id=run(along, guest)["cartCreate"]["cart"]["id"],
+    )
     ways.engine.example = ways.loop.run(ways.engine.cart(GUEST, CartId(key_of(cart, "Cart"))))
-    faulty = [cart_id("gone"), cart_id(AWAY), cart_id(BROKEN), cart_id(UNPRICED), "", "é"]
+    faulty = [cart_id("gone"), cart_id(AWAY), cart_id(BROKEN), cart_id(UNPRICED), cart_id(UNFIT), "", "é"]
     line_ids = [line["id"] for line in seen["lines"]["nodes"]]
     named = [("Product", "milk"), ("Product", "no"), ("Promotion", "dairy-week"), ("Promotion", "secret-test")]
     nodes = [encode_id(*key) for key in [*named, ("Channel", "web"), ("Store", "south")]]
     return {
         "cartId": [*playgrounds * 3, *faulty],
         "id": [*[cart] * 8, *faulty, *nodes, *line_ids],
+        "sourceId": [*[one, other] * 4, *faulty],
+        "targetId": [*[one, other] * 4, *faulty],
         "lineId": [*line_ids, "x"],
         "adjustmentId": [seen["adjustments"][0]["id"], "x"],
         "sku": ["milk", "oat", "ham", "cake", "mlik"],
@@ -114,6 +131,14 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         "lifeSeconds": [3600, 1],
         "ttl": [600, 1],
         "lease": [1800, 1],
+        "groupId": [*[group] * 3, "", "x"],
+        "name": ["Martins", ""],
+        "text": ["oat", "", "bread and butter"],
+        "phone": ["+33 6 12 34 56 78", "06"],
+        "life": [3600, 1],
+        "snapshot": [*[taken["cartSnapshot"]["snapshot"]["signed"]] * 4, "x"],
+        "currency": ["EUR", "JPY"],
+        "total": ["1.20", "1"],
     }
 
 
@@ -129,7 +154,7 @@ def answered(ways: BothWays, query: str, variables: dict[str, Any], caller: Call
 
 
 @pytest.mark.parametrize("kind", ["query", "mutation"])
-@settings(max_examples=300, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_both_ways_answer_alike(ways: BothWays, kind: str, data: st.DataObject) -> None:
     asked = data.draw(requests(CORE, ways.pools, kind, often={"cart", "lines", "nodes"}))
@@ -155,6 +180,7 @@ def everything_of(name: str, depth: int = 6) -> str:
         f"{{ channels {everything_of('Channel')} stores {everything_of('Store')} fees {everything_of('Fee')} }}",
         f"{{ deliveryMethods {everything_of('DeliveryMethod')} ruleset {everything_of('Ruleset')} __typename }}",
         f"{{ activeCart {everything_of('Cart', 4)} supersededCart {{ id }} }}",
+        f"query($id: ID!) {{ cartMergePreview(sourceId: $id, targetId: $id) {everything_of('CartMergePreview', 4)} }}",
     ],
 )
 def test_every_field_is_compiled(ways: BothWays, query: str, caller: Caller) -> None:
@@ -172,6 +198,23 @@ def test_a_payload_is_compiled_for_every_mutation(ways: BothWays) -> None:
     """
     given = {"id": cart, "lines": [{"sku": "milk", "options": [], "quantity": "2"}, {"sku": "oat", "note": "é"}]}
     assert answered(ways, document, given, GUEST).compiled
+
+
+def test_a_merge_and_what_takes_it_back_are_compiled(ways: BothWays) -> None:
+    guest = Caller(CallerKind.GUEST, "both-merged", ChannelId("web"))
+    begin = {"lines": [{"sku": "milk"}]}
+    source, target = (
+        json.loads(answered(ways, CREATE, {"input": begin, "op": op}, guest).body)["data"]["cartCreate"]["cart"]["id"]
+        for op in ("source", "target")
+    )
+    payload = everything_of("CartPayload", 4)
+    for call in ("cartMerge(sourceId: $source, targetId: $target)", "cartMergeUndo(sourceId: $source)"):
+        target_used = ", $target: ID!" if "$target" in call else ""
+        document = f"mutation($source: ID!{target_used}) {{ {call} {payload} }}"
+        variables = {"source": source, **({"target": target} if target_used else {})}
+        answer = answered(ways, document, variables, guest)
+        assert answer.compiled
+        assert b'"changes":[{' in answer.body
 
 
 CONDITIONAL = """
@@ -217,6 +260,17 @@ def test_faults_look_alike(ways: BothWays, cart: str) -> None:
         body = json.loads(answered(ways, query, {"id": cart_id(cart)}, GUEST).body)
         assert body["errors"][0]["extensions"]["code"] in {"STORE_UNAVAILABLE", "INTERNAL"}
         assert "inside of the service" not in json.dumps(body)
+
+
+def test_a_value_that_does_not_fit_is_our_fault_and_an_argument_the_clients(ways: BothWays) -> None:
+    look = "query($id: ID!) { cart(id: $id) { version } }"
+    unfit = answered(ways, look, {"id": cart_id(UNFIT)}, GUEST)
+    [error] = json.loads(unfit.body)["errors"]
+    assert (unfit.status, error["path"], error["extensions"]["code"]) == (200, ["cart", "version"], "INTERNAL")
+    assert str(2**31) not in error["message"]
+    wrong = "query($id: ID!) { cart(id: $id) { lines(first: 2147483648) { totalCount } } }"
+    refused = answered(ways, wrong, {"id": ways.cart}, GUEST)
+    assert refused.status == 400
 
 
 @pytest.mark.parametrize("query", workload.DOCUMENTS)

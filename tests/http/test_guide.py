@@ -3,13 +3,18 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.callers import CallerKind
 from tests.http.following import event_stream
-from tests.http.service import COMPILED, Service
+from tests.http.service import COMPILED, Client, Service
+from tests.http.test_checkout import begun
+from tests.http.test_groups import create
 from tests.http.test_handoffs import code_for
+from tests.http.test_merging import merge
+from tests.http.test_offline import snapshot
 from tests.http.test_pairing import start
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "graphql.md").read_text(encoding="utf-8")
@@ -24,23 +29,58 @@ def _staff(service: Service) -> str:
     return service.token(CallerKind.STAFF, "guide", scopes=frozenset({"cart:adjust"}), role="manager")
 
 
+def _till(service: Service) -> str:
+    return service.token(
+        CallerKind.TERMINAL, "guide", "pos", "south", device="till-1", scopes=frozenset({"cart:write"})
+    )
+
+
+def _taken(service: Service, document: str, cart: str) -> dict[str, str]:
+    """Return what an example says of a snapshot, if it speaks of one."""
+    if "$snapshot" not in document:
+        return {}
+    taken = snapshot(service.client(_till(service)), cart)
+    return {
+        "SNAPSHOT": taken["signed"],
+        "RULESET_HASH": taken["rulesetHash"],
+        "PRICE_BOOK_VERSION": taken["priceBookVersion"],
+    }
+
+
+def _checkout(guest: Client, cart: dict[str, Any]) -> dict[str, str]:
+    quote = begun(guest, cart)["quote"]
+    return {"QUOTE_ID": quote["id"], "AMOUNT_HASH": quote["amountHash"]}
+
+
 @pytest.mark.parametrize(("document", "variables"), EXAMPLES)
 def test_an_example_of_the_guide_runs(service: Service, document: str, variables: str) -> None:
     guest_token = service.token(CallerKind.GUEST, f"guide-{hash(document)}", "web")
     guest = service.client(guest_token)
     payload = guest.add(guest.create(lines=[{"sku": "oat"}]), "milk")
     said = variables or "{}"
+    other, merged = (guest.create(lines=[{"sku": "oat"}]) for _ in range(2))
+    merge(guest, merged, guest.create())
     for word, value in {
+        "OTHER_CART_ID": other,
+        "MERGED_CART_ID": merged,
         "CART_ID": payload["cart"]["id"],
         "LINE_ID": payload["cart"]["lines"]["nodes"][0]["id"],
         "GUEST_TOKEN": guest_token,
         "HANDOFF_CODE": code_for(guest, payload["cart"]["id"])["code"],
         "SCREEN_CODE": start(guest)["code"],
+        **_taken(service, document, payload["cart"]["id"]),
+        "CART_TOTAL": payload["cart"]["totals"]["total"]["amount"],
+        **(_checkout(guest, payload["cart"]) if "checkoutComplete" in document else {}),
     }.items():
-        said = said.replace(word, value)
+        said, document = said.replace(word, value), document.replace(word, value)
+    if "GROUP_ID" in said:
+        guest_token = service.token(CallerKind.CUSTOMER, "guide-group", "web")
+        said = said.replace("GROUP_ID", create(service.client(guest_token)))
     callers = {
         "guestToken": service.token(CallerKind.CUSTOMER, "guide"),
         "cartAdjustmentAdd": _staff(service),
+        "customerCarts": service.token(CallerKind.STAFF, "guide", scopes=frozenset({"cart:read"})),
+        **dict.fromkeys(("cartSnapshot", "cartSync", "offlineSale"), _till(service)),
         "cartHandoffClaim": service.token(CallerKind.TERMINAL, "guide", "pos", "south", device="till-1"),
     }
     token = next((token for word, token in callers.items() if word in document), guest_token)

@@ -15,8 +15,8 @@ import pytest
 from redis import Redis
 
 from engine.callers import CallerKind
+from engine.priced import Snapshot
 from engine.rules.load import load_rules
-from engine.service import Snapshot
 from schema.ids import decode_id
 from schema.streams import Stream
 from tests.http.following import FOLLOW, PRESENCE, Following, socket

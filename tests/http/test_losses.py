@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from engine.callers import CallerKind
+from engine.priced import Snapshot
 from engine.rules.load import load_rule_sources
-from engine.service import Snapshot
 from engine.source import Source
 from tests.http.service import Client, Service
 

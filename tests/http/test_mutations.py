@@ -207,9 +207,10 @@ def test_a_guest_who_signs_in_keeps_the_cart(service: Service) -> None:
     assert ben.run("{ activeCart { id } }")["activeCart"]["id"] == older
     attached = only(ben.run(ATTACH, id=cart, guest=guest_token))
     assert (attached["cart"]["customerId"], attached["userErrors"]) == ("ben-attach", [])
+    assert [(line["sku"], line["quantity"]) for line in attached["cart"]["lines"]["nodes"]] == [("oat", 1), ("milk", 2)]
     assert ben.run("{ activeCart { id } supersededCart { id } }") == {
-        "activeCart": {"id": cart},
-        "supersededCart": {"id": older},
+        "activeCart": {"id": older},
+        "supersededCart": {"id": cart},
     }
     assert only(ben.run(ATTACH, id="nonsense", guest=guest_token))["userErrors"][0]["code"] == "CART_NOT_FOUND"
 

@@ -1,5 +1,6 @@
 """A television or kiosk shows a code, a phone approves, and the screen has the cart."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -110,3 +111,46 @@ def test_guessing_what_screens_show_has_a_budget(service: Service) -> None:
     assert codes(look(guests[0], code)) == ["TOO_MANY_ATTEMPTS"]
     assert codes(look(guests[0], code[:-1])) == ["MISTYPED_CODE"]
     assert DEVICE_ATTEMPTS < ADDRESS_ATTEMPTS
+
+
+def kiosk(service: Service, number: int) -> Client:
+    return service.client(
+        service.token(CallerKind.TERMINAL, f"kiosk-{number}", "pos", "south", device=f"kiosk-{number}")
+    )
+
+
+UNTIL = "query($id: ID!) { cart(id: $id) { version members { id until } } }"
+
+
+def until(client: Client, cart: str, screen: str) -> float | None:
+    """Return for how many seconds after now a screen stays."""
+    for member in client.run(UNTIL, id=cart)["cart"]["members"]:
+        if member["id"] == screen:
+            end = datetime.fromisoformat(member["until"])
+            return (end - datetime.now(end.tzinfo)).total_seconds()
+    return None
+
+
+def test_a_screen_stays_for_a_stated_time(service: Service) -> None:
+    phone, screen, shops = customer(service, "viewer-20"), tv(service, "tv-20"), kiosk(service, 20)
+    cart = phone.create(lines=[{"sku": "milk"}])
+    for each in (screen, shops):
+        approve(phone, start(each)["code"], cart)
+    day_s = 24 * 3600
+    assert 29 * day_s < (until(phone, cart, "guest:tv-20") or 0) <= 30 * day_s + 60
+    assert 500 < (until(phone, cart, "terminal:kiosk-20") or 0) <= 660
+    assert phone.run(UNTIL, id=cart)["cart"]["members"][0]["until"] is None
+
+
+def test_a_kiosk_forgets_the_cart_of_whoever_was_there_before(service: Service) -> None:
+    first, second, shops = customer(service, "viewer-21"), customer(service, "viewer-22"), kiosk(service, 21)
+    ones, others = (client.create(lines=[{"sku": "milk"}]) for client in (first, second))
+    approve(first, start(shops)["code"], ones)
+    assert codes(shops.add(ones, "oat")) == []
+    code = start(shops)["code"]
+    assert shops.run(READ, id=ones)["cart"] is None
+    assert until(first, ones, "terminal:kiosk-21") is None
+    approve(second, code, others)
+    assert shops.run(READ, id=others)["cart"] is not None
+    shops.run("mutation($id: ID!) { cartLeave(cartId: $id) { version } }", id=others)
+    assert shops.run(READ, id=others)["cart"] is None

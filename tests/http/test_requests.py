@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.service import Snapshot
+from engine.priced import Snapshot
 from schema.app import HttpConfig
 from tests.http.service import ADD, READ, SMALL_LIMITS, Client, Service
 from tests.http.test_mutations import CODES_ADD, CONTEXT, LINES_UPDATE, codes, only
@@ -162,6 +162,22 @@ def test_a_message_guesses_nothing_for_strangers(service: Service) -> None:
     assert "Did you mean" not in send(service.client(), b'{"query": "{cartt(id: 1) {id}}"}')[2]
     body = json.dumps({"query": ADD, "variables": {"id": "x", "lines": [{"skuu": "milk"}]}}).encode()
     assert "Did you mean" not in send(service.client(), body)[2]
+
+
+def test_a_cart_that_did_not_change_is_priced_once(service: Service, guest: Client) -> None:
+    cart_id = guest.create(lines=[{"sku": "milk", "quantity": 2}])
+    asked = "query($id: ID!) { cart(id: $id) { computedFrom { asOf } totals { total { minorUnits } } } }"
+    before = guest.http.get("/health").json()["evaluations"]
+    answers = [guest.run(asked, id=cart_id)["cart"] for _ in range(5)]
+    after = guest.http.get("/health").json()["evaluations"]
+    assert after["hits"] + after["misses"] == before["hits"] + before["misses"] + 5
+    assert after["hits"] >= before["hits"] + 3, "at most two minutes"
+    assert [answer["totals"]["total"]["minorUnits"] for answer in answers] == [216] * 5
+    instants = [answer["computedFrom"]["asOf"] for answer in answers]
+    assert instants == sorted(instants), "each answer names its own instant"
+    assert instants[0] < instants[-1]
+    guest.add(cart_id, "milk")
+    assert guest.run(asked, id=cart_id)["cart"]["totals"]["total"]["minorUnits"] == 324
 
 
 def test_a_body_too_large_is_not_read(service: Service, guest: Client) -> None:

@@ -10,8 +10,8 @@ import pytest
 from redis import Redis
 
 from engine.callers import CallerKind
+from engine.priced import Snapshot
 from engine.rules.load import load_rules
-from engine.service import Snapshot
 from tests.http.following import socket
 from tests.http.service import Client, Service
 

@@ -11,7 +11,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from engine.callers import CallerKind
-from engine.service import Snapshot
+from engine.priced import Snapshot
 from schema import socket as socket_module
 from schema.app import HttpConfig
 from schema.streams import StreamLimits

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from engine.callers import CallerKind
-from engine.service import Snapshot
+from engine.priced import Snapshot
 from tests.http import test_mutations as mutations
 from tests.http.service import ADD, CREATE, READ, Client, Service
 from tests.servers import plain_server
@@ -53,12 +53,17 @@ def test_each_query_and_mutation_is_one_round_trip(service: Service, guest: Clie
 
 
 def test_two_round_trips_where_the_cart_must_first_be_found(service: Service) -> None:
-    guest_token = service.token(CallerKind.GUEST, "g-trips", "web")
     customer = service.client(service.token(CallerKind.CUSTOMER, "trips", "web"))
     assert trips(service, lambda: customer.run(CREATE)) == 2
     assert trips(service, lambda: customer.run("{ activeCart { id } }")) == 2
-    cart = service.client(guest_token).create()
-    assert trips(service, lambda: customer.run(mutations.ATTACH, id=cart, guest=guest_token)) == 2
+
+
+def test_a_sign_in_takes_some_more_and_most_where_two_carts_become_one(service: Service) -> None:
+    guest_token = service.token(CallerKind.GUEST, "g-trips", "web")
+    customer = service.client(service.token(CallerKind.CUSTOMER, "trips-in", "web"))
+    for wanted in (4, 10):
+        cart = service.client(guest_token).create()
+        assert trips(service, lambda: customer.run(mutations.ATTACH, id=cart, guest=guest_token)) == wanted  # noqa: B023
     assert trips(service, lambda: customer.run("{ supersededCart { id } }")) == 2
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from engine.callers import Caller, CallerKind
-from engine.service import Snapshot
+from engine.priced import Snapshot
 from schema.auth import KeysError, TokenAuthority, TokenError, TokenFault
 from tests.http.service import SECRET, Service
 

@@ -16,7 +16,7 @@ from engine.rules.benefits.points import Points
 from engine.rules.model import Promotion
 from tests.oracle.benefits import Proposal, propose
 from tests.oracle.cart import Cart, Line
-from tests.oracle.rules import benefit_of
+from tests.oracle.rules import benefit_here
 from tests.oracle.sets import Piece, pieces_of
 
 Handed = Mapping[str, Mapping[str, int]]
@@ -55,7 +55,7 @@ def proposal_for(
     promotion: Promotion, held: Held, lots: Sequence[Lot], cart: Cart, rounding: str, per: str
 ) -> Proposal:
     """Return what a promotion would take from what it holds, as if nothing else were in the cart."""
-    benefit = benefit_of(promotion)
+    benefit = benefit_here(promotion, cart)
     assert not isinstance(benefit, Gift | Points | IssueCode), "such lanes take benefits on goods only"
     if per == "unit" and isinstance(benefit, PercentOff) and benefit.rounding == "line":
         benefit = benefit.model_copy(update={"rounding": "unit"})

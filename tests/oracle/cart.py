@@ -139,6 +139,9 @@ class Cart:
 
     adjustments: list[Adjustment] = field(default_factory=list)
     gift_choices: dict[str, str] = field(default_factory=dict)
+    closed: dict[str, str] = field(default_factory=dict)
+    """Promotions whose limit or budget is used up: which of the two."""
+    budget_left_minor: dict[str, int] = field(default_factory=dict)
     gift_line: Callable[[str, int, str], Line | None] = lambda *_: None
     """What some pieces of a product would be as a line here, by SKU, number and line key; None where it cannot be had."""
     gifts: list[Line] = field(default_factory=list)
@@ -187,6 +190,11 @@ def read_cart(text: str, shop: Shop, default_at_ms: int | None = None) -> Cart:
         draw=_draw(document),
     )
     cart.gift_choices = document.get("gift_choices", {})
+    cart.closed = document.get("closed", {})
+    for promotion, left in document.get("budget_left", {}).items():
+        by_currency = left if isinstance(left, dict) else dict([reversed(left.split(" "))])
+        if store.currency in by_currency:
+            cart.budget_left_minor[promotion] = minor(by_currency[store.currency], store.currency)
     cart.gift_line = lambda sku, quantity, key: _gift_line(sku, quantity, key, cart, shop)
     cart.lines = sorted(_lines(document, cart, shop), key=lambda line: line.id)
     line_ids = [line_id_of(written, cart) for written in document.get("lines", ())]

@@ -16,7 +16,7 @@ from tests.oracle.best import best_way, lots_of, part_of, proposal_for, without
 from tests.oracle.cart import Cart, Line, Unit
 from tests.oracle.extras import earned_on, gift_of, gives_points, lacks_for_points, points_of
 from tests.oracle.rivals import Losers, cheapest
-from tests.oracle.rules import Rules, Verdict, benefit_of, closed_gate, code_meant, failed_condition
+from tests.oracle.rules import Rules, Verdict, benefit_here, benefit_of, closed_gate, code_meant, failed_condition
 from tests.oracle.tax import Taxes, tax_of
 
 
@@ -218,7 +218,7 @@ def _run_lane(
 
 
 def _proposal(promotion: Promotion, cart: Cart, rounding: str) -> Proposal:
-    match benefit_of(promotion):
+    match benefit_here(promotion, cart):
         case Gift() as benefit:
             gift = gift_of(benefit, promotion.id, cart)
             if isinstance(gift, str):

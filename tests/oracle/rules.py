@@ -153,6 +153,15 @@ def benefit_of(promotion: Promotion) -> AnyBenefit:
     return benefit
 
 
+def benefit_here(promotion: Promotion, cart: Cart) -> AnyBenefit:
+    """Return the benefit with what is left of a budget, which may be given in part, as its cap."""
+    benefit, currency = benefit_of(promotion), cart.store.currency
+    if promotion.limits is None or not promotion.limits.partial or promotion.id not in cart.budget_left_minor:
+        return benefit
+    caps = [cart.budget_left_minor[promotion.id], *([_texts(benefit.at_most)[currency]] if benefit.at_most else [])]
+    return benefit.model_copy(update={"at_most": {currency: min(caps)}})
+
+
 _WORDS = [
     *("active", "codes", "contains", "context", "customers", "delivery", "experiment"),
     *("line_amount", "payment", "products", "quantity", "spend", "weight"),
@@ -209,7 +218,15 @@ def closed_gate(promotion: Promotion, cart: Cart) -> Verdict | None:
         return Verdict("outside_window")
     if any(cart.store.currency not in amounts for amounts in _amounts_in(promotion)):
         return Verdict("currency")
-    return _customer_gate(promotion, cart)
+    return _limit_gate(promotion, cart) or _customer_gate(promotion, cart)
+
+
+def _limit_gate(promotion: Promotion, cart: Cart) -> Verdict | None:
+    if promotion.limits is None:
+        return None
+    if promotion.id in cart.closed:
+        return Verdict({"limit": "limit_reached", "budget": "budget_spent"}[cart.closed[promotion.id]])
+    return Verdict("sign_in") if promotion.limits.per_customer is not None and cart.facts is None else None
 
 
 def _in_store(wanted: Promotion | Context, cart: Cart) -> bool:
@@ -226,6 +243,7 @@ def _amounts_in(promotion: Promotion) -> list[dict[str, int]]:
     benefit = benefit_of(promotion)
     written = [
         *_amounts_given(benefit),
+        promotion.limits.budget if promotion.limits else None,
         *(each.at_least for each in conditions_of(promotion) if isinstance(each, Spend | LineAmount)),
         *(bound for word in (benefit, *conditions_of(promotion)) for bound in _bounds_in(word)),
     ]

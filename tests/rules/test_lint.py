@@ -50,6 +50,16 @@ def warnings(load: Load, shop: Shop, text: str, stacks_above_bp: int | None = No
             "`a` is never open: none of its hours lie between `from` and `until`",
         ),
         (
+            f"promotions:\n  - id: a\n    limits: {{total: 5, per_day: 4, per_store: «5»}}\n    {GIVE}\n",
+            "limit_never_reached",
+            "`per_store: 5` is never reached: after 5 orders in all it is over",
+        ),
+        (
+            "promotions:\n  - id: a\n    limits: {budget: «5 EUR»}\n    give: {percent_off: {percent: 5%, at_most: 6 EUR}}\n",
+            "budget_below_cap",
+            "the budget is smaller than what `at_most` lets one cart have, which then gets nothing",
+        ),
+        (
             f"promotions:\n  - id: a\n    tags: [deal]\n    excludes: [«deals»]\n    {GIVE}\n",
             "unknown_tag",
             "no promotion has the tag `deals`",

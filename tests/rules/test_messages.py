@@ -70,6 +70,55 @@ def refused(load: Load, text: str) -> tuple[Diagnostic, ...]:
             "write a percentage above zero",
         ),
         ("promotions:\n  - id: a\n    give: «x»\n", "invalid_value", ""),
+        ("loyalty:\n  pending: «{}»\n", "empty_pending", "add `days:` or `event:`, or leave it out"),
+        ("loyalty:\n  burn: «{points: 100}»\n", "missing_field", "add `worth:`"),
+        (
+            "loyalty:\n  burn: {points: 100, worth: 1 EUR, as: «cash»}\n",
+            "invalid_value",
+            "expected one of `discount`, `tender`",
+        ),
+        (
+            "loyalty:\n  tiers: «{levels: [{id: gold, from_points: 5}, {id: silver, from_points: 1}]}»\n",
+            "tiers_order",
+            "write the lowest first",
+        ),
+        (
+            "loyalty:\n  tiers: «{levels: [{id: gold, from_points: 1}, {id: gold, from_points: 5}]}»\n",
+            "duplicate_tier",
+            "keep one of them",
+        ),
+        ("loyalty:\n  «expire»: {days: 5}\n", "unknown_field", "did you mean `expires`?"),
+        (
+            f"promotions:\n  - id: a\n    limits: «{{partial: true}}»\n    {GIVE}\n",
+            "empty_limits",
+            "add `per_customer:`, `total:` or `budget:`",
+        ),
+        (
+            f"promotions:\n  - id: a\n    limits: «{{total: 5, partial: true}}»\n    {GIVE}\n",
+            "partial_without_budget",
+            "add `budget:` or leave it out",
+        ),
+        (
+            f"promotions:\n  - id: a\n    limits: {{per_code: «1»}}\n    {GIVE}\n",
+            "limit_without_code",
+            "add `codes:`, or limit it `per_customer`",
+        ),
+        (f"promotions:\n  - id: a\n    limits: {{total: «0»}}\n    {GIVE}\n", "invalid_value", ""),
+        (
+            "promotions:\n  - id: a\n    limits: {budget: «5 EUR»}\n    give: {points: {add: 5}}\n",
+            "budget_without_money",
+            "limit it by `total:`",
+        ),
+        (
+            "promotions:\n  - id: a\n    limits: {budget: 5 EUR, partial: «true»}\n    give: {gift: {sku: milk}}\n",
+            "partial_whole",
+            "leave `partial` out",
+        ),
+        (
+            f"promotions:\n  - id: a\n    limits: {{«per_person»: 1}}\n    {GIVE}\n",
+            "unknown_field",
+            "did you mean `per_store`?",
+        ),
         (
             "promotions:\n  - id: a\n    give: {amount_off: {amount: «5», per: unit}}\n",
             "invalid_amount",

@@ -1,13 +1,14 @@
 """Rule sets as bytes: they price as they did, and nothing is compiled that no cart met."""
 
 import asyncio
+import contextlib
 import pickle
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from engine.cli.handover import taken_over
+from engine.cli.handover import HandoverError, checked, long_parts
 from engine.errors import FilesRefusedError
 from engine.pricing.load import load_shop
 from engine.pricing.shop import Shop
@@ -159,6 +160,15 @@ def _folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+async def taken_over(folder: Path, rules: Path | None) -> Ruleset:
+    shop = load_shop(folder)
+    handover = await checked(folder, rules, served=shop.id, catalogue=False)
+    with contextlib.closing(handover):
+        snapshot = await handover.taken_over(shop)
+    assert snapshot.shop is shop
+    return snapshot.ruleset
+
+
 async def test_rules_are_taken_over_from_another_process(folder: Path) -> None:
     shop = load_shop(folder)
     ruleset = await taken_over(folder, None)
@@ -180,6 +190,26 @@ async def test_faults_are_handed_over_whole(folder: Path) -> None:
     with pytest.raises(FilesRefusedError) as there:
         await taken_over(folder, None)
     assert str(there.value) == str(here.value)
+
+
+async def test_a_shop_is_taken_over_as_it_is(folder: Path) -> None:
+    shop = load_shop(folder)
+    handover = await checked(folder, None, served=shop.id, catalogue=True)
+    with contextlib.closing(handover):
+        first, second = await asyncio.gather(handover.taken_over(None), handover.taken_over(None))
+    assert all(long_parts(shop).values()), "something of each, so that each is compared"
+    for taken in (first, second):
+        assert taken.shop == shop
+        assert [list(entries) for entries in long_parts(taken.shop).values()] == [
+            list(entries) for entries in long_parts(shop).values()
+        ]
+        assert taken.ruleset.by_id.keys() == load_rules(folder / "rules", shop).ruleset.by_id.keys()
+
+
+async def test_a_checker_that_fails_is_told_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.cli.handover._CHECKER", "engine.cli.no_such_module")
+    with pytest.raises(HandoverError, match="ended with 1"):
+        await taken_over(folder, None)
 
 
 async def test_whoever_waits_no_longer_ends_the_process(folder: Path) -> None:

@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from engine.limits import Limit, LimitKind, Use
 from engine.pricing.evaluation import AdjustmentState, Evaluation
 from engine.pricing.shop import Shop
-from tests.carts import codes_of, given, item, line_of, outcome_of, priced
+from engine.rules.load import load_rule_sources
+from engine.rules.uses import uses_of
+from engine.source import Source
+from engine.types import PromotionId
+from tests.carts import basket_of, codes_of, given, item, line_of, outcome_of, priced
 from tests.rules.conftest import Load
-from tests.rules.test_messages import refused
 
 BOOT = item("boot", "80.00", category="shoes/boots")
 SOCK = item("sock", "5.00", 2, category="socks")
@@ -25,6 +29,13 @@ MUG, POT = item("mug", "10.00"), item("pot", "20.00")
 def discounts_of(evaluation: Evaluation) -> dict[str, int]:
     """Return what all promotions together took off each line."""
     return {line.sku: line.discount_minor + line.order_discount_minor for line in evaluation.lines}
+
+
+def used(shop: Shop, rules: str, *lines: dict[str, Any], **document: Any) -> tuple[Evaluation, tuple[Use, ...]]:
+    """Return the priced cart, and what an order of it uses of the limits."""
+    ruleset = load_rule_sources([Source("rules.yaml", rules)], shop).ruleset
+    evaluation = priced(shop, rules, *lines, **document)
+    return evaluation, uses_of(basket_of(shop, lines=lines, **document), ruleset, evaluation)
 
 
 # 2.1 How buy-X-get-Y consumes units
@@ -236,21 +247,19 @@ def test_2_6_never_below_zero_nor_below_the_floor_of_what_staff_do(shop: Shop) -
 # 2.7 When a coupon use is counted, reserved, given back
 
 
-def test_2_7_when_a_coupon_use_is_counted_reserved_given_back_is_not_there_yet(load: Load) -> None:
-    """There are no limits yet, so a rule file that asks for one is refused at its place, never half obeyed.
+def test_2_7_when_a_coupon_use_is_counted_reserved_given_back_only_what_gave_something_is_used(shop: Shop) -> None:
+    """A code whose promotion found nothing to give costs nobody a use, and what a cancelled order does is written.
 
-    To be tested when there are: a use is held, spent and returned; only what gave something is ever counted.
+    Held, spent and returned is what `tests/storage/test_limits.py` shows.
     """
     rules = """\
 promotions:
-  - id: a
-    codes: [ONCE]
-    give: {percent_off: {percent: 10%}}
-    limits: {per_customer: 1}
+  - {id: a, codes: [ONCE], limits: {per_code: 1, on_cancel: keep}, give: {percent_off: {percent: 10%}}}
+  - {id: b, codes: [ONCE], limits: {total: 5}, give: {percent_off: {percent: 10%, on: {sku: nothing}}}}
 """
-    (fault,) = refused(load, rules)
-    assert (fault.code, fault.message) == ("unknown_field", "`limits` is not a field here")
-    assert (fault.span.file, fault.span.line, fault.span.column) == ("rules.yaml", 5, 5)
+    evaluation, uses = used(shop, rules, MUG, codes=["once"])
+    assert evaluation.totals.total_minor == 900
+    assert uses == (Use(Limit(PromotionId("a"), LimitKind.PER_CODE, "ONCE"), 1, returns=False),)
 
 
 def test_2_7_when_a_coupon_use_is_counted_reserved_given_back_pricing_counts_nothing(shop: Shop) -> None:
@@ -353,14 +362,23 @@ promotions:
 # 2.11 Two customers, one use left
 
 
-@pytest.mark.parametrize("limit", ["total: 1", "per_customer: 1", "budget: 100 EUR"])
-def test_2_11_two_customers_one_use_left_cannot_be_promised_yet(load: Load, limit: str) -> None:
-    """No file that limits uses can be loaded, so none can be raced.
-
-    To be tested when there are limits: all limits of all winners are checked and held in one step, or none.
-    """
-    (fault,) = refused(load, f"promotions: [{{id: a, give: {{percent_off: {{percent: 5%}}}}, limits: {{{limit}}}}}]")
-    assert (fault.code, fault.message) == ("unknown_field", "`limits` is not a field here")
+def test_2_11_two_customers_one_use_left_all_limits_of_all_winners_are_known_at_once(shop: Shop) -> None:
+    """What a checkout has to hold, all or none, comes of the evaluation; who wins is `tests/storage/test_limits.py`."""
+    rules = """\
+promotions:
+  - {id: a, limits: {total: 1, budget: 100 EUR}, give: {percent_off: {percent: 10%}}}
+  - {id: b, limits: {per_day: 9, per_store: 5, per_customer: 2}, give: {order_amount_off: {amount: 1 EUR}}}
+  - {id: c, give: {order_amount_off: {amount: 1 EUR}}}
+"""
+    a, b = PromotionId("a"), PromotionId("b")
+    _, uses = used(shop, rules, MUG, customer={"id": "ada"})
+    assert uses == (
+        Use(Limit(a, LimitKind.TOTAL), 1),
+        Use(Limit(a, LimitKind.BUDGET, "EUR"), 10000, 100),
+        Use(Limit(b, LimitKind.PER_CUSTOMER, "ada"), 2),
+        Use(Limit(b, LimitKind.PER_STORE, "north"), 5),
+        Use(Limit(b, LimitKind.PER_DAY, "2026-06-01"), 9),
+    )
 
 
 # 2.12 What "best deal" really optimises

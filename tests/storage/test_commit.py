@@ -80,6 +80,20 @@ async def test_a_cart_can_be_made_with_lines_in_one_version(carts: CartStore) ->
     assert [(each.sku, each.quantity, each.added_version) for each in cart.lines] == [("mug", 2, 1), ("pen", 3, 1)]
 
 
+async def test_the_same_bytes_are_the_same_cart(carts: CartStore) -> None:
+    """Others go by that: what was worked out of a cart holds as long as it is this very object."""
+    asked = edit(add("mug", 2))
+    await made(carts)
+    cart = await committed(carts, asked)
+    again = await carts.commit(CART, asked)
+    assert isinstance(again, Committed)
+    found = [again.cart, (await carts.read(CART)).cart, (await carts.read_log(CART, 1)).cart]
+    assert [each is cart for each in found] == [True, True, True]
+    changed = await committed(carts, edit(add("mug", 1)))
+    assert (only(cart).quantity, only(changed).quantity) == (2, 3)
+    assert (await carts.read(CART)).cart is changed
+
+
 async def test_a_refused_creation_leaves_nothing(connection: Connection, carts: CartStore) -> None:
     await refused(connection, carts, UserErrorCode.QUANTITY_LIMIT, edit(add("mug", 21), new_cart=start()))
     assert (await carts.read(CART)).cart is None

@@ -190,3 +190,50 @@ def test_the_partition_of_an_id_never_changes() -> None:
 def test_names_that_could_clash_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="unlike"):
         KeyNames(**values)  # type: ignore[arg-type]
+
+
+async def commands_of(connection: Connection) -> dict[str, int]:
+    stats = await connection.info("commandstats")
+    return {name.removeprefix("cmdstat_"): stats[name]["calls"] for name in stats}
+
+
+async def test_a_script_may_be_answered_when_its_work_is_on_disk(connection: Connection, names: KeyNames) -> None:
+    key = names.attempts("durable")
+    await connection.command("SCRIPT", "FLUSH")
+    await connection.command("CONFIG RESETSTAT")
+    _, left = await connection.run_durably(scripts.ATTEMPT, (key,), (5, 60_000, "1"))
+    assert left == 1
+    # A script that the server did not know is loaded and sent once more, and the wait with it.
+    assert (await commands_of(connection)).items() >= {"evalsha": 2, "waitaof": 2}.items()
+    await connection.command("CONFIG RESETSTAT")
+    await asyncio.gather(*[connection.run_durably(scripts.ATTEMPT, (key,), (50, 60_000, "1")) for _ in range(30)])
+    assert await connection.command("GET", key) == b"31"
+    assert (await commands_of(connection)).items() >= {"evalsha": 30, "waitaof": 30}.items()
+
+
+async def test_work_that_does_not_reach_the_disk_is_not_answered(tmp_path: Path, names: KeyNames) -> None:
+    with plain_server(tmp_path) as server:
+        hasty = Connection(server.url, timeout_s=0.5)
+        key = names.attempts("durable")
+        await hasty.command("CONFIG", "SET", "appendfsync", "no")
+        with pytest.raises(StoreUnavailableError, match="on disk"):
+            await hasty.run_durably(scripts.ATTEMPT, (key,), (5, 60_000, "1"))
+        await hasty.command("CONFIG", "SET", "appendfsync", "everysec")
+        patient = Connection(server.url)
+        assert (await patient.run_durably(scripts.ATTEMPT, (key,), (5, 60_000, "1")))[1] == 1
+        await hasty.close()
+        await patient.close()
+
+
+async def test_a_server_without_an_append_only_file_has_nothing_to_wait_for(tmp_path: Path, names: KeyNames) -> None:
+    with plain_server(tmp_path) as server:
+        connection = Connection(server.url)
+        await connection.command("CONFIG", "SET", "appendonly", "no")
+        answer = await connection.run_durably(scripts.ATTEMPT, (names.attempts("durable"),), (5, 60_000, "1"))
+        assert answer[1] == 1
+        await connection.close()
+
+
+async def test_a_fault_in_a_durable_script_is_told_as_one(connection: Connection, names: KeyNames) -> None:
+    with pytest.raises(StoreFaultError, match="refused a command"):
+        await connection.run_durably(scripts.ATTEMPT, (names.attempts("durable"),), ())

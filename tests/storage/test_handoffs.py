@@ -13,7 +13,6 @@ from engine.errors import UserErrorCode
 from engine.storage.carts import Actor, CartStore, Committed, Missing, Refused
 from engine.storage.connection import Connection
 from engine.storage.handoffs import (
-    OPEN_MOST,
     Budget,
     Claimant,
     Elsewhere,
@@ -132,7 +131,7 @@ async def test_a_cart_has_so_many_open_codes_and_expired_ones_do_not_count(
 ) -> None:
     await made(carts)
     brief = replace(MOVE, ttl_ms=1)
-    for number in range(OPEN_MOST):
+    for number in range(LIMITS.handoffs):
         await code_for(handoffs, brief if number < 3 else MOVE, f"op-{number}")
     await asyncio.sleep(0.01)
     for number in range(3):
@@ -220,7 +219,7 @@ async def test_a_code_is_good_until_its_expiry_to_the_millisecond(carts: CartSto
     """Copies, each claimed about when it ends: the store's clock alone decides."""
     await made(carts)
     won_by_time = []
-    for number in range(OPEN_MOST):
+    for number in range(LIMITS.handoffs):
         code = await code_for(handoffs, replace(COPY, ttl_ms=1 + number % 10), f"op-{number}")
         answer = await claimed(handoffs, code, person())
         if isinstance(answer, Won):
@@ -494,3 +493,17 @@ async def test_a_cart_that_was_never_handed_over_is_not_larger(
     await won(handoffs, await code_for(handoffs), person(ANN, "tv"))
     await done(carts, ChangeLease(LeaseChange.TAKE_BACK))
     assert await connection.command("STRLEN", names.cart(CART)) == before
+
+
+async def test_a_claim_is_on_disk_before_it_is_answered_and_so_is_its_replay(
+    connection: Connection, carts: CartStore, handoffs: HandoffStore
+) -> None:
+    await made(carts)
+    code = await code_for(handoffs)
+    for replayed in (False, True):
+        await connection.command("CONFIG RESETSTAT")
+        size = (await connection.info("persistence"))["aof_current_size"]
+        answer = await won(handoffs, code, till())
+        assert answer.replayed is replayed
+        assert (await connection.info("commandstats"))["cmdstat_waitaof"]["calls"] == 1
+        assert (await connection.info("persistence"))["aof_current_size"] > size, "nothing written, nothing waited for"

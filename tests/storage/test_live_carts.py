@@ -13,21 +13,24 @@ from redis.exceptions import ConnectionError  # noqa: A004  # of the store
 from engine import live as live_module
 from engine.callers import Caller, CallerKind
 from engine.cart.codec import UnknownLayoutError
+from engine.cart.handoff import HandoffMode, Place, Terms
 from engine.cart.viewing import Viewer
 from engine.errors import RefusedError, StoreUnavailableError
 from engine.live import CartEvent, EventReason, Follower, LiveCarts
+from engine.priced import Snapshot
 from engine.pricing.requests import Limits
 from engine.rules.ruleset import compile_ruleset
-from engine.service import Panier, Snapshot
+from engine.service import Panier
 from engine.storage.carts import CartStore, LogRead
 from engine.storage.connection import Connection
+from engine.storage.handoffs import Claimant, HandoffStore, Made, Won
 from engine.storage.keys import KeyNames
 from engine.storage.stores import Stores
 from engine.storage.viewers import VIEWERS_MOST, ViewerStore
 from engine.storage.wake_ups import Heard, WakeUps
-from engine.types import CartId, ChannelId, MemberId
+from engine.types import CartId, ChannelId, MemberId, OperationId, StoreId
 from tests.shops import small_shop
-from tests.storage.shopper import ANN, CART, WEB, add, committed, edit, made
+from tests.storage.shopper import ANN, CART, WEB, add, caller, committed, edit, made
 
 ANN_CALLS = Caller(CallerKind.GUEST, "ann", ChannelId("web"), device="phone")
 BEN_CALLS = Caller(CallerKind.CUSTOMER, "ben", ChannelId("app"))
@@ -317,3 +320,27 @@ async def test_who_leaves_at_once_leaves_nobody_looking(
     following.cancel()
     ended, _ = await asyncio.wait({asyncio.create_task(live.close())}, timeout=WAIT_S)
     assert ended
+
+
+async def test_a_lease_that_lapses_by_itself_is_told_without_a_write(
+    connection: Connection, names: KeyNames, live: LiveCarts, carts: CartStore
+) -> None:
+    await made(carts)
+    handoffs = HandoffStore(connection, names)
+    terms = Terms(HandoffMode.MOVE, ttl_ms=60_000, lease_ms=2_500)
+    code = await handoffs.create(CART, caller(ANN), OperationId("h"), terms)
+    assert isinstance(code, Made)
+    till = Caller(CallerKind.TERMINAL, "4", ChannelId("pos"), StoreId("lyon"), "till-4")
+    place = Place(till.member, till.device, ChannelId("pos"), till.store)
+    claimed = await handoffs.claim(code.code, CART, Claimant(place, is_shops=True), CART, b"")
+    assert isinstance(claimed, Won)
+    anns, tills = [await live.follow(each, CART) for each in (ANN_CALLS, till)]
+    assert (await event_of(anns)).priced.cart.version == (await event_of(tills)).priced.cart.version == 2
+    lapsed = await event_of(anns)
+    assert (lapsed.reason, lapsed.operations, lapsed.priced.cart.version) == (EventReason.LAPSED, (), 2)
+    assert lapsed.priced.cart.lease_at(lapsed.priced.as_of_ms) is None
+    assert lapsed.priced.as_of_ms >= (claimed.receipt.until_ms or 0), "by the clock of the store"
+    with pytest.raises(RefusedError):
+        await event_of(tills)
+    for follower in (anns, tills):
+        follower.close()

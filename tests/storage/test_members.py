@@ -23,6 +23,8 @@ from engine.cart.model import Budget, Cart, DeliveryChoice, Member, Role
 from engine.errors import UserErrorCode
 from engine.storage.carts import Actor, CartStore, Committed, Edit, Missing, Refused
 from engine.storage.connection import Connection
+from engine.storage.invites import InviteCodes
+from engine.storage.keys import KeyNames
 from engine.types import CartId, Currency, CustomerId, InstantMs, InviteId, MemberId
 from tests.storage.shopper import (
     ANN,
@@ -281,12 +283,13 @@ async def test_budgets_deadlines_and_blocked_categories_are_kept(carts: CartStor
     assert (cart.member(BEN), cart.budget, cart.deadline_ms) == (Member(BEN, Role.EDITOR), None, None)
 
 
-async def test_a_code_leads_to_one_cart(carts: CartStore) -> None:
-    assert await carts.reserve_code("SOMECODE", CART, HOUR_MS)
-    assert not await carts.reserve_code("SOMECODE", CartId("cart-2"), HOUR_MS)
-    assert await carts.cart_behind("SOMECODE") == CART
-    await carts.release_code("SOMECODE")
-    assert await carts.cart_behind("SOMECODE") is None
+async def test_a_code_leads_to_one_cart(connection: Connection, names: KeyNames) -> None:
+    codes = InviteCodes(connection, names.invite)
+    assert await codes.reserve("SOMECODE", CART, HOUR_MS)
+    assert not await codes.reserve("SOMECODE", CartId("cart-2"), HOUR_MS)
+    assert await codes.behind("SOMECODE") == CART
+    await codes.release("SOMECODE")
+    assert await codes.behind("SOMECODE") is None
 
 
 async def test_staff_by_scope_act_like_the_owner(carts: CartStore) -> None:

@@ -29,6 +29,7 @@ class Gift(Benefit):
 
     word: ClassVar[str] = "gift"
     lane: ClassVar[str] = "bundle"
+    can_give_less: ClassVar[bool] = False
     example: ClassVar[str] = "gift: {sku: milk, quantity: 1}"
     carts: ClassVar[tuple[str, ...]] = ("{cart: [{sku: boots}], expect: {discount: 1.20 EUR}}",)
 

@@ -23,6 +23,8 @@ class IssueCode(Benefit):
 
     word: ClassVar[str] = "issue_code"
     lane: ClassVar[str] = "points"
+    takes_money_off: ClassVar[bool] = False
+    can_give_less: ClassVar[bool] = False
     example: ClassVar[str] = "issue_code: {series: next-visit, valid_days: 30}"
     carts: ClassVar[tuple[str, ...]] = ("{cart: [{sku: mug}], expect: {outcome: applied}}",)
 

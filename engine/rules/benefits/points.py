@@ -46,6 +46,8 @@ class Points(Benefit):
 
     word: ClassVar[str] = "points"
     lane: ClassVar[str] = "points"
+    takes_money_off: ClassVar[bool] = False
+    can_give_less: ClassVar[bool] = False
     example: ClassVar[str] = "points: {per: 1 EUR, add: 1, on: {category: shoes}}"
     carts: ClassVar[tuple[str, ...]] = (
         "{cart: [{sku: boots}], expect: {points: 100}}",

@@ -81,7 +81,7 @@ class _Goods:
 
     def _is_simple(self, promotion: CompiledPromotion, bids: Bids) -> bool:
         """Say whether a promotion does the same to a line or unit whatever else is in its hands."""
-        if not isinstance(bids, EachUnit) or promotion.at_most is not None:
+        if not isinstance(bids, EachUnit) or promotion.cap_minor(self.tally) is not None:
             return False
         most_units, line_cap_minor, cap_minor = bids.limits
         return most_units is None and cap_minor is None and not (self.by_unit and line_cap_minor)

@@ -6,7 +6,7 @@ from typing import Final
 from engine.errors import Diagnostic, in_order
 from engine.pricing.shop import Shop
 from engine.rules.check import ParsedFile
-from engine.rules.lint import codes, combinations, cost, free, never, rivals, stacking, windows
+from engine.rules.lint import codes, combinations, cost, free, limits, never, rivals, stacking, windows
 from engine.rules.lint.context import Context
 from engine.types import InstantMs
 
@@ -26,6 +26,8 @@ WARNINGS: Final[tuple[Callable[[Context], Iterator[Diagnostic]], ...]] = (
     codes.look_alikes,
     combinations.one_sided,
     combinations.unknown_tags,
+    limits.never_reached,
+    limits.budget_of_one_cart,
 )
 
 

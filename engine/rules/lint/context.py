@@ -10,7 +10,7 @@ from engine.pricing.basket import Basket, build_basket
 from engine.pricing.cartfile import CartDocument, LineDocument, read_cart
 from engine.pricing.evaluation import Evaluation
 from engine.pricing.shop import Shop
-from engine.rules.check import Known, ParsedFile, ParsedPromotion, holds_in, lanes_of, roundings_of
+from engine.rules.check import Known, ParsedFile, ParsedPromotion, holds_in, lanes_of, loyalty_of, roundings_of
 from engine.rules.evaluate import evaluate
 from engine.rules.lint.goods import Goods
 from engine.rules.model import Lane, LaneMode, Promotion
@@ -70,7 +70,7 @@ class Context:
         self.shop = shop
         self.as_of_ms = as_of_ms
         self.stacks_above_bp = stacks_above_bp
-        self.known = Known(shop)
+        self.known = Known(shop, loyalty_of(files))
         self.goods = Goods(shop)
         self.lanes: tuple[Lane, ...] = lanes_of(files)
         self.rounding = roundings_of(files, all_read=True)[0]
@@ -149,6 +149,6 @@ class Context:
             except RefusedError:
                 self._baskets[key] = None
             else:
-                basket = build_basket(read.cart, self.shop, self.as_of_ms, read.explicit)
+                basket = build_basket(read.cart, self.shop, self.as_of_ms, read.explicit, read.closed)
                 self._baskets[key] = None if basket.unavailable else basket
         return self._baskets[key]

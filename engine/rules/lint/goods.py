@@ -85,7 +85,7 @@ def _any_line(shop: Shop) -> BasketLine:
     """Return a line of something, to make those of other goods from."""
     document = {"lines": [{"product": {"sku": "any", "tax_category": next(iter(_rates(shop)))}, "price": "1"}]}
     read = read_cart(CartDocument.model_validate(document), shop)
-    return build_basket(read.cart, shop, _ANY_DAY, read.explicit).lines[0]
+    return build_basket(read.cart, shop, _ANY_DAY, read.explicit, read.closed).lines[0]
 
 
 def _rates(shop: Shop) -> list[str]:

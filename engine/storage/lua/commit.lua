@@ -11,6 +11,7 @@
 --         guest_ms, customer_ms, log, ids_ms}
 --       4 the cart to start from where there is none: msgpack map, or '' where the cart must exist
 --       5 '1' where a cart that is there already is taken as it is, and the operations go into it
+--       6 requests that were made offline, in place of the one above: see offline.lua, which also says the answer
 --
 -- Answer  {'applied',  now ms, cart, version}             written; the request made that version
 --         {'replayed', now ms, cart, version}             had been applied before and made that version
@@ -49,17 +50,23 @@ end
 -- What each role may do: o owner, e editor, a adder, s suggester, v viewer. An owner may do everything.
 local RIGHTS = {
   o = setmetatable({}, {__index = function() return true end}),
-  e = set_of('add', 'set', 'del', 'line_put', 'put', 'clear', 'code', 'uncode', 'fee', 'unfee', 'choose', 'adjust',
-    'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease'),
-  a = set_of('add', 'set', 'del', 'line_put', 'join', 'leave', 'sign_in', 'lease'),
-  s = set_of('add', 'set', 'del', 'join', 'leave', 'sign_in', 'lease'),
-  v = set_of('join', 'leave', 'sign_in', 'lease'),
+  e = set_of('add', 'set', 'del', 'less', 'line_put', 'put', 'clear', 'code', 'uncode', 'fee', 'unfee', 'choose',
+    'adjust', 'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease', 'stay', 'freeze', 'extend',
+    'thaw'),
+  a = set_of('add', 'set', 'del', 'less', 'line_put', 'join', 'leave', 'sign_in', 'lease', 'stay'),
+  s = set_of('add', 'set', 'del', 'join', 'leave', 'sign_in', 'lease', 'stay'),
+  v = set_of('join', 'leave', 'sign_in', 'lease', 'stay'),
 }
 
 -- What may be done to a cart that another device has: sign in, come, be told less, and end or ask for the lease.
-local WHILE_ELSEWHERE = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease')
+local WHILE_ELSEWHERE = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease', 'stay')
+-- What may be done to a cart in checkout: likewise, and renew or end that.
+local WHILE_FROZEN = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease', 'stay', 'extend', 'thaw')
+-- What may be done to a cart that was sold or ordered: be told less, go, and be known by another name.
+local WHEN_SOLD = set_of('sign_in', 'role', 'leave')
 
 -- include: lease
+-- include: freeze
 
 local function place_of(member)
   for place, known in ipairs(cart.m) do
@@ -86,12 +93,17 @@ local function role()
   return RIGHTS[letter] and letter
 end
 
-local function must_wait(operations)
-  if not lease.is_elsewhere(cart, now, actor, who[8]) then return false end
+-- Why a cart is closed to a request as a whole; nil where it is not.
+local function closed_to(operations)
+  local elsewhere = lease.is_elsewhere(cart, now, actor, who[8])
+  local frozen = freeze.now_of(cart, now)
   for _, operation in ipairs(operations) do
-    if not WHILE_ELSEWHERE[operation[1]] then return true end
+    local verb = operation[1]
+    if cart.sd and not WHEN_SOLD[verb] then return 'CART_SOLD' end
+    if cart.od and not WHEN_SOLD[verb] then return 'CART_ORDERED' end
+    if frozen and not WHILE_FROZEN[verb] then return 'CART_FROZEN' end
+    if elsewhere and not WHILE_ELSEWHERE[verb] then return 'CART_HELD' end
   end
-  return false
 end
 
 -- The lines of which the actor changes only what they put themselves, nil where all of it is theirs to change.
@@ -102,9 +114,11 @@ local function own_part()
   if letter == 's' then return cart.sg or {} end
 end
 
--- What this request has changed itself is not stale to it.
+-- What this request has changed itself is not stale to it, and neither is what its device did before it while offline.
+local own_versions = {}
+
 local function stale(changed, seen)
-  return seen and changed > seen and changed < version
+  return seen and changed > seen and changed < version and not own_versions[changed]
 end
 
 local function same(one, other)
@@ -170,9 +184,10 @@ function apply.code(canonical, entered)
   cart.k[#cart.k + 1] = {canonical, entered}
 end
 
-function apply.uncode(canonical)
+-- To take out offline what is gone meanwhile is agreed already: so with fees, of which only what was seen goes.
+function apply.uncode(canonical, offline)
   local _, index = named(cart.k, canonical)
-  if not index then return 'INVALID_CODE' end
+  if not index then return not offline and 'INVALID_CODE' or nil end
   table.remove(cart.k, index)
 end
 
@@ -189,10 +204,11 @@ function apply.fee(name, quantity)
   return nil, quantity
 end
 
-function apply.unfee(name)
-  local _, index = named(cart.f, name)
-  if not index then return 'UNKNOWN_FEE' end
-  table.remove(cart.f, index)
+function apply.unfee(name, seen)
+  local fee, index = named(cart.f, name)
+  if not index then return not seen and 'UNKNOWN_FEE' or nil end
+  fee[2] = seen and fee[2] - seen or 0
+  if fee[2] <= 0 then table.remove(cart.f, index) end
 end
 
 -- Chosen gifts: cart.g is a list of {promotion, SKU}; absent where nothing is chosen.
@@ -228,6 +244,8 @@ function apply.lease(what)
 end
 
 -- include: members
+-- include: merging
+-- include: checkout
 
 -- The request.
 
@@ -259,11 +277,13 @@ local function apply_all(operations)
   end
 end
 
+-- While a snapshot of the cart is open, see open_snapshot.lua, everything that was applied is remembered.
 local function prune_applied()
+  if now < tonumber(redis.call('HGET', KEYS[3], 'open') or 0) then return end
   local records = redis.call('HGETALL', KEYS[3])
   for index = 1, #records, 2 do
     local _, _, at = cmsgpack.unpack(records[index + 1])
-    if at < now - limits.ids_ms then redis.call('HDEL', KEYS[3], records[index]) end
+    if records[index] == 'open' or at < now - limits.ids_ms then redis.call('HDEL', KEYS[3], records[index]) end
   end
 end
 
@@ -282,7 +302,12 @@ end
 
 local function commit(operations)
   local parted, outside = false, not role()
-  if must_wait(operations) then return {'refused', now, not outside and stored, 'CART_HELD', -1} end
+  if is_sealed(operations) and outside then
+    -- Somebody outside has come with a code, which is good for nothing now.
+    return {'refused', now, false, 'INVITE_NOT_FOUND', 0}
+  end
+  local closed = is_sealed(operations) and 'CART_MERGED' or closed_to(operations)
+  if closed then return {'refused', now, not outside and stored, closed, -1} end
   if not stored then changes[1] = {'create'} end
   for _, operation in ipairs(operations) do parted = parted or PARTING[operation[1]] end
   local code, index = apply_all(operations)
@@ -290,18 +315,24 @@ local function commit(operations)
 
   local life_ms = cart.u and limits.customer_ms or limits.guest_ms
   local place = place_made(actor)
+  local rules = cart.m[place][3]
+  if rules and rules.t then rules.t = now + rules.r end
   if cart.sg and not cart.sg[1] then cart.sg = nil end
   if not lease.now_of(cart, now) then cart.o = nil end
+  if not freeze.now_of(cart, now) then cart.fz = nil end
   cart.v, cart.e, cart.x = version, now, now + life_ms
   local blob = cmsgpack.pack(cart)
-  -- A cart that is over a lowered limit may still shrink.
-  if #blob > limits.bytes and #blob > #(stored or '') then return refused('CART_TOO_LARGE', -1) end
+  -- A cart that is over a lowered limit may still shrink, and be sealed.
+  if not cart.mg and #blob > limits.bytes and #blob > #(stored or '') then return refused('CART_TOO_LARGE', -1) end
   write(blob, place, parted, life_ms)
   return {'applied', now, blob, version}
 end
 
+-- include: offline
+
+if ARGV[6] then return sync(cmsgpack.unpack(ARGV[6])) end
 if stored then
-  cart = cmsgpack.unpack(stored)
+  cart = lease.without_lapsed_screens(cmsgpack.unpack(stored), now)
 elseif ARGV[4] ~= '' then
   cart = cmsgpack.unpack(ARGV[4])
   cart.b = now
@@ -318,6 +349,7 @@ if stored and ARGV[4] ~= '' then
   -- A cart's id is derived from the operation that creates it: that it is there says that it was applied. A customer's
   -- active cart may have been made by another device a moment ago, though: then this request has yet to be.
   if ARGV[5] ~= '1' then return {'replayed', now, stored, 1} end
+  if cart.sd then return refused('CART_SOLD', -1) end
   if ARGV[2] == NO_OPERATIONS then return {'applied', now, stored, cart.v} end
 end
 return commit(operations)

@@ -27,7 +27,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local code, flat = {}, redis.call('HGETALL', KEYS[1])
 for index = 1, #flat, 2 do code[flat[index]] = flat[index + 1] end
 local stored = redis.call('GET', KEYS[2])
-local cart = stored and cmsgpack.unpack(stored)
+local cart = stored and lease.without_lapsed_screens(cmsgpack.unpack(stored), now)
 
 local function place_of(wanted)
   for place, known in ipairs(cart.m) do
@@ -141,11 +141,13 @@ local function copy(is_known)
   return made.i
 end
 
--- Whoever gave the code must still have the right to: removed from the cart, their codes are good for nothing.
+-- Whoever gave the code must still have the right to: removed from the cart, their codes are good for nothing. So are
+-- those for a cart that was sold, but to copy it.
 local function giver_may()
   local edits = code.by_scope == '1' or lease.is_with(cart, now, code.giver, code.giver_device)
   local letter = role_of(code.giver)
-  return (letter or edits) and lease.may_give(code.mode, letter, edits)
+  local sold = cart.sd and code.mode ~= 'copy'
+  return not sold and (letter or edits) and lease.may_give(code.mode, letter, edits)
 end
 
 -- Whoever was removed from the cart needs a newer code to come back.
@@ -156,13 +158,18 @@ end
 
 if code.cart ~= ARGV[4] or code.revoked then return {'unknown', now} end
 if code.receipt then
-  if code.by == member and code.by_device == device then return {'replayed', now, receipt_of(), stored or nil} end
+  if code.by == member and code.by_device == device then
+    -- Written again, because whoever waits for the disk waits for what this very call wrote.
+    redis.call('HSET', KEYS[1], 'receipt', code.receipt)
+    return {'replayed', now, receipt_of(), stored or nil}
+  end
   local known = role_of(member) ~= nil
   local colleague = is_shops and store and (store == code.by_store or store == code.for_store)
   if known or colleague then return {'claimed', now, receipt_of(), known and 1 or 0} end
   return {'unknown', now}
 end
-if not cart or now >= tonumber(code.expires) or not giver_may() or was_removed() then return {'unknown', now} end
+-- What a merged cart held is elsewhere, and a code of it good for nothing: there is another one to be had.
+if not cart or cart.mg or now >= tonumber(code.expires) or not giver_may() or was_removed() then return {'unknown', now} end
 if code.for_store ~= '' and not (is_shops and store == code.for_store) then return {'unknown', now} end
 if code.for_channel ~= '' and channel ~= code.for_channel then return {'unknown', now} end
 if code.mode == 'move' and lease.is_elsewhere(cart, now, code.giver, code.giver_device) then return {'held', now} end

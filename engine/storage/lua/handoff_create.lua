@@ -19,7 +19,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local stored = redis.call('GET', KEYS[2])
 if not stored then return {'missing', now} end
-local cart = cmsgpack.unpack(stored)
+local cart = lease.without_lapsed_screens(cmsgpack.unpack(stored), now)
 local role
 for place, known in ipairs(cart.m) do
   if known[1] == member then role = lease.role_at(cart, place) end
@@ -42,7 +42,9 @@ local fields, mode = cmsgpack.unpack(ARGV[5]), nil
 for index = 1, #fields, 2 do
   if fields[index] == 'mode' then mode = fields[index + 1] end
 end
+if cart.mg then return {'refused', now, 'CART_MERGED'} end
 if not lease.may_give(mode, role, here or by_scope) then return {'refused', now, 'ROLE_FORBIDS'} end
+if cart.sd and mode ~= 'copy' then return {'refused', now, 'CART_SOLD'} end
 if mode == 'move' and lease.is_elsewhere(cart, now, member, device) then return {'refused', now, 'CART_HELD'} end
 if open >= tonumber(ARGV[3]) then return {'refused', now, 'HANDOFF_LIMIT'} end
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken', now} end

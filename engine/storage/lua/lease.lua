@@ -5,6 +5,15 @@
 
 local lease = {}
 
+-- Screens have their place for a time: an entry of cart.m with rules {t = until, ms, r = for how many ms it is renewed by
+-- use}. It has lapsed at its last millisecond; nobody else's place does.
+function lease.without_lapsed_screens(cart, now)
+  for place, known in ipairs(cart.m) do
+    if known[3] and known[3].t and known[3].t <= now then cart.m[place] = {known[1], '-'} end
+  end
+  return cart
+end
+
 function lease.now_of(cart, now)
   local held = cart.o
   if held and now < held.e then return held end

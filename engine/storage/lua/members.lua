@@ -21,6 +21,7 @@ local function rename(guest, member)
     move_shares(cart.sg or {}, left, kept)
     cart.m[left] = {member, '-'}
     if cart.o and cart.o.p == left then cart.o.p = kept end
+    if cart.sd and cart.sd.p == left then cart.sd.p = kept end
   end
   if actor == guest then actor = member end
 end
@@ -41,8 +42,10 @@ local function make_owner(member)
     if known[2] == 'o' then known[2] = 'e' end
   end
   local place = place_made(member)
-  local rules = RIGHTS[cart.m[place][2]] and cart.m[place][3] or nil
-  cart.m[place] = {member, 'o', rules}
+  local rules = RIGHTS[cart.m[place][2]] and cart.m[place][3] or {}
+  -- A screen that is made the owner is no guest in the cart any more.
+  rules.t, rules.r = nil, nil
+  cart.m[place] = {member, 'o', next(rules) and rules or nil}
 end
 
 function apply.facts(customer, facts)
@@ -111,19 +114,29 @@ function apply.seat(member, letter)
 end
 
 -- Gives a screen a place, to edit or to read. Who has one keeps what they may do; who comes is told nothing of the
--- owner's, because a screen may be anybody's (cart.q lists {place, what is shared, version}).
-function apply.screen(member, letter)
+-- owner's, because a screen may be anybody's (cart.q lists {place, what is shared, version}). The place is theirs for a
+-- time, which whatever they do begins anew.
+function apply.screen(member, letter, stay_ms)
   if actor ~= owner_of() then return 'ROLE_FORBIDS' end
   local known, place = seat_of(member)
   if not known then
     local refusal = seat(member, letter)
     if refusal then return refusal end
     cart.q = cart.q or {}
-    cart.q[#cart.q + 1] = {place_of(member), '', version}
+    place = place_of(member)
+    cart.q[#cart.q + 1] = {place, '', version}
+    cart.m[place][3] = {t = now + stay_ms, r = stay_ms}
   elseif known[2] == 'v' then
     known[2] = letter
   end
   return nil, letter
+end
+
+-- What a screen shows is in use: that its time begins anew is all that is to be done, and every change does it.
+function apply.stay()
+  local known = seat_of(actor)
+  if not (known and known[3] and known[3].t) then return 'MEMBER_NOT_FOUND' end
+  return nil, '', ''
 end
 
 function apply.expel(member, keep)
@@ -145,7 +158,8 @@ end
 function apply.limit(member, budget, categories)
   local known, place = seat_of(member)
   if not known then return 'MEMBER_NOT_FOUND' end
-  local rules = {b = budget or nil, k = categories[1] and categories or nil}
+  local screen = known[3] or {}
+  local rules = {b = budget or nil, k = categories[1] and categories or nil, t = screen.t, r = screen.r}
   cart.m[place] = {member, known[2], next(rules) and rules or nil}
 end
 

@@ -1,0 +1,1 @@
+"""What is sold for what: quotes and orders, as data. How they come about is in `engine.checkout_service`."""

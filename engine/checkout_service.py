@@ -1,0 +1,466 @@
+"""Checkout: a part of the shell, beside `engine.service`.
+
+A checkout begins with a price and ends with an order or with nothing. In between lie steps in several slots of the
+store, and a crash may come after each. Everything is held before the cart is frozen, so that what is left of a crash
+lapses by itself. Completing pins the holds, places the order in one script in the cart's slot, which alone decides, and
+then posts what was pinned from the outbox that was written with the order. What is found pinned later is resolved by
+asking that slot (`engine.sweeping`).
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from engine.callers import Caller, Scope
+from engine.cart.commands import Command, ExtendFreeze, FreezeCart, ThawCart
+from engine.cart.model import Cart, Freeze, Role
+from engine.cart.refusals import REFUSALS
+from engine.checkout.model import Order, Quote
+from engine.errors import UserError, UserErrorCode
+from engine.limits import Limit, LimitKind, Use
+from engine.money import format_minor, parse_amount
+from engine.priced import PricedCart
+from engine.pricing.notices import NoticeCode
+from engine.rules.uses import uses_of
+from engine.service import Changed, Panier, actor_of, derived_id, read_operation
+from engine.storage.carts import Edit, Missing, Refused
+from engine.storage.checkouts import Attempt, Busy, Mismatch, Over, Placed, UnknownQuote
+from engine.storage.limits import Hold, HoldState
+from engine.types import CartId, CustomerId, InstantMs, OperationId, OrderNumber, QuoteId
+
+LIFE_S: Final = 15 * 60
+LIFE_S_LEAST: Final = 30
+LIFE_S_MOST: Final = 60 * 60
+REFERENCE_LENGTH_MAX: Final = 128
+_GRACE_MS: Final = 60_000
+"""By how much holds outlive their quote, so that a completion at the last moment finds them."""
+_ROUNDS_MOST: Final = 8
+"""How often a price is tried again without what turned out to be used up."""
+_BLOCKING: Final = frozenset(
+    {
+        NoticeCode.NOT_SOLD_HERE,
+        NoticeCode.NO_PRICE,
+        NoticeCode.UNKNOWN_PRODUCT,
+        NoticeCode.OTHER_CURRENCY,
+        NoticeCode.TOO_LARGE,
+        NoticeCode.DELIVERY_UNAVAILABLE,
+        NoticeCode.FEE_UNAVAILABLE,
+        NoticeCode.BUDGET_EXCEEDED,
+        NoticeCode.CATEGORY_BLOCKED,
+    }
+)
+"""Warnings with which a cart is not sold: what is not there, and what its members agreed on."""
+_NO_CART: Final = UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",))
+_NO_QUOTE: Final = UserError(UserErrorCode.QUOTE_NOT_FOUND, "there is no such quote", ("quoteId",))
+_MISMATCH: Final = UserError(
+    UserErrorCode.AMOUNT_MISMATCH,
+    "the amount hash is not that of the quote: the payment was for something else",
+    ("amountHash",),
+)
+
+
+class Step(StrEnum):
+    """The steps of a checkout: between any two of them the process may die."""
+
+    HELD = "begin.held"
+    KEPT = "begin.kept"
+    FROZEN = "begin.frozen"
+    ATTEMPTED = "complete.attempted"
+    PINNED = "complete.pinned"
+    PLACED = "complete.placed"
+    POSTED = "complete.posted"
+    FINISHED = "complete.finished"
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedCart:
+    """A quote, and until when its cart is frozen for it; None where it is not (any more)."""
+
+    quote: Quote
+    frozen: Freeze | None
+    order: OrderNumber | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The answer to a checkout: a quote, or why there is none and what the cart would cost now."""
+
+    quoted: QuotedCart | None = None
+    priced: PricedCart | None = None
+    errors: tuple[UserError, ...] = ()
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The answer to a payment.
+
+    ``order`` is what the quote became, by this payment or another one; ``refund_due`` says that this one paid for
+    nothing.
+    """
+
+    order: Order | None = None
+    errors: tuple[UserError, ...] = ()
+    refund_due: bool = False
+    replayed: bool = False
+
+
+def _error(code: UserErrorCode) -> UserError:
+    return UserError(code, REFUSALS[code])
+
+
+_NOT_COMPLETED: Final = {
+    Busy: Completed(errors=(_error(UserErrorCode.CHECKOUT_BUSY),)),
+    Mismatch: Completed(errors=(_MISMATCH,), refund_due=True),
+    Over: Completed(errors=(_error(UserErrorCode.QUOTE_EXPIRED),), refund_due=True),
+    UnknownQuote: Completed(errors=(_NO_QUOTE,)),
+}
+"""What becomes of a payment for which there can be no order."""
+
+
+async def begin_checkout(
+    engine: Panier, caller: Caller, cart_id: CartId, expected_total: str, operation_id: str | None, life_s: int = LIFE_S
+) -> Begun:
+    """Price a cart, hold what it uses and freeze it. Raises `StoreUnavailableError`; then nothing is left for long."""
+    operation = read_operation(operation_id)
+    fault = operation if isinstance(operation, UserError) else _life_fault(life_s)
+    if fault or isinstance(operation, UserError):
+        return Begun(errors=(fault,) if fault else ())
+    read = await engine.cart(caller, cart_id)
+    if read is None:
+        return Begun(errors=(_NO_CART,))
+    priced = await engine.with_fresh_facts(read)
+    if priced.cart.ordered is not None or priced.cart.freeze_at(priced.as_of_ms) is not None:
+        # Of a checkout that is under way, only the one that the same request began is of interest.
+        return await _frozen(engine, caller, _quote(priced, caller, operation), operation, life_s * 1000)
+    if errors := _not_sold(priced):
+        return Begun(priced=priced, errors=errors)
+    held = await _held(engine, priced, caller, operation, life_s)
+    if errors := _unexpected(held.priced, expected_total):
+        await release(engine, held.quote)
+        return Begun(priced=held.priced, errors=(*_used_up(held.priced), *errors))
+    engine.reached(Step.HELD)
+    return await _frozen(engine, caller, held.quote, operation, life_s * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A price of which every limit is held."""
+
+    priced: PricedCart
+    quote: Quote
+
+
+def _quote(priced: PricedCart, caller: Caller, operation: OperationId, uses: tuple[Use, ...] = ()) -> Quote:
+    """Return a quote whose id follows from the request and from what it uses: sent again, it holds nothing twice."""
+    digest = hashlib.blake2b(repr(uses).encode(), digest_size=8, key=derived_id(caller, operation, size=16).encode())
+    return Quote(QuoteId(digest.hexdigest()), priced.cart, priced.evaluation, uses, caller.member, priced.as_of_ms)
+
+
+async def _held(engine: Panier, priced: PricedCart, caller: Caller, operation: OperationId, life_s: int) -> _Held:
+    """Hold what a cart uses; what is used up is taken out of the price, until all that is left in it is held."""
+    deadline_ms = InstantMs(priced.as_of_ms + life_s * 1000 + _GRACE_MS)
+    for _ in range(_ROUNDS_MOST):
+        uses = uses_of(priced.basket, priced.snapshot.ruleset, priced.evaluation)
+        quote = _quote(priced, caller, operation, uses)
+        holds = await engine.stores.limits.hold_all(uses, quote.id, deadline_ms, owner_of(quote.cart.id, quote.id))
+        short = _short(uses, holds)
+        if not short:
+            return _Held(priced, quote)
+        await release(engine, quote)
+        priced = replace(priced, short={**priced.short, **short})
+    # Limits that are contested so hard are taken for used up.
+    uses = uses_of(priced.basket, priced.snapshot.ruleset, priced.evaluation)
+    priced = replace(priced, short={**priced.short, **{use.limit: 0 for use in uses}})
+    return _Held(priced, _quote(priced, caller, operation))
+
+
+def _short(uses: Sequence[Use], holds: Sequence[Hold]) -> dict[Limit, int]:
+    """Return what is left of the limits of which less was held than is used."""
+    short: dict[Limit, int] = {}
+    for use, hold in zip(uses, holds, strict=True):
+        if not hold.made:
+            short[use.limit] = hold.left if use.partial else 0
+        elif hold.amount < use.amount:
+            short[use.limit] = hold.amount
+    return short
+
+
+async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: OperationId, life_ms: int) -> Begun:
+    """Freeze the cart for a quote that is held, or give up what it holds."""
+    checkouts, cart_id = engine.stores.checkouts, quote.cart.id
+    await checkouts.keep(quote)
+    engine.reached(Step.KEPT)
+    command = FreezeCart(quote.id, life_ms, quote.cart.version)
+    # What it uses may be something else when the request is sent again, but the request is the same.
+    edit = Edit(actor_of(caller, engine.snapshot.shop, Scope.CHECKOUT), operation, command.ops(), content=b"checkout")
+    answer = await engine.stores.carts.commit(cart_id, edit)
+    cart = None if isinstance(answer, Missing) else answer.cart
+    frozen = cart.freeze if cart else None
+    if frozen is None or frozen.quote != quote.id:
+        await release(engine, quote)
+    if cart is None or isinstance(answer, Missing):
+        return Begun(errors=(_NO_CART,))
+    priced = _priced(engine, cart, answer.at_ms)
+    if isinstance(answer, Refused):
+        return Begun(priced=priced, errors=(_error(answer.code),))
+    known = await checkouts.read(cart_id, frozen.quote) if frozen else None
+    if known is None:
+        # The same request was sent before, and what it began is over.
+        over = UserErrorCode.CART_ORDERED if cart.ordered else UserErrorCode.QUOTE_EXPIRED
+        return Begun(priced=priced, errors=(_error(over),))
+    engine.reached(Step.FROZEN)
+    return Begun(QuotedCart(known.quote, frozen), priced, replayed=answer.replayed)
+
+
+async def complete_checkout(
+    engine: Panier, caller: Caller, cart_id: CartId, quote_id: QuoteId, reference: str, amount_hash: str
+) -> Completed:
+    """Place the order that a quote was paid for, once, whoever sends what again.
+
+    Where it cannot be placed, the payment's reference is kept as to be refunded. Raises `StoreUnavailableError`: then
+    it is not known whether there is an order, and sending it again finds out.
+    """
+    if not 1 <= len(reference) <= REFERENCE_LENGTH_MAX or not reference.isprintable():
+        message = f"a payment reference has 1 to {REFERENCE_LENGTH_MAX} printable characters"
+        return Completed(errors=(UserError(UserErrorCode.INVALID_PAYMENT_REFERENCE, message, ("paymentReference",)),))
+    read = await engine.stores.checkouts.read(cart_id, quote_id)
+    if read is None or not may_check_out(caller, read.cart or read.quote.cart, read.at_ms):
+        return Completed(errors=(_NO_QUOTE,))
+    attempt = await engine.stores.checkouts.attempt(cart_id, quote_id, reference, amount_hash)
+    if isinstance(attempt, Attempt):
+        engine.reached(Step.ATTEMPTED)
+        return await _paid(engine, caller, read.quote, attempt, reference)
+    if isinstance(attempt, Placed):
+        order = await settle(engine, attempt.order)
+        return Completed(order, refund_due=not attempt.paid, replayed=attempt.paid)
+    return _NOT_COMPLETED[type(attempt)]
+
+
+async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, reference: str) -> Completed:
+    short = await _pinned(engine, quote, attempt)
+    if short:
+        await engine.stores.checkouts.give_up(quote.cart.id, quote.id, attempt, refund=reference)
+        await unpin(engine, quote, attempt.at_ms)
+        return Completed(errors=tuple(_used_up_by(short)), refund_due=True)
+    engine.reached(Step.PINNED)
+    actor = actor_of(caller, engine.snapshot.shop, Scope.CHECKOUT)
+    operation = OperationId(f"order-{quote.id}")
+    placed = await engine.stores.checkouts.place(quote, attempt, reference, actor, operation)
+    if placed is None:
+        # Somebody else took this for left behind, and has undone it or placed the order.
+        return await complete_checkout(engine, caller, quote.cart.id, quote.id, reference, quote.amount_hash)
+    engine.reached(Step.PLACED)
+    order = await settle(engine, placed.order, engine.reached)
+    engine.reached(Step.FINISHED)
+    return Completed(order, refund_due=not placed.paid)
+
+
+async def _pinned(engine: Panier, quote: Quote, attempt: Attempt) -> list[Use]:
+    """Pin every hold, those that lapsed held again at what was quoted; return what is short, with nothing pinned."""
+    limits, owner = engine.stores.limits, owner_of(quote.cart.id, quote.id)
+    short: list[Use] = []
+    for use in quote.uses:
+        pinned = await limits.pin(use.limit, quote.id)
+        if not pinned.made:
+            again = replace(use, partial=False)
+            held = await limits.hold(again, quote.id, InstantMs(attempt.at_ms + _GRACE_MS), owner)
+            pinned = await limits.pin(use.limit, quote.id) if held.made else held
+        if not pinned.made:
+            short.append(use)
+    return short
+
+
+async def unpin(engine: Panier, quote: Quote, now_ms: InstantMs) -> None:
+    """Let the holds of a quote lapse again: with the freeze of its cart where that goes on, else at once."""
+    for use in quote.uses:
+        await engine.stores.limits.unpin(use.limit, quote.id, InstantMs(now_ms + _GRACE_MS))
+
+
+async def release(engine: Panier, quote: Quote) -> None:
+    """Give up what a quote holds."""
+    for use in quote.uses:
+        await engine.stores.limits.release(use.limit, quote.id)
+
+
+async def settle(engine: Panier, number: OrderNumber, reached: Callable[[Step], None] = lambda _: None) -> Order | None:
+    """Do what is still to be done for an order, each thing once however often this is called; return the order."""
+    order = await engine.stores.checkouts.order(number)
+    work = await engine.stores.checkouts.work_left(number)
+    if order is None or not work:
+        return order
+    quote, limits = order.quote, engine.stores.limits
+    if "place" in work.split():
+        for use in quote.uses:
+            posted = await limits.post(use.limit, quote.id)
+            if not posted.made and posted.state is not HoldState.RETURNED:
+                await limits.post_beyond(use, quote.id, owner_of(quote.cart.id, quote.id))
+        if order.customer:
+            await engine.stores.checkouts.list_for(order.customer, number, order.placed_ms)
+            await engine.stores.customers.release(order.customer, quote.cart.id)
+    if "cancel" in work.split():
+        for use in quote.uses:
+            if use.returns:
+                await limits.give_back(use.limit, quote.id)
+    reached(Step.POSTED)
+    await engine.stores.checkouts.finished(number, work)
+    return order
+
+
+async def extend_checkout(
+    engine: Panier, caller: Caller, cart_id: CartId, quote_id: QuoteId, operation_id: str | None, life_s: int = LIFE_S
+) -> Begun:
+    """Let a quote stand for so long from now; what lapsed is held again at what was quoted, or it stays expired."""
+    read = await engine.stores.checkouts.read(cart_id, quote_id)
+    if read is None or not may_check_out(caller, read.cart or read.quote.cart, read.at_ms):
+        return Begun(errors=(_NO_QUOTE,))
+    if fault := _life_fault(life_s):
+        return Begun(errors=(fault,))
+    quote, deadline_ms = read.quote, InstantMs(read.at_ms + life_s * 1000 + _GRACE_MS)
+    if read.order is None and read.cart and read.cart.freeze and read.cart.freeze.quote == quote_id:
+        short = await _extended(engine, quote, deadline_ms)
+        if short:
+            return Begun(QuotedCart(quote, read.cart.freeze_at(read.at_ms)), errors=tuple(_used_up_by(short)))
+    changed = await _apply(engine, caller, cart_id, operation_id, ExtendFreeze(quote_id, life_s * 1000))
+    frozen = changed.priced.cart.freeze if changed.priced and not changed.errors else None
+    return Begun(QuotedCart(quote, frozen, read.order), changed.priced, changed.errors, changed.replayed)
+
+
+async def _extended(engine: Panier, quote: Quote, deadline_ms: InstantMs) -> list[Use]:
+    limits, owner, short = engine.stores.limits, owner_of(quote.cart.id, quote.id), []
+    for use in quote.uses:
+        extended = await limits.extend(use.limit, quote.id, deadline_ms)
+        if not extended.made:
+            extended = await limits.hold(replace(use, partial=False), quote.id, deadline_ms, owner)
+        if not extended.made:
+            short.append(use)
+    return short
+
+
+async def cancel_checkout(
+    engine: Panier, caller: Caller, cart_id: CartId, quote_id: QuoteId, operation_id: str | None
+) -> Changed:
+    """End a checkout: the cart may be changed again, and nothing is held. Staff may, with scope `checkout`."""
+    read = await engine.stores.checkouts.read(cart_id, quote_id)
+    if read is None or not may_check_out(caller, read.cart or read.quote.cart, read.at_ms):
+        return Changed(errors=(_NO_QUOTE,))
+    changed = await _apply(engine, caller, cart_id, operation_id, ThawCart(quote_id))
+    if not changed.errors:
+        await release(engine, read.quote)
+    return changed
+
+
+async def find_quote(engine: Panier, caller: Caller, cart_id: CartId, quote_id: QuoteId) -> QuotedCart | None:
+    """Return a quote that the caller may see. One round trip."""
+    read = await engine.stores.checkouts.read(cart_id, quote_id)
+    if read is None or not caller.may_read(read.cart or read.quote.cart, read.at_ms):
+        return None
+    frozen = read.cart.freeze if read.cart and read.cart.freeze and read.cart.freeze.quote == quote_id else None
+    return QuotedCart(read.quote, frozen, read.order)
+
+
+async def find_order(engine: Panier, caller: Caller, number: OrderNumber) -> Order | None:
+    """Return an order that the caller may see: its customer, members of its cart, and staff by scope."""
+    order = await engine.stores.checkouts.order(number)
+    return order if order is not None and may_see_order(caller, order) else None
+
+
+async def orders_of(engine: Panier, caller: Caller, customer: CustomerId) -> list[OrderNumber]:
+    """Return the numbers of a customer's orders, newest first; none where the caller may not know."""
+    if caller.customer != customer and not caller.may(Scope.CART_READ):
+        return []
+    return await engine.stores.checkouts.numbers_of(customer)
+
+
+async def cancel_order(engine: Panier, caller: Caller, number: OrderNumber, why: str) -> Completed:
+    """Take an order back: what it used is returned where its promotions say so. Needs scope `checkout`."""
+    if not caller.may(Scope.CHECKOUT):
+        return Completed(errors=(UserError(UserErrorCode.FORBIDDEN, "this needs the scope `checkout`"),))
+    if not await engine.stores.checkouts.cancel(number, caller.member, why):
+        return Completed(errors=(UserError(UserErrorCode.ORDER_NOT_FOUND, "there is no such order", ("number",)),))
+    return Completed(await settle(engine, number))
+
+
+def may_check_out(caller: Caller, cart: Cart, at_ms: InstantMs) -> bool:
+    """Say whether a caller may pay for a cart: who edits it, the device that has it, and staff by scope."""
+    if caller.may(Scope.CHECKOUT):
+        return True
+    member = cart.member(caller.member)
+    lease = cart.lease_at(at_ms)
+    if lease is not None and (lease.member, lease.device) == (caller.member, caller.device):
+        return True
+    return member is not None and member.role in {Role.OWNER, Role.EDITOR}
+
+
+def may_see_order(caller: Caller, order: Order) -> bool:
+    """Say whether a caller may see an order."""
+    if caller.may(Scope.CART_READ) or caller.may(Scope.CHECKOUT):
+        return True
+    return order.quote.by == caller.member or order.quote.cart.member(caller.member) is not None
+
+
+def owner_of(cart: CartId, quote: QuoteId) -> str:
+    """Return what holds are made with, for whoever finds them pinned."""
+    return f"{cart}/{quote}"
+
+
+async def _apply(
+    engine: Panier, caller: Caller, cart_id: CartId, operation_id: str | None, command: Command
+) -> Changed:
+    return await engine.apply(caller, cart_id, operation_id, lambda *_: command, Scope.CHECKOUT)
+
+
+def _life_fault(life_s: int) -> UserError | None:
+    if LIFE_S_LEAST <= life_s <= LIFE_S_MOST:
+        return None
+    message = f"{life_s} seconds cannot be: expected {LIFE_S_LEAST} to {LIFE_S_MOST}"
+    return UserError(UserErrorCode.INVALID_QUOTE_LIFE, message, ("ttl",))
+
+
+def _not_sold(priced: PricedCart) -> tuple[UserError, ...]:
+    """Return what the cart cannot be sold with."""
+    if not priced.cart.lines:
+        return (UserError(UserErrorCode.NOTHING_TO_DO, "there is nothing in the cart", ("cartId",)),)
+    blocking = tuple(
+        UserError(UserErrorCode(notice.code.value), notice.message)
+        for notice in priced.notices(staff=False)
+        if notice.code in _BLOCKING
+    )
+    deadline_ms = priced.cart.deadline_ms
+    late = [line for line in priced.cart.lines if deadline_ms is not None and line.changed_at_ms >= deadline_ms]
+    message = f"{len(late)} of the lines were changed after the deadline of the cart"
+    return (*blocking, *((UserError(UserErrorCode.DEADLINE_PASSED, message),) if late else ()))
+
+
+def _unexpected(priced: PricedCart, expected: str) -> tuple[UserError, ...]:
+    """Compare the total with what the caller showed the shopper."""
+    evaluation = priced.evaluation
+    total_minor, currency = evaluation.totals.total_minor, evaluation.currency
+    try:
+        if parse_amount(expected, currency) == total_minor:
+            return ()
+    except ValueError as fault:
+        return (UserError(UserErrorCode.TOTAL_CHANGED, str(fault), ("expectedTotal",)),)
+    message = f"the total is {format_minor(total_minor, currency)} {currency} now, and not {expected[:40]}"
+    return (UserError(UserErrorCode.TOTAL_CHANGED, message, ("expectedTotal",)),)
+
+
+def _used_up(priced: PricedCart) -> list[UserError]:
+    return [_limit_error(limit) for limit in priced.short]
+
+
+def _used_up_by(uses: Iterable[Use]) -> list[UserError]:
+    return [_limit_error(use.limit) for use in uses]
+
+
+def _limit_error(limit: Limit) -> UserError:
+    what = "the money" if limit.kind is LimitKind.BUDGET else "the number of uses"
+    return UserError(
+        UserErrorCode.LIMIT_REACHED, f"{what} that the promotion `{limit.promotion}` is limited to is spent"
+    )
+
+
+def _priced(engine: Panier, cart: Cart, at_ms: InstantMs) -> PricedCart:
+    return PricedCart(cart, engine.snapshot, at_ms)

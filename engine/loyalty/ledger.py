@@ -1,0 +1,499 @@
+"""The ledger: what a command does to an account. A pure function; who keeps accounts calls it until it was kept.
+
+Before each command comes what time has brought by then: holds lapse, pending points become active, lots expire.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from engine.errors import PanierError
+from engine.loyalty.account import NO_LOT, Account, Entry, EntryKind, Lot, Outgoing, PointsHold, Taken
+from engine.loyalty.commands import (
+    Adjust,
+    ClawBack,
+    Command,
+    Earn,
+    ExtendHold,
+    Happened,
+    HoldPoints,
+    JoinFamily,
+    LeaveFamily,
+    PinHold,
+    PointsArrived,
+    PostHold,
+    ReceivePoints,
+    ReleaseHold,
+    ReturnPoints,
+    Reverse,
+    SendPoints,
+    SetTier,
+    Settle,
+    UnpinHold,
+)
+from engine.types import InstantMs
+
+POINTS_MOST: Final = 10**12
+"""The most points that one command moves."""
+
+_FOREVER: Final = 2**62
+_BY_TIME: Final = "time"
+"""What caused an entry that nobody asked for."""
+_QUALIFYING_DAYS_MOST: Final = 1500
+"""Of so many days it is known what they brought for a tier; windows are shorter."""
+
+
+class Status(StrEnum):
+    """What a command came to."""
+
+    DONE = "done"
+    HELD = "held"
+    PINNED = "pinned"
+    POSTED = "posted"
+    RETURNED = "returned"
+    GONE = "gone"
+    """There is no such hold: released, lapsed or never made."""
+    SHORT = "short"
+    """There are not so many active points."""
+    LATE = "late"
+    """The deadline is over already."""
+    UNKNOWN = "unknown"
+    """There is no such earning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What an account remembers for ever of an operation: the points it moved, and from which lots.
+
+    ``reversed`` are those points of an earning that were taken back since, or tried to be.
+    """
+
+    points: int
+    taken: tuple[Taken, ...] = ()
+    reversed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a command does: the account after it, the entries it adds, and the new records by their operations.
+
+    ``points`` are those that it moved; with `Status.SHORT` those that there are. Where ``account`` is the one before,
+    there is nothing to keep.
+    """
+
+    account: Account
+    entries: tuple[Entry, ...]
+    status: Status
+    points: int
+    records: Mapping[str, Record]
+
+
+class InvalidCommandError(PanierError):
+    """A command that no account could obey, such as to earn less than nothing: a fault of who made it."""
+
+
+def operation_of(command: Command) -> str | None:
+    """Return under what a command is remembered; None for those that come to the same however often they are sent."""
+    match command:
+        case Earn() | Happened() | Reverse() | Adjust():
+            return command.operation
+        case SendPoints():
+            return f"out:{command.operation}"
+        case ReceivePoints():
+            return f"in:{command.operation}"
+        case PostHold():
+            return f"post:{command.hold}"
+        case ReturnPoints():
+            return f"return:{command.hold}"
+        case _:
+            return None
+
+
+def asks_about(command: Command) -> tuple[str, ...]:
+    """Return the operations whose records decide what a command does; its own is the first where it has one."""
+    match command:
+        case HoldPoints() | ExtendHold() | PinHold() | UnpinHold() | ReleaseHold() | PostHold() | ReturnPoints():
+            posted, returned = f"post:{command.hold}", f"return:{command.hold}"
+            return (returned, posted) if isinstance(command, ReturnPoints) else (posted, returned)
+        case Happened() | Reverse():
+            return command.operation, command.earning
+        case _:
+            own = operation_of(command)
+            return (own,) if own is not None else ()
+
+
+def apply(account: Account, command: Command, records: Sequence[Record | None], now_ms: InstantMs) -> Step:
+    """Do a command at an instant. ``records`` are those of `asks_about`, None for what has not happened.
+
+    Raises `InvalidCommandError`.
+    """
+    book = _Book(account, now_ms)
+    book.settle()
+    status, record = _DO[type(command)](book, command, records)
+    return Step(
+        account=book.closed(),
+        entries=tuple(book.entries),
+        status=status,
+        points=record.points if record else 0,
+        records=book.records,
+    )
+
+
+def spending_order(lot: Lot) -> tuple[int, str]:
+    """Sort lots as they are spent: the oldest expiring first, those that never expire last, then by id."""
+    return _FOREVER if lot.expires_ms is None else lot.expires_ms, lot.id
+
+
+class _Book:
+    """An account that is being changed, with the entries that this makes."""
+
+    def __init__(self, account: Account, now_ms: InstantMs) -> None:
+        self.before, self.now_ms = account, now_ms
+        self.entries: list[Entry] = []
+        self.records: dict[str, Record] = {}
+        self.lots = {lot.id: lot for lot in account.lots}
+        self.holds = {hold.id: hold for hold in account.holds}
+        self.outgoing = {each.operation: each for each in account.outgoing}
+        self.pending, self.active, self.held = account.pending, account.active, account.held
+        self.owed = account.owed
+        self.qualifying = dict(account.qualifying)
+        self.members = dict(account.members)
+        self.tier, self.tier_since_ms = account.tier, account.tier_since_ms
+
+    def closed(self) -> Account:
+        """Return the account after all of it, the same object where nothing changed."""
+        after = replace(
+            self.before,
+            entries=self.before.entries + len(self.entries),
+            pending=self.pending,
+            active=self.active,
+            held=self.held,
+            owed=self.owed,
+            lots=tuple(sorted((lot for lot in self.lots.values() if lot.left), key=spending_order)),
+            holds=tuple(self.holds.values()),
+            outgoing=tuple(self.outgoing.values()),
+            qualifying=dict(sorted(self.qualifying.items())[-_QUALIFYING_DAYS_MOST:]),
+            tier=self.tier,
+            tier_since_ms=self.tier_since_ms,
+            members=self.members,
+        )
+        return self.before if after == self.before else replace(after, version=self.before.version + 1)
+
+    def write(
+        self,
+        kind: EntryKind,
+        operation: str,
+        lot: str,
+        note: str = "",
+        *,
+        pending: int = 0,
+        active: int = 0,
+        held: int = 0,
+    ) -> None:
+        """Add an entry; the numbers are by how much the sums change."""
+        number = self.before.entries + len(self.entries) + 1
+        self.entries.append(Entry(number, kind, self.now_ms, operation, lot, pending, active, held, note))
+        self.pending += pending
+        self.active += active
+        self.held += held
+
+    def lose(self, kind: EntryKind, operation: str, lot: Lot, points: int, note: str = "") -> None:
+        """Take points of a lot that nobody gets, in the state that it is in."""
+        self.lots[lot.id] = replace(lot, left=lot.left - points)
+        if lot.is_pending:
+            self.write(kind, operation, lot.id, note, pending=-points)
+        else:
+            self.write(kind, operation, lot.id, note, active=-points)
+
+    def settle(self) -> None:
+        """Do what time has brought."""
+        for hold in list(self.holds.values()):
+            if hold.pinned_ms is None and hold.deadline_ms <= self.now_ms:
+                self.void(hold, _BY_TIME)
+        for lot in list(self.lots.values()):
+            if lot.activates_ms is not None and lot.activates_ms <= self.now_ms:
+                self.activate(lot, _BY_TIME)
+        for lot in sorted(self.lots.values(), key=spending_order):
+            if lot.left and lot.expires_ms is not None and lot.expires_ms <= self.now_ms:
+                self.lose(EntryKind.EXPIRE, _BY_TIME, lot, lot.left)
+
+    def activate(self, lot: Lot, operation: str) -> None:
+        """Make a pending lot active."""
+        self.lots[lot.id] = replace(lot, left=0, activates_ms=None, event="")
+        self.write(EntryKind.ACTIVATE, operation, lot.id, pending=-lot.left, active=lot.left)
+        self.fill(operation, Taken(lot.id, lot.left, lot.expires_ms))
+
+    def put(self, kind: EntryKind, operation: str, taken: Taken, note: str = "", *, held: bool = False) -> None:
+        """Put points, free or ``held`` before, into a lot as active ones."""
+        self.write(kind, operation, taken.lot, note, active=taken.points, held=-taken.points if held else 0)
+        self.fill(operation, taken)
+
+    def fill(self, operation: str, taken: Taken) -> None:
+        """Fill a lot, which may be gone by now, with points that became active; they pay first for what is owed."""
+        lot = self.lots.get(taken.lot) or Lot(taken.lot, 0, expires_ms=taken.expires_ms)
+        paid = min(self.owed, taken.points)
+        self.lots[lot.id] = replace(lot, left=lot.left + taken.points - paid)
+        if paid:
+            self.owed -= paid
+            self.write(EntryKind.SETTLE, operation, lot.id, active=-paid)
+            self.write(EntryKind.SETTLE, operation, NO_LOT, active=paid)
+
+    def take(
+        self, points: int, kind: EntryKind, operation: str, note: str = "", *, hold: bool = False
+    ) -> tuple[Taken, ...]:
+        """Take active points, at most those that there are, the oldest expiring first."""
+        taken = []
+        for lot in sorted(self.lots.values(), key=spending_order):
+            part = min(points, lot.left)
+            if part and not lot.is_pending:
+                points -= part
+                self.lots[lot.id] = replace(lot, left=lot.left - part)
+                self.write(kind, operation, lot.id, note, active=-part, held=part if hold else 0)
+                taken.append(Taken(lot.id, part, lot.expires_ms))
+        return tuple(taken)
+
+    def void(self, hold: PointsHold, operation: str) -> None:
+        """Free held points: they go back to their lots."""
+        del self.holds[hold.id]
+        for each in hold.taken:
+            self.put(EntryKind.VOID, operation, each, held=True)
+
+
+Done = tuple[Status, Record | None]
+Records = Sequence[Record | None]
+
+
+def _positive(points: int) -> int:
+    if not 0 < points <= POINTS_MOST:
+        raise InvalidCommandError(f"points are between 1 and {POINTS_MOST}, unlike {points}")
+    return points
+
+
+def _remembered(book: _Book, command: Command, status: Status, record: Record) -> Done:
+    """Return what a command did, and remember it."""
+    own = operation_of(command)
+    assert own is not None  # noqa: S101 - for the type checker
+    book.records[own] = record
+    return status, record
+
+
+def _sum(taken: tuple[Taken, ...]) -> int:
+    return sum(each.points for each in taken)
+
+
+def _earn(book: _Book, command: Earn, records: Records) -> Done:
+    if records[0]:
+        return Status.DONE, records[0]
+    points, is_pending = _positive(command.points), bool(command.event) or command.activates_ms is not None
+    lot = Lot(command.operation, points, command.activates_ms, command.event, command.expires_ms)
+    if is_pending:
+        book.lots[lot.id] = lot
+        book.write(EntryKind.EARN, command.operation, lot.id, command.note, pending=points)
+    else:
+        book.put(EntryKind.EARN, command.operation, Taken(lot.id, points, lot.expires_ms), command.note)
+    if command.qualifying:
+        book.qualifying[command.day] = book.qualifying.get(command.day, 0) + command.qualifying
+    book.settle()
+    return _remembered(book, command, Status.DONE, Record(points))
+
+
+def _happened(book: _Book, command: Happened, records: Records) -> Done:
+    own, earned = records
+    lot = book.lots.get(command.earning)
+    if own or not earned:
+        return (Status.DONE, own) if own else (Status.UNKNOWN, None)
+    if lot is None or not lot.is_pending:
+        return _remembered(book, command, Status.DONE, Record(0))
+    book.activate(lot, command.operation)
+    return _remembered(book, command, Status.DONE, Record(lot.left))
+
+
+def _reverse(book: _Book, command: Reverse, records: Records) -> Done:
+    own, earned = records
+    if own or not earned:
+        return (Status.DONE, own) if own else (Status.UNKNOWN, None)
+    there = earned.points - earned.reversed
+    wanted = left = min(there, there if command.points is None else _positive(command.points))
+    book.records[command.earning] = replace(earned, reversed=earned.reversed + wanted)
+    lot = book.lots.get(command.earning)
+    part = min(left, lot.left) if lot else 0
+    if lot and part and (lot.is_pending or command.claw_back is not ClawBack.PENDING):
+        book.lose(EntryKind.REVERSE, command.operation, lot, part, command.note)
+        left -= part
+    if command.claw_back is not ClawBack.PENDING:
+        left -= _sum(book.take(left, EntryKind.REVERSE, command.operation, command.note))
+    if left and command.claw_back is ClawBack.NEGATIVE:
+        book.owed += left
+        book.write(EntryKind.REVERSE, command.operation, NO_LOT, command.note, active=-left)
+        left = 0
+    if command.day in book.qualifying:
+        book.qualifying[command.day] = max(0, book.qualifying[command.day] - wanted)
+    return _remembered(book, command, Status.DONE, Record(wanted - left))
+
+
+def _adjust(book: _Book, command: Adjust, records: Records) -> Done:
+    if records[0]:
+        return Status.DONE, records[0]
+    points = _positive(abs(command.points))
+    if command.points > 0:
+        taken = Taken(command.operation, points, command.expires_ms)
+        book.put(EntryKind.ADJUST, command.operation, taken, command.note)
+        book.settle()
+    elif book.active < points:
+        return Status.SHORT, None
+    else:
+        book.take(points, EntryKind.ADJUST, command.operation, command.note)
+    return _remembered(book, command, Status.DONE, Record(command.points))
+
+
+def _hold(book: _Book, command: HoldPoints, records: Records) -> Done:
+    over = _over(book, command.hold, records)
+    if over[0] is not Status.GONE:
+        return over
+    points = _positive(command.points)
+    if command.deadline_ms <= book.now_ms:
+        return Status.LATE, None
+    if book.active < points:
+        return Status.SHORT, Record(max(0, book.active))
+    taken = book.take(points, EntryKind.HOLD, command.hold, hold=True)
+    book.holds[command.hold] = PointsHold(command.hold, taken, command.deadline_ms, command.owner)
+    return Status.HELD, Record(points)
+
+
+def _over(book: _Book, hold: str, records: Records) -> Done:
+    """Return what a hold is now."""
+    posted, returned = records
+    if returned or posted:
+        return Status.RETURNED if returned else Status.POSTED, returned or posted
+    known = book.holds.get(hold)
+    if known is None:
+        return Status.GONE, None
+    return Status.HELD if known.pinned_ms is None else Status.PINNED, Record(known.points, known.taken)
+
+
+def _extend(book: _Book, command: ExtendHold, records: Records) -> Done:
+    if _over(book, command.hold, records)[0] is Status.HELD:
+        book.holds[command.hold] = replace(book.holds[command.hold], deadline_ms=command.deadline_ms)
+        book.settle()
+    return _over(book, command.hold, records)
+
+
+def _pin(book: _Book, command: PinHold, records: Records) -> Done:
+    status, record = _over(book, command.hold, records)
+    if status is not Status.HELD:
+        return status, record
+    book.holds[command.hold] = replace(book.holds[command.hold], pinned_ms=book.now_ms)
+    return Status.PINNED, record
+
+
+def _unpin(book: _Book, command: UnpinHold, records: Records) -> Done:
+    if _over(book, command.hold, records)[0] is Status.PINNED:
+        hold = book.holds[command.hold]
+        book.holds[command.hold] = replace(hold, pinned_ms=None, deadline_ms=command.deadline_ms)
+        book.settle()
+    return _over(book, command.hold, records)
+
+
+def _release(book: _Book, command: ReleaseHold, records: Records) -> Done:
+    status, record = _over(book, command.hold, records)
+    if status is not Status.HELD:
+        return status, record
+    book.void(book.holds[command.hold], command.hold)
+    book.settle()
+    return Status.GONE, None
+
+
+def _post(book: _Book, command: PostHold, records: Records) -> Done:
+    status, record = _over(book, command.hold, records)
+    if status not in (Status.HELD, Status.PINNED):
+        return status, record
+    taken = book.holds.pop(command.hold).taken
+    for each in taken:
+        book.write(EntryKind.POST, command.hold, each.lot, command.note, held=-each.points)
+    return _remembered(book, command, Status.POSTED, Record(_sum(taken), taken))
+
+
+def _return(book: _Book, command: ReturnPoints, records: Records) -> Done:
+    returned, posted = records
+    if returned or not posted:
+        return _over(book, command.hold, (posted, returned))
+    for each in posted.taken:
+        expires_ms = each.expires_ms
+        if expires_ms is None or expires_ms > book.now_ms:
+            book.put(EntryKind.RETURN, command.hold, each, command.note)
+        else:  # a lot of its own: what is left of an expired one must not live on with it
+            kept = Taken(f"{each.lot}+{command.hold}", each.points, command.grace_ms)
+            book.put(EntryKind.RETURN, command.hold, kept, command.note)
+    book.settle()
+    return _remembered(book, command, Status.RETURNED, posted)
+
+
+def _send(book: _Book, command: SendPoints, records: Records) -> Done:
+    if records[0]:
+        return Status.DONE, records[0]
+    points = _positive(command.points)
+    if command.to == book.before.id:
+        raise InvalidCommandError("points are sent to another account")
+    if book.active < points:
+        return Status.SHORT, None
+    taken = book.take(points, EntryKind.TRANSFER_OUT, command.operation, command.to)
+    book.outgoing[command.operation] = Outgoing(command.operation, command.to, taken, book.now_ms)
+    return _remembered(book, command, Status.DONE, Record(points, taken))
+
+
+def _receive(book: _Book, command: ReceivePoints, records: Records) -> Done:
+    if records[0]:
+        return Status.DONE, records[0]
+    for number, each in enumerate(command.taken):
+        lot = Taken(f"{command.operation}/{number}", each.points, each.expires_ms)
+        book.put(EntryKind.TRANSFER_IN, command.operation, lot, command.source)
+    book.settle()
+    return _remembered(book, command, Status.DONE, Record(_sum(command.taken)))
+
+
+def _arrived(book: _Book, command: PointsArrived, _records: Records) -> Done:
+    book.outgoing.pop(command.operation, None)
+    return Status.DONE, None
+
+
+def _set_tier(book: _Book, command: SetTier, _records: Records) -> Done:
+    if command.tier != book.tier:
+        book.tier, book.tier_since_ms = command.tier, book.now_ms
+    return Status.DONE, None
+
+
+def _join(book: _Book, command: JoinFamily, _records: Records) -> Done:
+    book.members[command.customer] = command.role
+    return Status.DONE, None
+
+
+def _leave(book: _Book, command: LeaveFamily, _records: Records) -> Done:
+    book.members.pop(command.customer, None)
+    return Status.DONE, None
+
+
+def _settle(_book: _Book, _command: Settle, _records: Records) -> Done:
+    return Status.DONE, None
+
+
+_DO: Final[dict[type[Any], Callable[[_Book, Any, Records], Done]]] = {
+    Earn: _earn,
+    Happened: _happened,
+    Reverse: _reverse,
+    Adjust: _adjust,
+    HoldPoints: _hold,
+    ExtendHold: _extend,
+    PinHold: _pin,
+    UnpinHold: _unpin,
+    ReleaseHold: _release,
+    PostHold: _post,
+    ReturnPoints: _return,
+    SendPoints: _send,
+    ReceivePoints: _receive,
+    PointsArrived: _arrived,
+    SetTier: _set_tier,
+    JoinFamily: _join,
+    LeaveFamily: _leave,
+    Settle: _settle,
+}

@@ -1,0 +1,168 @@
+"""What a programme makes of a priced cart and an account: points to come, points to spend, what they are worth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from engine.fields import instant_ms
+from engine.loyalty.account import Account
+from engine.loyalty.commands import ClawBack, Earn, ReturnPoints, Reverse
+from engine.loyalty.tiers import Standing, standing
+from engine.money import allocate
+from engine.pricing.evaluation import Evaluation
+from engine.rules.loyalty import Expiry, Loyalty
+from engine.types import Currency, InstantMs, MemberId, OperationId
+
+_ALL_BP: Final = 10_000
+_DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class LoyaltySummary:
+    """What a cart shows of points before checkout.
+
+    ``to_earn`` points come when it is paid for. ``burnable`` points can be spent on it now and are worth
+    ``burnable_minor`` of its currency; ``worth_minor`` is what all active points would be worth, None where the
+    programme takes none in this currency. ``standing`` is None where there are no tiers.
+    """
+
+    to_earn: int
+    burnable: int
+    burnable_minor: int
+    worth_minor: int | None
+    standing: Standing | None
+
+
+def summary(programme: Loyalty, account: Account, evaluation: Evaluation, store_zone: str) -> LoyaltySummary:
+    """Return what a cart shows of points; ``store_zone`` is the time zone of its store."""
+    currency, as_of_ms = evaluation.currency, evaluation.computed_from.as_of_ms
+    burnable, burnable_minor = burnable_on(programme, account.active, goods_minor(evaluation), currency)
+    return LoyaltySummary(
+        to_earn=evaluation.points_earned,
+        burnable=burnable,
+        burnable_minor=burnable_minor,
+        worth_minor=worth_minor(programme, max(0, account.active), currency),
+        standing=standing_of(programme, account, as_of_ms, store_zone),
+    )
+
+
+def standing_of(programme: Loyalty, account: Account, now_ms: InstantMs, store_zone: str) -> Standing | None:
+    """Return where an account stands at an instant; None in a programme without tiers."""
+    if programme.tiers is None:
+        return None
+    zone = _zone(programme, store_zone)
+    since = None if account.tier_since_ms is None else _day(account.tier_since_ms, zone)
+    return standing(programme.tiers, account.qualifying, account.tier, since, _day(now_ms, zone))
+
+
+def goods_minor(evaluation: Evaluation) -> int:
+    """Return what points may pay for: goods after all discounts, gifts left out, without delivery and fees."""
+    return sum(line.total_minor for line in evaluation.lines if line.unavailable is None and line.gift_of is None)
+
+
+def worth_minor(programme: Loyalty, points: int, currency: Currency) -> int | None:
+    """Return what points are worth, rounded down; None where this programme takes none in this currency."""
+    if programme.burn is None or currency not in programme.burn.worth:
+        return None
+    return points * programme.burn.worth[currency] // programme.burn.points
+
+
+def burnable_on(programme: Loyalty, active: int, amount_minor: int, currency: Currency) -> tuple[int, int]:
+    """Return the most points that can be spent on an amount, and what they are worth of it.
+
+    Within minimum, step and largest share, never more than the amount takes: no point is spent for nothing.
+    """
+    burn = programme.burn
+    if burn is None or currency not in burn.worth:
+        return 0, 0
+    share_minor = amount_minor * burn.at_most // _ALL_BP
+    taken = min(max(0, active), share_minor * burn.points // burn.worth[currency])
+    taken -= taken % burn.step
+    given_minor = taken * burn.worth[currency] // burn.points
+    if taken < burn.minimum or not given_minor:
+        return 0, 0
+    needed = max(burn.minimum, -(-given_minor * burn.points // burn.worth[currency]))
+    return needed + -needed % burn.step, given_minor
+
+
+def earning(
+    programme: Loyalty, evaluation: Evaluation, operation: OperationId, now_ms: InstantMs, store_zone: str
+) -> Earn | None:
+    """Return the command that credits what a paid cart earns, named after its order; None where it earns nothing.
+
+    All of it qualifies for a tier.
+    """
+    points = evaluation.points_earned
+    if not points:
+        return None
+    earned = credit(programme, points, operation, now_ms, store_zone)
+    return replace(earned, qualifying=points, day=_day(now_ms, _zone(programme, store_zone)).isoformat())
+
+
+def welcome(programme: Loyalty, now_ms: InstantMs, store_zone: str) -> Earn | None:
+    """Return the command that credits the points for joining, once for each account; None where there are none."""
+    if programme.welcome is None:
+        return None
+    return credit(programme, programme.welcome, OperationId("welcome"), now_ms, store_zone)
+
+
+def birthday(programme: Loyalty, now_ms: InstantMs, store_zone: str) -> Earn | None:
+    """Return the command that credits the points for this year's birthday, once a year; None where there are none."""
+    if programme.birthday is None:
+        return None
+    year = _day(now_ms, _zone(programme, store_zone)).year
+    return credit(programme, programme.birthday, OperationId(f"birthday:{year}"), now_ms, store_zone)
+
+
+def credit(programme: Loyalty, points: int, operation: OperationId, now_ms: InstantMs, store_zone: str) -> Earn:
+    """Return the command that credits points as the programme says: when they can be spent, and when they are lost."""
+    pending, zone = programme.pending, _zone(programme, store_zone)
+    waits_days = pending.days if pending else None
+    return Earn(
+        operation=operation,
+        points=points,
+        activates_ms=None if waits_days is None else InstantMs(now_ms + waits_days * _DAY_MS),
+        event=(pending.event or "") if pending else "",
+        expires_ms=_expires_ms(programme.expires, _day(now_ms, zone), zone) if programme.expires else None,
+        note=operation,
+    )
+
+
+def reversal(programme: Loyalty, earned: Earn, operation: OperationId, points: int | None = None) -> Reverse:
+    """Return the command that takes back what an order earned: all of it, or for a part of the order that came back."""
+    claw_back = ClawBack(programme.on_cancel.claw_back)
+    return Reverse(operation, earned.operation, claw_back, points, earned.day, operation)
+
+
+def giving_back(programme: Loyalty, hold: str, now_ms: InstantMs) -> ReturnPoints:
+    """Return the command that gives back what a cancelled order had spent."""
+    return ReturnPoints(hold, InstantMs(now_ms + programme.on_cancel.grace_days * _DAY_MS), hold)
+
+
+def split(points: int, weights_minor: Mapping[MemberId, int]) -> dict[MemberId, int]:
+    """Return the points of each member of a shared cart, by what the lines cost that they wished for."""
+    members = sorted(weights_minor)
+    return dict(zip(members, allocate(points, [weights_minor[member] for member in members]), strict=True))
+
+
+def _expires_ms(expiry: Expiry, today: date, zone: ZoneInfo) -> InstantMs:
+    """Return the first instant at which points of today are lost."""
+    last = today + timedelta(days=expiry.days)
+    match expiry.at_end_of:
+        case "month":
+            following = date(last.year + last.month // 12, last.month % 12 + 1, 1)
+        case "year":
+            following = date(last.year + 1, 1, 1)
+        case _:
+            following = last + timedelta(days=1)
+    return instant_ms(datetime.combine(following, time(), zone))
+
+
+def _zone(programme: Loyalty, store_zone: str) -> ZoneInfo:
+    return ZoneInfo(programme.timezone or store_zone)
+
+
+def _day(instant: InstantMs, zone: ZoneInfo) -> date:
+    return datetime.fromtimestamp(instant / 1000, zone).date()

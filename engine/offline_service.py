@@ -1,0 +1,303 @@
+"""Tills that are offline at times: a part of the shell, beside `engine.service`.
+
+A till takes a snapshot of a cart along, works on that by itself, and sends what it did later. What it did to the cart
+goes in as differences to what it saw; what it sold is kept as it was told, because the goods are gone.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from engine.callers import Caller, CallerKind, Scope
+from engine.cart.commands import Command, Op
+from engine.cart.model import Cart, Role
+from engine.cart.offline import BelievedCart
+from engine.cart.refusals import argument_of, sentence_of
+from engine.cart.snapshot import Allowances, CartSnapshot, taken_along
+from engine.errors import RefusedError, UserError, UserErrorCode
+from engine.priced import PricedCart
+from engine.pricing.basket import build_basket
+from engine.pricing.sales import KeptSale, Sale, SaleRequest, Verification, Verified, read_sale, sold_cart, verified
+from engine.pricing.since import SinceSeen, since_seen
+from engine.pricing.too_large import amounts_too_large
+from engine.rules.evaluate import evaluate
+from engine.service import Admit, Panier, actor_of, read_operation
+from engine.storage.offline import Applied, LateEdit, NewSale, NotApplied
+from engine.types import CartId, InstantMs, OperationId, PromotionId
+from engine.viewing import seen_of
+
+SNAPSHOT_S: Final = 24 * 60 * 60
+SNAPSHOT_S_LEAST: Final = 60
+SNAPSHOT_S_MOST: Final = 7 * 24 * 60 * 60
+OPERATIONS_MOST: Final = 250
+"""So many operations may be sent in one call."""
+
+_MISSING: Final = UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",))
+_EDITS: Final = frozenset({Role.OWNER, Role.EDITOR, Role.ADDER})
+_KEPT: Final = TypeAdapter(KeptSale)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A snapshot with the cart that it is of, or why there is none."""
+
+    snapshot: CartSnapshot | None = None
+    priced: PricedCart | None = None
+    errors: tuple[UserError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LateOperation:
+    """What a device did: `id` makes sending it twice safe, `at_ms` is by the clock of the device.
+
+    `asked` is what the device asked for, in words that are the same each time it is sent.
+    """
+
+    id: str
+    at_ms: InstantMs
+    asked: str
+    admit: Admit
+
+
+@dataclass(frozen=True, slots=True)
+class OperationResult:
+    """What became of an operation: it made ``version``, now or where ``duplicate`` before; or why it was refused."""
+
+    id: str
+    version: int | None = None
+    duplicate: bool = False
+    error: UserError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What became of operations that were done offline.
+
+    ``difference`` is what differs in the cart from what the device believed; None, like ``priced``, where the caller
+    may not see the cart (any more). ``errors`` are about the call as a whole: then nothing was done.
+    """
+
+    results: tuple[OperationResult, ...] = ()
+    priced: PricedCart | None = None
+    difference: SinceSeen | None = None
+    rules_changed: bool = False
+    prices_changed: bool = False
+    errors: tuple[UserError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSale:
+    """A sale, and what became of it since. ``second`` says that its cart had been sold before.
+
+    ``overshoot`` are the promotions that it used beyond their limits; None until its uses are posted.
+    """
+
+    kept: KeptSale
+    came_ms: InstantMs
+    second: bool
+    overshoot: tuple[PromotionId, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SaleResult:
+    """A sale as it is recorded, or why it is not."""
+
+    sale: RecordedSale | None = None
+    priced: PricedCart | None = None
+    replayed: bool = False
+    errors: tuple[UserError, ...] = ()
+
+
+async def take_snapshot(engine: Panier, caller: Caller, cart_id: CartId, life_s: int) -> Taken:
+    """Give a terminal, or staff by scope, a cart to go offline with. One round trip."""
+    snapshot = engine.snapshot
+    if not _may_go_offline(caller):
+        message = "only terminals, and staff with the scope `cart:write`, take carts along"
+        return Taken(errors=(UserError(UserErrorCode.FORBIDDEN, message),))
+    if not SNAPSHOT_S_LEAST <= life_s <= SNAPSHOT_S_MOST:
+        message = f"a snapshot is good for {SNAPSHOT_S_LEAST} to {SNAPSHOT_S_MOST} seconds, not {life_s}"
+        return Taken(errors=(UserError(UserErrorCode.INVALID_SNAPSHOT, message, ("life",)),))
+    opened = await engine.stores.offline.open_snapshot(cart_id, life_s * 1000)
+    cart, at_ms = opened.read.cart, opened.read.at_ms
+    if cart is None or not (caller.may_read(cart, at_ms) or _may_edit(caller, cart, at_ms)):
+        return Taken(errors=(_MISSING,))
+    refused = _refusal(caller, cart, at_ms)
+    if refused is not None:
+        return Taken(errors=(UserError(refused, sentence_of(refused, cart), ("cartId",)),))
+    taken = CartSnapshot(
+        cart=taken_along(cart),
+        member=caller.member,
+        device=caller.device,
+        ruleset_hash=snapshot.ruleset.hash,
+        price_book_version=snapshot.shop.version,
+        taken_ms=at_ms,
+        expires_ms=opened.expires_ms,
+        allowances=Allowances(points=cart.facts.points if cart.facts else 0),
+    )
+    return Taken(taken, PricedCart(cart, snapshot, at_ms))
+
+
+async def sync(
+    engine: Panier, caller: Caller, snapshot: CartSnapshot, operations: Sequence[LateOperation]
+) -> SyncResult:
+    """Do to a cart what a device did to its snapshot of it, each operation by itself. One round trip.
+
+    A device sends all that it did since the snapshot, from the beginning: what was done before is a duplicate.
+    """
+    if snapshot.member != caller.member:
+        message = "this snapshot was made for another device"
+        return SyncResult(errors=(UserError(UserErrorCode.INVALID_SNAPSHOT, message, ("snapshot",)),))
+    if len(operations) > OPERATIONS_MOST:
+        message = f"at most {OPERATIONS_MOST} operations in one call, this one has {len(operations)}"
+        return SyncResult(errors=(UserError(UserErrorCode.TOO_MANY_OPERATIONS, message, ("operations",)),))
+    loaded, believed = engine.snapshot, BelievedCart(snapshot.cart)
+    read = _Reading(engine, believed, operations)
+    actor = actor_of(caller, loaded.shop)
+    answer = await engine.stores.offline.sync(snapshot.cart.id, actor, snapshot.expires_ms, read.edits())
+    results = read.results(answer.results, answer.cart)
+    done = SyncResult(
+        results,
+        rules_changed=snapshot.ruleset_hash != loaded.ruleset.hash,
+        prices_changed=snapshot.price_book_version != loaded.shop.version,
+    )
+    if answer.cart is None or not caller.may_read(answer.cart, answer.at_ms):
+        return done
+    priced = PricedCart(answer.cart, loaded, answer.at_ms)
+    seen = seen_of(PricedCart(believed.cart(), loaded, answer.at_ms))
+    news = since_seen(seen, priced.cart, priced.evaluation, (), caller.member, complete=False)
+    return replace(done, priced=priced, difference=news)
+
+
+async def record_sale(engine: Panier, caller: Caller, snapshot: CartSnapshot, request: SaleRequest) -> SaleResult:
+    """Keep a sale that a till made by itself, once, and close its cart. One round trip, two for a customer's cart.
+
+    It is kept as it was told, whatever became of the cart, the lease and the snapshot; what is doubtful is flagged.
+    """
+    if snapshot.member != caller.member and not caller.may(Scope.CART_WRITE):
+        message = "this snapshot was made for another device"
+        return SaleResult(errors=(UserError(UserErrorCode.INVALID_SNAPSHOT, message, ("snapshot",)),))
+    try:
+        sale = read_sale(request, snapshot.cart)
+    except RefusedError as refused:
+        return SaleResult(errors=refused.errors)
+    seen, loaded = snapshot.cart, engine.snapshot
+    kept = KeptSale(sale, caller.member, caller.device, _checked(engine, seen, sale))
+    new = NewSale(sale.id, sale.payment_reference, _digest(sale), _KEPT.dump_json(kept), sale.posts)
+    recorded = await engine.stores.offline.record_sale(seen.id, actor_of(caller, loaded.shop), new)
+    if recorded is None:
+        message = "another sale was recorded under this id: make a new one for each"
+        return SaleResult(errors=(UserError(UserErrorCode.OPERATION_ID_REUSED, message, ("sale", "id")),))
+    cart = recorded.cart
+    if cart is not None and cart.customer is not None:
+        # A closed cart is nobody's active one: the next wish makes a new cart.
+        await engine.stores.customers.release(cart.customer, cart.id)
+    known = recorded.sale
+    shown = cart is not None and caller.may_read(cart, recorded.at_ms)
+    return SaleResult(
+        RecordedSale(_KEPT.validate_json(known.kept), known.came_ms, known.second, known.overshoot),
+        PricedCart(cart, loaded, recorded.at_ms) if cart is not None and shown else None,
+        recorded.replayed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An operation, checked. ``ops`` is None where it cannot be, which says nothing of whether it was done before."""
+
+    command: Command | None = None
+    ops: list[Op] | None = None
+    fault: UserError | None = None
+
+
+class _Reading:
+    """Operations, checked in their order, and what is to be sent to the store of them."""
+
+    def __init__(self, engine: Panier, believed: BelievedCart, operations: Sequence[LateOperation]) -> None:
+        self._engine = engine
+        self._believed = believed
+        self._operations = operations
+        self._read: dict[str, _Read] = {}
+        for each in operations:
+            # One that is named twice was done once by the device, too.
+            if each.id not in self._read:
+                self._read[each.id] = self._checked(each)
+
+    def _checked(self, asked: LateOperation) -> _Read:
+        operation = read_operation(asked.id)
+        if isinstance(operation, UserError):
+            return _Read(fault=operation)
+        try:
+            command = asked.admit(self._engine.snapshot.shop, self._engine.limits, operation)
+            return _Read(command, self._believed.done(command))
+        except RefusedError as refused:
+            return _Read(fault=refused.errors[0])
+
+    def edits(self) -> list[LateEdit]:
+        """Return what to send, one for each operation."""
+        return [
+            LateEdit(OperationId(each.id), _content(each), str(each.at_ms), self._read[each.id].ops)
+            for each in self._operations
+        ]
+
+    def results(self, answers: Sequence[Applied | NotApplied], cart: Cart | None) -> tuple[OperationResult, ...]:
+        """Return what became of each operation."""
+        asked = zip(self._operations, answers, strict=True)
+        return tuple(self._result(place, each.id, answer, cart) for place, (each, answer) in enumerate(asked))
+
+    def _result(self, place: int, id: str, answer: Applied | NotApplied, cart: Cart | None) -> OperationResult:
+        if isinstance(answer, Applied):
+            return OperationResult(id, answer.version, answer.duplicate)
+        read = self._read[id]
+        error = read.fault
+        # Its own fault is not what keeps it from a cart that is gone, or that knows the id by another content.
+        if error is None or answer.code is not UserErrorCode.NOTHING_TO_DO:
+            commands = (read.command,) if read.command is not None else ()
+            path = argument_of(commands, answer.op_index) if answer.op_index is not None else ()
+            error = UserError(answer.code, sentence_of(answer.code, cart), path)
+        return OperationResult(id, error=replace(error, field=("operations", str(place), *error.field)))
+
+
+def _content(asked: LateOperation) -> bytes:
+    return hashlib.blake2b(f"{asked.at_ms} {asked.asked}".encode(), digest_size=8).digest()
+
+
+def _may_go_offline(caller: Caller) -> bool:
+    return caller.kind is CallerKind.TERMINAL or caller.may(Scope.CART_WRITE)
+
+
+def _may_edit(caller: Caller, cart: Cart, at_ms: InstantMs) -> bool:
+    member, lease = cart.member(caller.member), cart.lease_at(at_ms)
+    here = lease is not None and (lease.member, lease.device) == (caller.member, caller.device)
+    return here or caller.may(Scope.CART_WRITE) or (member is not None and member.role in _EDITS)
+
+
+def _refusal(caller: Caller, cart: Cart, at_ms: InstantMs) -> UserErrorCode | None:
+    """Return why a cart cannot be taken along by somebody who may see it."""
+    lease = cart.lease_at(at_ms)
+    if cart.sold is not None:
+        return UserErrorCode.CART_SOLD
+    if lease is not None and (lease.member, lease.device) != (caller.member, caller.device):
+        return UserErrorCode.CART_HELD
+    return None if _may_edit(caller, cart, at_ms) else UserErrorCode.ROLE_FORBIDS
+
+
+def _checked(engine: Panier, seen: Cart, sale: Sale) -> Verified:
+    """Price a sale again, at its instant, where the rules and prices that it was made under are loaded."""
+    loaded = engine.snapshot
+    if (sale.ruleset_hash, sale.price_book_version) != (loaded.ruleset.hash, loaded.shop.version):
+        return Verified(Verification.NOT_POSSIBLE)
+    try:
+        sold = sold_cart(seen, sale, loaded.shop, engine.limits)
+    except RefusedError:
+        return Verified(Verification.NOT_POSSIBLE)
+    basket = build_basket(sold.cart, loaded.shop, sale.at_ms)
+    if amounts_too_large(basket):
+        return Verified(Verification.NOT_POSSIBLE)
+    return verified(sale, sold, evaluate(basket, loaded.ruleset))
+
+
+def _digest(sale: Sale) -> bytes:
+    return hashlib.blake2b(repr(sale).encode(), digest_size=8).digest()

@@ -1,0 +1,122 @@
+"""What an order uses of the limits of its promotions, and what the limits leave of promotions for a cart.
+
+Both ways between the rules and the counters: `uses_of` says what a checkout has to hold, `closed_limits` what an
+evaluation has to know. Promotions without limits have no part in either.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from engine.limits import ClosedLimits, Closing, Limit, LimitKind, Use
+from engine.pricing.basket import Basket
+from engine.pricing.evaluation import Evaluation
+from engine.rules.evaluate import APPLIED
+from engine.rules.limits import Limits
+from engine.rules.ruleset import CompiledPromotion, Ruleset
+from engine.types import PromotionId
+
+_BY_CHECKOUT: Final = frozenset({LimitKind.PER_CUSTOMER, LimitKind.PER_CODE})
+"""Of these there are too many to be watched: a used-up one is found when a checkout holds it, or is asked for."""
+
+
+def uses_of(basket: Basket, ruleset: Ruleset, evaluation: Evaluation) -> tuple[Use, ...]:
+    """Return what an order of this evaluation uses, in the total order of its promotions.
+
+    A budget that gave nothing is not used, nor are uses of a promotion that did not apply.
+    """
+    basket = ruleset.with_codes_meant(basket)
+    applied = [ruleset.by_id[outcome.promotion] for outcome in evaluation.outcomes.values() if outcome.code in APPLIED]
+    given: dict[PromotionId, int] = {}
+    for discount in evaluation.discounts:
+        given[discount.promotion] = given.get(discount.promotion, 0) + discount.amount_minor
+    return tuple(
+        use
+        for promotion in sorted(applied, key=lambda promotion: promotion.place)
+        if promotion.written.limits is not None
+        for use in _uses(promotion, promotion.written.limits, basket, given.get(promotion.id, 0))
+    )
+
+
+def watched_limits(basket: Basket, ruleset: Ruleset) -> dict[Limit, int]:
+    """Return the limits that may be used up for a cart like this one, with their ceilings: what a worker mirrors.
+
+    They depend on the cart's store, currency and day alone; those of single customers and codes are left out.
+    """
+    return {
+        limit: ceiling
+        for promotion in _limited(ruleset)
+        for limit, ceiling in _counters(promotion, basket)
+        if limit.kind not in _BY_CHECKOUT
+    }
+
+
+def limits_at_issue(basket: Basket, ruleset: Ruleset) -> dict[Limit, int]:
+    """Return every limit that may be used up for this very cart, its customer's and codes' too, with the ceilings."""
+    basket = ruleset.with_codes_meant(basket)
+    return {limit: ceiling for promotion in _limited(ruleset) for limit, ceiling in _counters(promotion, basket)}
+
+
+def closed_limits(basket: Basket, ruleset: Ruleset, left: Mapping[Limit, int], version: str = "") -> ClosedLimits:
+    """Return what limits leave of promotions for a cart, to be set as its ``closed``.
+
+    ``left`` is what is left of each limit that is known, at most 0 where it is used up; what is not known is open.
+    """
+    basket = ruleset.with_codes_meant(basket)
+    closed: dict[PromotionId, Closing] = {}
+    left_minor: dict[PromotionId, int] = {}
+    for id_ in dict.fromkeys(limit.promotion for limit in left):
+        promotion = ruleset.by_id.get(id_)
+        if promotion is None:
+            continue
+        for limit, _ in _counters(promotion, basket):
+            if limit not in left:
+                continue
+            if left[limit] <= 0:
+                is_budget = limit.kind is LimitKind.BUDGET
+                closed.setdefault(promotion.id, Closing.BUDGET if is_budget else Closing.LIMIT)
+            elif limit.kind is LimitKind.BUDGET and promotion.partial_budget:
+                left_minor[promotion.id] = left[limit]
+    return ClosedLimits(closed, left_minor, version)
+
+
+def _limited(ruleset: Ruleset) -> Iterator[CompiledPromotion]:
+    return (ruleset.promotions[place] for place in ruleset.limited_places)
+
+
+def _uses(promotion: CompiledPromotion, limits: Limits, basket: Basket, given_minor: int) -> Iterator[Use]:
+    returns = limits.on_cancel == "return"
+    for limit, ceiling in _counters(promotion, basket):
+        if limit.kind is not LimitKind.BUDGET:
+            yield Use(limit, ceiling, returns=returns)
+        elif given_minor:
+            yield Use(limit, ceiling, given_minor, partial=limits.partial, returns=returns)
+
+
+def _counters(promotion: CompiledPromotion, basket: Basket) -> Iterator[tuple[Limit, int]]:
+    """Yield the counters of a promotion for a cart, with their ceilings; a guest has none of a customer."""
+    limits = promotion.written.limits
+    if limits is None:
+        return
+    for kind, ceiling in limits.ceilings().items():
+        subject = _subject(kind, promotion, basket)
+        if subject is not None:
+            yield Limit(promotion.id, kind, subject), ceiling
+    if limits.budget is not None and basket.currency in limits.budget:
+        yield Limit(promotion.id, LimitKind.BUDGET, basket.currency), limits.budget[basket.currency]
+
+
+def _subject(kind: LimitKind, promotion: CompiledPromotion, basket: Basket) -> str | None:
+    match kind:
+        case LimitKind.PER_CUSTOMER:
+            return basket.facts.customer if basket.facts else None
+        case LimitKind.PER_STORE:
+            return basket.store.id
+        case LimitKind.PER_DAY:
+            zone = ZoneInfo(promotion.written.active.timezone or basket.store.timezone)
+            return datetime.fromtimestamp(basket.as_of_ms / 1000, zone).date().isoformat()
+        case LimitKind.PER_CODE:
+            return next((code for code in basket.codes if code in promotion.unlocked_by), None)
+        case _:
+            return ""

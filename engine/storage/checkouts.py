@@ -1,0 +1,236 @@
+"""Quotes and orders in the store.
+
+A quote lies beside its cart, an order in the cart's partition under a number of its own, and what is still to be done
+for orders in an outbox of the partition: placing an order writes all of it in one script.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgpack  # type: ignore[import-untyped]  # ships no types
+
+from engine.cart.codec import decode_cart, pack
+from engine.cart.model import Cart
+from engine.checkout.codec import decode_quote, encode_quote
+from engine.checkout.model import (
+    NUMBER_DRAWN,
+    ORDER_NUMBER_ALPHABET,
+    Cancellation,
+    Order,
+    Quote,
+    order_number,
+)
+from engine.storage import scripts
+from engine.storage.carts import Actor
+from engine.storage.connection import Connection
+from engine.storage.keys import KeyNames
+from engine.storage.pins import Pin, unfinished
+from engine.types import CartId, CustomerId, InstantMs, MemberId, OperationId, OrderNumber, QuoteId
+
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+_KEPT_MS: Final = 30 * _DAY_MS
+"""For how long a quote is known: a payment that comes later than that is a matter for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRead:
+    """A quote beside its cart as it is now, None where that is gone; ``order`` is what it became."""
+
+    quote: Quote
+    cart: Cart | None
+    at_ms: InstantMs
+    order: OrderNumber | None
+    refunds_due: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The quote is this payment's to complete, for a while."""
+
+    number: int
+    at_ms: InstantMs
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """There is an order. ``paid`` False: another payment paid for it."""
+
+    order: OrderNumber
+    paid: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another payment completes the quote at this moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The payment was for something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The checkout was cancelled, or the cart was changed after it had expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownQuote:
+    """There is no such quote."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """The attempt places no order. The cart stays frozen until an instant; None where it is not."""
+
+    frozen_until_ms: InstantMs | None
+
+
+class CheckoutStore:
+    """Keeps quotes and orders. All methods raise `StoreUnavailableError`, and may be called again after it."""
+
+    def __init__(self, connection: Connection, names: KeyNames, *, log_length: int, attempt_ms: int = 30_000) -> None:
+        """Prepare. Whoever completes a quote has `attempt_ms` to do it; then others, or a sweeper, go on with it."""
+        self._connection = connection
+        self._names = names
+        self._log_length = log_length
+        self._attempt_ms = attempt_ms
+        self.partitions = names.partitions
+
+    async def keep(self, quote: Quote) -> None:
+        """Keep a quote, unless the cart is frozen for it already: then the one that is kept counts, not this one."""
+        keys = (self._names.cart(quote.cart.id), self._names.quote(quote.cart.id, quote.id))
+        arguments = (quote.id, encode_quote(quote), quote.amount_hash, _KEPT_MS)
+        await self._connection.run(scripts.CHECKOUT_KEEP, keys, arguments)
+
+    async def read(self, cart: CartId, quote: QuoteId) -> QuoteRead | None:
+        """Return a quote and its cart, None where there is no such quote. One round trip."""
+        keys = (self._names.cart(cart), self._names.quote(cart, quote))
+        at_ms, blob, packed, order, refunds = await self._connection.run(scripts.CHECKOUT_READ, keys, ())
+        if not packed:
+            return None
+        number = OrderNumber(order.decode()) if order else None
+        return QuoteRead(
+            decode_quote(packed), decode_cart(blob) if blob else None, InstantMs(at_ms), number, _refunds(refunds)
+        )
+
+    async def attempt(
+        self, cart: CartId, quote: QuoteId, reference: str, amount_hash: str
+    ) -> Attempt | Placed | Busy | Mismatch | Over | UnknownQuote:
+        """Begin to complete a quote for one payment; where that cannot be, the payment is kept as to be refunded."""
+        keys = (self._names.cart(cart), self._names.quote(cart, quote))
+        arguments = (quote, reference, amount_hash, self._attempt_ms)
+        status, at_ms, *rest = await self._connection.run(scripts.CHECKOUT_ATTEMPT, keys, arguments)
+        match status:
+            case b"go":
+                return Attempt(rest[0], InstantMs(at_ms))
+            case b"placed":
+                return Placed(OrderNumber(rest[0].decode()), paid=rest[1] == 1)
+            case b"busy":
+                return Busy()
+            case b"mismatch":
+                return Mismatch()
+            case b"over":
+                return Over()
+            case _:
+                return UnknownQuote()
+
+    async def give_up(
+        self, cart: CartId, quote: QuoteId, attempt: Attempt | None = None, refund: str = ""
+    ) -> GivenUp | Placed | Busy:
+        """End an attempt, or for a sweeper one that nobody came back to. A payment may be kept as to be refunded."""
+        keys = (self._names.cart(cart), self._names.quote(cart, quote))
+        arguments = (quote, attempt.number if attempt else "", refund)
+        status, _, *rest = await self._connection.run(scripts.CHECKOUT_GIVE_UP, keys, arguments)
+        if status == b"placed":
+            return Placed(OrderNumber(rest[0].decode()))
+        return Busy() if status == b"busy" else GivenUp(InstantMs(rest[0]) if rest[0] else None)
+
+    async def place(
+        self, quote: Quote, attempt: Attempt, reference: str, actor: Actor, operation: OperationId
+    ) -> Placed | None:
+        """Place the order, on disk before this returns; None where the attempt was given up meanwhile."""
+        cart, names = quote.cart.id, self._names
+        origin = pack((actor.channel, actor.store or False, actor.device, operation))
+        while True:
+            number = self._drawn(cart)
+            keys = (
+                *(names.cart(cart), names.quote(cart, quote.id), names.order(number)),
+                *(names.outbox_beside(cart), names.log(cart), names.wake_up(cart)),
+            )
+            asked = (quote.id, attempt.number, reference, number, encode_quote(quote), origin, self._log_length)
+            status, _, *rest = await self._connection.run_durably(scripts.CHECKOUT_PLACE, keys, asked)
+            if status == b"placed":
+                return Placed(OrderNumber(rest[0].decode()), paid=rest[1] == 1)
+            if status == b"stale":
+                return None
+
+    async def order(self, number: OrderNumber) -> Order | None:
+        """Return an order, None where there is no such number. Two round trips."""
+        kept = await self._fields(self._names.order(number))
+        if not kept:
+            return None
+        quote = decode_quote(kept["blob"])
+        refunds = await self._connection.command("HGET", self._names.quote(quote.cart.id, quote.id), "refunds")
+        cancelled = (
+            Cancellation(
+                InstantMs(int(kept["cancelled"])), MemberId(kept["cancelled_by"].decode()), kept["why"].decode()
+            )
+            if "cancelled" in kept
+            else None
+        )
+        return Order(number, quote, InstantMs(int(kept["placed"])), kept["paid"].decode(), _refunds(refunds), cancelled)
+
+    async def cancel(self, number: OrderNumber, by: MemberId, why: str) -> bool:
+        """Cancel an order, once; False where there is none. What it used is given back from the outbox."""
+        keys = (self._names.order(number), self._names.outbox_beside(number))
+        status, _ = await self._connection.run_durably(scripts.ORDER_CANCEL, keys, (number, by, why))
+        return bool(status == b"cancelled")
+
+    async def unfinished(self, partition: int) -> dict[OrderNumber, str]:
+        """Return what is to be done for orders of a partition, by its number from 0: words such as ``place``."""
+        found = await self._fields(self._names.outbox(partition))
+        return {OrderNumber(number): work.decode() for number, work in found.items()}
+
+    async def left_pinned(self, partition: int, age_ms: int) -> list[Pin]:
+        """Return what is pinned in a partition since so long, the oldest 100 of it."""
+        return await unfinished(self._connection, self._names, partition, age_ms)
+
+    async def work_left(self, number: OrderNumber) -> str:
+        """Return what is to be done for one order, empty where nothing is."""
+        found = await self._connection.command("HGET", self._names.outbox_beside(number), number)
+        return found.decode() if found else ""
+
+    async def finished(self, number: OrderNumber, work: str) -> None:
+        """Take what was done off the outbox, unless more came meanwhile."""
+        keys = (self._names.outbox_beside(number),)
+        await self._connection.run(scripts.OUTBOX_DONE, keys, (number, work))
+
+    async def list_for(self, customer: CustomerId, number: OrderNumber, placed_ms: InstantMs) -> None:
+        """Put an order among a customer's; a second time changes nothing."""
+        await self._connection.command("ZADD", self._names.orders(customer), placed_ms, number)
+
+    async def numbers_of(self, customer: CustomerId) -> list[OrderNumber]:
+        """Return the numbers of a customer's orders, newest first."""
+        found = await self._connection.command("ZRANGE", self._names.orders(customer), 0, -1, "REV")
+        return [OrderNumber(number.decode()) for number in found]
+
+    async def _fields(self, key: str) -> Mapping[str, bytes]:
+        found = await self._connection.command("HGETALL", key)
+        pairs = found.items() if isinstance(found, dict) else zip(found[::2], found[1::2], strict=True)
+        return {name.decode(): value for name, value in pairs}
+
+    def _drawn(self, cart: CartId) -> OrderNumber:
+        """Draw numbers until one hashes to the cart's partition, which is soon: there are a few hundred."""
+        wanted = self._names.partition(cart)
+        while True:
+            body = "".join(secrets.choice(ORDER_NUMBER_ALPHABET) for _ in range(NUMBER_DRAWN))
+            number = order_number(body)
+            if self._names.partition(number) == wanted:
+                return number
+
+
+def _refunds(packed: bytes | None) -> tuple[str, ...]:
+    return tuple(msgpack.unpackb(packed)) if packed else ()

@@ -1,0 +1,58 @@
+"""What heals what a crash left: a part of the shell, beside `engine.checkout_service`.
+
+Most of it heals by itself, because holds lapse. What does not lapse is what was pinned for an order, and what an order
+still has to do: a sweeper looks for both. Any number of sweepers may run at once.
+"""
+
+import asyncio
+import logging
+from typing import Final
+
+from engine.checkout_service import settle
+from engine.errors import PanierError
+from engine.service import Panier
+from engine.storage.checkouts import Busy, Placed
+from engine.storage.pins import Pin
+from engine.types import CartId, InstantMs, QuoteId
+
+EVERY_S: Final = 15
+AGE_MS: Final = 60_000
+"""What is younger is most probably somebody's work."""
+_LOG: Final = logging.getLogger("panier.sweeping")
+
+
+async def sweep_for_ever(engine: Panier, every_s: float = EVERY_S, age_ms: int = AGE_MS) -> None:
+    """Sweep again and again until cancelled; a store that does not answer is asked again."""
+    while True:
+        try:
+            await sweep(engine, age_ms)
+        except PanierError as fault:
+            _LOG.warning("sweeping was cut off, and goes on in %s s: %s", every_s, fault)
+        await asyncio.sleep(every_s)
+
+
+async def sweep(engine: Panier, age_ms: int = AGE_MS) -> None:
+    """Finish or undo all that is unfinished since so long. Raises `StoreUnavailableError`."""
+    checkouts = engine.stores.checkouts
+    for partition in range(checkouts.partitions):
+        for number in await checkouts.unfinished(partition):
+            await settle(engine, number)
+        for pin in await checkouts.left_pinned(partition, age_ms):
+            await _resolve(engine, pin)
+
+
+async def _resolve(engine: Panier, pin: Pin) -> None:
+    """Ask the slot of the cart what became of a pinned use: there is an order, or never will be by that attempt."""
+    pinned = engine.stores.limits.pinned_use(pin)
+    if pinned is None:
+        return
+    cart, _, quote = pinned.owner.partition("/")
+    verdict = await engine.stores.checkouts.give_up(CartId(cart), QuoteId(quote))
+    if isinstance(verdict, Busy):
+        return
+    if isinstance(verdict, Placed):
+        await engine.stores.limits.post(pinned.limit, pinned.hold)
+    elif verdict.frozen_until_ms is not None:
+        await engine.stores.limits.unpin(pinned.limit, pinned.hold, verdict.frozen_until_ms)
+    else:
+        await engine.stores.limits.unpin(pinned.limit, pinned.hold, InstantMs(pin.at_ms))
