@@ -59,13 +59,15 @@ def occurring() -> set[tuple[str, ...]]:
 
 def _in_case(case: Case) -> Iterator[tuple[str, ...]]:
     rules, applied = _applied(case)
-    modes = {lane.name: lane.mode for lane in rules.lanes}
+    lanes = {lane.name: lane for lane in rules.lanes}
     others = [_applied({**case, "rounding": other.value})[1] for other in Rounding if other is not rules.rounding]
     for id_, outcome in applied.items():
         promotion = rules.by_id[id_]
         benefit = promotion.written.benefit()
-        combination = benefit.word, base_of(benefit), modes[promotion.lane].value
+        lane = lanes[promotion.lane]
+        combination = benefit.word, base_of(benefit), lane.mode.value
         yield combination
+        yield benefit.word, base_of(benefit), f"best by {lane.per}"
         if any(other.get(id_) != outcome for other in others):
             yield *combination, rules.rounding.value
 
@@ -81,6 +83,14 @@ def _applied(case: Case) -> tuple[Ruleset, dict[PromotionId, Outcome]]:
 def test_every_benefit_on_every_base_in_every_lane_mode(occurring: set[tuple[str, ...]]) -> None:
     needed = {(word, base, mode.value) for word in BENEFITS for base in BASES[word] for mode in LaneMode}
     assert not sorted(needed - occurring)
+
+
+def test_every_benefit_on_items_is_the_best_by_line_and_by_unit(occurring: set[tuple[str, ...]]) -> None:
+    on_items = [word for word, benefit in BENEFITS.items() if benefit.bids is not Benefit.bids]
+    needed = {(word, base, f"best by {per}") for word in on_items for base in BASES[word] for per in ("line", "unit")}
+    refused = {each for each in needed if each[1].endswith("by order")}  # nothing is rounded over the order there
+    assert not sorted(needed - refused - occurring)
+    assert not sorted(refused & occurring)
 
 
 def test_every_rounding_decides_in_every_lane_mode(occurring: set[tuple[str, ...]]) -> None:

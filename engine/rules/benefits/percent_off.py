@@ -93,7 +93,7 @@ class PercentOff(Benefit):
 
             def together(stock: Stock, units: int) -> int:
                 """Round once a line, which is only certain where its units are alike."""
-                if self.rounding == "order" or len(tally.lines[stock.place].runs()) > 1:
+                if len(tally.lines[stock.place].runs()) > 1:
                     return want(stock) * units
                 each = tally.basket.lines[stock.place].unit_minor if self.amount_of == "list" else stock.unit_minor
                 return min(ratio_of(each * units, percent_bp, PERCENT_BP, mode), stock.unit_minor * units)
