@@ -14,9 +14,10 @@ from enum import StrEnum
 from typing import Final
 
 from engine.callers import Caller, Scope
-from engine.cart.commands import Command, ExtendFreeze, FreezeCart, ThawCart
+from engine.cart.commands import Command
 from engine.cart.model import Cart, Freeze, Role
 from engine.cart.refusals import REFUSALS
+from engine.checkout.commands import ExtendFreeze, FreezeCart, ThawCart
 from engine.checkout.model import Order, Quote
 from engine.errors import UserError, UserErrorCode
 from engine.limits import Limit, LimitKind, Use

@@ -9,7 +9,7 @@ import logging
 from typing import Final
 
 from engine.checkout_service import settle
-from engine.errors import PanierError
+from engine.errors import PanierError, StoreUnavailableError
 from engine.service import Panier
 from engine.storage.checkouts import Busy, Placed
 from engine.storage.pins import Pin
@@ -26,6 +26,8 @@ async def sweep_for_ever(engine: Panier, every_s: float = EVERY_S, age_ms: int =
     while True:
         try:
             await sweep(engine, age_ms)
+        except StoreUnavailableError:
+            pass  # the connection says so, once
         except PanierError as fault:
             _LOG.warning("sweeping was cut off, and goes on in %s s: %s", every_s, fault)
         await asyncio.sleep(every_s)

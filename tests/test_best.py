@@ -2,6 +2,7 @@
 
 import json
 import random
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from bench.corpus import loaded, offers_and_cart
 from engine.pricing.evaluation import Evaluation
 from engine.pricing.load import load_shop
 from engine.pricing.shop import Shop
-from engine.rules.best.bids import EachUnit, Limits
+from engine.rules.best.bids import EachUnit, Limits, Stock
+from engine.rules.best.lines import EachLine, RowOfLines
 from engine.rules.evaluate import evaluate
 from tests.cases.running import evaluated, oracle_shop
 from tests.generator.scenarios import few_units, with_rules
@@ -149,6 +151,74 @@ def test_a_cap_and_a_number_of_units_bound_an_offer_each_by_itself() -> None:
     """The unit that brings most by itself brings less under the cap than one that costs next to nothing."""
     one_up_to_ten = EachUnit([100, 10], Limits(most_units=1, line_cap_minor=None, cap_minor=10))
     assert one_up_to_ten.bid([(0, 1, 50.0), (1, 1, 1.0)]).gain >= 9
+
+
+def each_line(wants: list[int], most_units: int | None = None, cap_minor: int | None = None) -> EachLine:
+    """Return how somebody bids who wants so much of one unit of each stock, each a line, and picks them in this order."""
+    places = list(range(len(wants)))
+    limits = Limits(most_units=most_units, line_cap_minor=None, cap_minor=cap_minor)
+    return EachLine(wants, lambda stock, units: wants[stock] * units, places, places, limits)
+
+
+def test_who_wants_some_units_of_a_line_pays_for_all_of_it() -> None:
+    assert each_line([50, 30], most_units=1).bid([(0, 6, 10.0), (1, 1, 5.0)]) == (25.0, {1: 1})
+    assert each_line([10], cap_minor=20).bid([(0, 6, 3.0)]) == (2.0, {0: 6})
+
+
+def test_the_first_lines_in_picking_order_take_part() -> None:
+    assert each_line([10, 50], most_units=2).bid([(0, 2, 1.0), (1, 1, 1.0)]).gain == 49, "with both it is 20 - 3"
+
+
+def test_a_cap_is_filled_with_lines_that_fit() -> None:
+    """By what they cost for what they bring the first would go first, and half of the second."""
+    assert each_line([60, 50, 50], cap_minor=100).bid([(0, 1, 6.0), (1, 1, 6.0), (2, 1, 7.0)]) == (88.0, {0: 1, 1: 1})
+    assert each_line([60, 50, 50], cap_minor=100).bid([(0, 1, 6.0), (1, 1, 6.0), (2, 1, 6.0)]).gain == 88
+    assert each_line([60, 50, 50], cap_minor=100).bid([(0, 1, 20.0), (1, 1, 18.0), (2, 1, 19.0)]).gain == 63
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_no_choice_of_lines_brings_more_than_is_bid(seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 - a corpus, no secret
+    number, most, cap_minor = draw.randint(1, 9), draw.choice((None, 1, 3)), draw.choice((None, 40, 150))
+    wants = [draw.randint(1, 60) for _ in range(number)]
+    offered = [(stock, draw.randint(1, 4), draw.choice((0.0, wants[stock] * draw.random()))) for stock in range(number)]
+    limits = Limits(most_units=most, line_cap_minor=draw.choice((None, 70)), cap_minor=cap_minor)
+    if most is None and cap_minor is None:
+        limits = limits._replace(cap_minor=100)
+    bidding = EachLine(wants, lambda stock, units: wants[stock] * units, range(number), range(number), limits)
+
+    def brings(chosen: tuple[tuple[int, int, float], ...]) -> float:
+        left = number * 4 if most is None else most
+        given_minor = 0
+        for stock, units, _ in chosen:
+            given_minor += min(wants[stock] * min(left, units), limits.line_cap_minor or 10_000)
+            left -= min(left, units)
+        return min(given_minor, limits.cap_minor or 10_000) - sum(units * cost for _, units, cost in chosen)
+
+    ways = chain.from_iterable(combinations(offered, size) for size in range(number + 1))
+    most_minor = max(map(brings, ways))
+    bid = bidding.bid(offered)
+    assert bid.gain >= most_minor - 1e-9
+    if limits.cap_minor is None:
+        assert bid.gain == pytest.approx(most_minor), "where only the number of units is limited, it is exact"
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_the_best_choice_of_lines_for_a_row_is_found(seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 - a corpus, no secret
+    number, nth, most_sets = draw.randint(1, 8), draw.randint(1, 4), draw.choice((None, 1, 2))
+    prices = sorted((draw.randint(1, 60) for _ in range(number)), reverse=True)
+    stocks = [Stock(place, 0, 4, price) for place, price in enumerate(prices)]
+    offered = [(stock, draw.randint(1, 4), price * draw.choice((0.0, 0.1, 0.3))) for stock, price in enumerate(prices)]
+
+    def brings(chosen: tuple[tuple[int, int, float], ...]) -> float:
+        row = [prices[stock] for stock, units, _ in chosen for _ in range(units)]
+        return sum(row[nth - 1 :: nth][:most_sets]) - sum(units * cost for _, units, cost in chosen)
+
+    ways = chain.from_iterable(combinations(offered, size) for size in range(number + 1))
+    bid = RowOfLines(stocks, prices, [True] * number, nth, most_sets).bid(offered)
+    assert bid.gain == pytest.approx(max(map(brings, ways)))
+    assert bid.gain == pytest.approx(brings(tuple(each for each in offered if each[0] in bid.taken)))
 
 
 def test_a_percentage_of_the_list_price_may_fall_on_the_dear_units_of_a_line(euro_shop: Shop) -> None:

@@ -1,6 +1,6 @@
 """Every benefit occurs in the golden cases with everything that its result depends on: base, rounding, lane mode.
 
-A combination occurs where a promotion applies by it; a rounding mode, where another one would give something else.
+A combination occurs where a promotion applies by it; one with a rounding mode, where another one would give something else.
 """
 
 from collections.abc import Iterator
@@ -51,22 +51,25 @@ def base_of(benefit: Benefit) -> str:
 
 
 @pytest.fixture(scope="module")
-def occurring() -> set[tuple[str, str, str]]:
-    """Return the word, the base, and the lane mode or rounding, of all promotions that apply in the golden cases."""
+def occurring() -> set[tuple[str, ...]]:
+    """Return word, base and lane mode, and with the rounding where it decides, of promotions that apply in the golden cases."""
     cases = [case for path in CASES.glob("*.yaml") for case in read_cases(path.read_text(encoding="utf-8"))]
     return {found for case in cases for found in _in_case(case)}
 
 
-def _in_case(case: Case) -> Iterator[tuple[str, str, str]]:
+def _in_case(case: Case) -> Iterator[tuple[str, ...]]:
     rules, applied = _applied(case)
-    modes = {lane.name: lane.mode for lane in rules.lanes}
+    lanes = {lane.name: lane for lane in rules.lanes}
     others = [_applied({**case, "rounding": other.value})[1] for other in Rounding if other is not rules.rounding]
     for id_, outcome in applied.items():
         promotion = rules.by_id[id_]
         benefit = promotion.written.benefit()
-        yield benefit.word, base_of(benefit), modes[promotion.lane]
+        lane = lanes[promotion.lane]
+        combination = benefit.word, base_of(benefit), lane.mode.value
+        yield combination
+        yield benefit.word, base_of(benefit), f"best by {lane.per}"
         if any(other.get(id_) != outcome for other in others):
-            yield benefit.word, base_of(benefit), rules.rounding
+            yield *combination, rules.rounding.value
 
 
 def _applied(case: Case) -> tuple[Ruleset, dict[PromotionId, Outcome]]:
@@ -77,17 +80,29 @@ def _applied(case: Case) -> tuple[Ruleset, dict[PromotionId, Outcome]]:
     return rules, {id_: outcome for id_, outcome in outcomes.items() if outcome.code in given}
 
 
-def test_every_benefit_on_every_base_in_every_lane_mode(occurring: set[tuple[str, str, str]]) -> None:
+def test_every_benefit_on_every_base_in_every_lane_mode(occurring: set[tuple[str, ...]]) -> None:
     needed = {(word, base, mode.value) for word in BENEFITS for base in BASES[word] for mode in LaneMode}
     assert not sorted(needed - occurring)
 
 
-def test_every_benefit_on_every_base_in_every_rounding(occurring: set[tuple[str, str, str]]) -> None:
-    rounded = BENEFITS.keys() - NEVER_ROUNDED
-    needed = {(word, base, rounding.value) for word in rounded for base in BASES[word] for rounding in Rounding}
+def test_every_benefit_on_items_is_the_best_by_line_and_by_unit(occurring: set[tuple[str, ...]]) -> None:
+    on_items = [word for word, benefit in BENEFITS.items() if benefit.bids is not Benefit.bids]
+    needed = {(word, base, f"best by {per}") for word in on_items for base in BASES[word] for per in ("line", "unit")}
+    refused = {each for each in needed if each[1].endswith("by order")}  # nothing is rounded over the order there
+    assert not sorted(needed - refused - occurring)
+    assert not sorted(refused & occurring)
+
+
+def test_every_rounding_decides_in_every_lane_mode(occurring: set[tuple[str, ...]]) -> None:
+    needed = {
+        (word, base, mode.value, rounding.value)
+        for word in BENEFITS.keys() - NEVER_ROUNDED
+        for base in BASES[word]
+        for mode in LaneMode
+        for rounding in Rounding
+    }
     assert not sorted(needed - occurring)
 
 
-def test_rounding_decides_nothing_where_it_is_said_to(occurring: set[tuple[str, str, str]]) -> None:
-    roundings = {rounding.value for rounding in Rounding}
-    assert not sorted(each for each in occurring if each[0] in NEVER_ROUNDED and each[2] in roundings)
+def test_rounding_decides_nothing_where_it_is_said_to(occurring: set[tuple[str, ...]]) -> None:
+    assert not sorted(each for each in occurring if each[0] in NEVER_ROUNDED and len(each) == 4)

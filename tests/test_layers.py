@@ -90,6 +90,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.priced",
     ),
     "engine.sweeping": (*BASE, "engine.storage", "engine.service", "engine.priced", "engine.checkout_service"),
+    "engine.used_up": (*CORE, "engine.storage", "engine.service", "engine.priced"),
     "engine.settings": BASE,
     "engine.cli": ("engine", "schema"),
     "schema": (

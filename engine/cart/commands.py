@@ -21,7 +21,6 @@ from engine.types import (
     LineId,
     MemberId,
     PromotionId,
-    QuoteId,
     Sku,
     StoreId,
 )
@@ -397,42 +396,6 @@ class ComeBack:
     def ops(self) -> list[Op]:
         """One operation."""
         return [["unmerge"]]
-
-
-@dataclass(frozen=True, slots=True)
-class FreezeCart:
-    """Freeze a cart for a quote, for so long, as it was at the version that was priced."""
-
-    quote: QuoteId
-    life_ms: int
-    version: int
-
-    def ops(self) -> list[Op]:
-        """One operation."""
-        return [["freeze", self.quote, self.life_ms, self.version]]
-
-
-@dataclass(frozen=True, slots=True)
-class ExtendFreeze:
-    """Keep a cart frozen for so long from now."""
-
-    quote: QuoteId
-    life_ms: int
-
-    def ops(self) -> list[Op]:
-        """One operation."""
-        return [["extend", self.quote, self.life_ms]]
-
-
-@dataclass(frozen=True, slots=True)
-class ThawCart:
-    """End the checkout of a quote, whose cart may be changed again."""
-
-    quote: QuoteId
-
-    def ops(self) -> list[Op]:
-        """One operation."""
-        return [["thaw", self.quote]]
 
 
 class Command(Protocol):

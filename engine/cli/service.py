@@ -28,6 +28,7 @@ from engine.storage.keys import KeyNames, agree_on_partitions
 from engine.storage.stores import Stores
 from engine.storage.wake_ups import WakeUps
 from engine.sweeping import sweep_for_ever
+from engine.used_up import UsedUp
 from schema.app import build_app
 from schema.auth import TokenAuthority
 
@@ -123,7 +124,8 @@ class Service:
         watching = asyncio.create_task(watch()) if watch else None
         if watching is not None:
             watching.add_done_callback(lambda _: setattr(server, "should_exit", True))
-        keeping = [asyncio.create_task(work(self.engine)) for work in (keep_settled, sweep_for_ever)]
+        works = (keep_settled(self.engine), sweep_for_ever(self.engine), UsedUp(self.engine).keep())
+        keeping = [asyncio.create_task(work) for work in works]
         try:
             await server.serve([listener])
         finally:

@@ -193,14 +193,18 @@ class Tally:
         """Return the units of a line if some of them have been in sets."""
         return self.lines[place] if self._units and self._units[place].in_sets else None
 
-    def begin_lane(self) -> list[int]:
-        """Let picks go by what units cost from here on; return what each line costs to thresholds.
+    def begin_lane(self) -> None:
+        """Let picks go by what units cost from here on.
 
-        What staff took off counts in none of them.
+        Lanes without a promotion for this cart begin too: whether there is one that gives nothing must move no cent.
         """
-        self._happened.append(None)
+        if self._happened[-1:] != [None]:
+            self._happened.append(None)
         self._before_lane = len(self.grants)
         self._selected_in_lane.clear()
+
+    def thresholds_minor(self) -> list[int]:
+        """Return what each line now costs to thresholds, in which nothing counts that staff took off."""
         return [minor + staff for minor, staff in zip(self.current_minor, self.staff_minor, strict=True)]
 
     def take_by_staff(self, place: int, amount_minor: int) -> None:

@@ -100,7 +100,8 @@ class LineUnits:
         runs = self.runs()
         left = [run.units for run in runs]
         parted: list[Run] = []
-        for amount_minor, picks, may in takings:
+        for amount_minor, in_any_order, may in takings:
+            picks = sorted(in_any_order, key=lambda pick: pick.run)
             picked = [_used(runs[pick.run], pick, may) for pick in picks]
             parted += _take(picked, amount_minor, [pick.weight_minor for pick in picks])
             self.current_minor -= amount_minor
@@ -125,7 +126,7 @@ def _used(run: Run, pick: Pick, may: Use) -> Run:
 
 
 def _take(runs: Sequence[Run], amount_minor: int, weights: Sequence[int]) -> list[Run]:
-    """Allocate `amount_minor` over all units by largest remainder.
+    """Allocate `amount_minor` over all units by largest remainder; of equal shares the earlier run goes first.
 
     The same as `money.allocate` over a list of single units, in time that grows with the runs and not with the units.
     """
@@ -135,7 +136,7 @@ def _take(runs: Sequence[Run], amount_minor: int, weights: Sequence[int]) -> lis
     shares = [divmod(amount_minor * weight, whole) for weight in weights]
     left = amount_minor - sum(share * run.units for (share, _), run in zip(shares, runs, strict=True))
     taken: list[Run] = []
-    for index in sorted(range(len(runs)), key=lambda i: (-shares[i][1], -weights[i], _rank(runs[i]))):
+    for index in sorted(range(len(runs)), key=lambda i: (-shares[i][1], -weights[i])):
         run, share = runs[index], shares[index][0]
         more = min(left, run.units)
         left -= more

@@ -68,6 +68,7 @@ def _run(
     outcomes: Outcomes = {}
     staff_after = adjusted_after([lane.name for lane in ruleset.lanes]) if basket.adjustments else None
     for lane in ruleset.lanes:
+        tally.begin_lane()
         if lane.name in by_lane:
             _run_lane(lane, by_lane[lane.name], tally, outcomes, losers)
         if lane.name == staff_after:
@@ -88,7 +89,7 @@ def _run_lane(
     lane: Lane, promotions: Sequence[CompiledPromotion], tally: Tally, outcomes: Outcomes, losers: Losers
 ) -> None:
     """Let the promotions of one lane compete; conditions see the cart as the lane found it."""
-    start = LaneStart(tally, tally.begin_lane())
+    start = LaneStart(tally, tally.thresholds_minor())
     entrants = []
     for promotion in promotions:
         refused = _refusal(promotion, start)

@@ -16,6 +16,7 @@ from engine.pricing.shop import Store
 from engine.rules.benefits.gift import Gift, candidates
 from engine.rules.benefits.issue_code import IssueCode
 from engine.rules.benefits.points import Points
+from engine.rules.conflicts import conflict
 from engine.rules.evaluate import APPLIED, evaluate
 from engine.rules.model import LaneMode
 from engine.rules.ruleset import CompiledPromotion, Ruleset
@@ -155,9 +156,7 @@ def sentence(  # noqa: PLR0911 - one a verdict
         case OutcomeCode.OUTSIDE_WINDOW if outcome.opens_ms is not None:
             return f"{name}: not active now, opens {iso(outcome.opens_ms, basket.store.timezone)}."
         case OutcomeCode.LOST_TO:
-            rival = _rival(outcome, ruleset, basket, staff=staff)
-            which = f" ({label_of(rival, basket.locale)})" if rival else ""
-            return f"{name}: another offer is better or goes first{which}."
+            return f"{name}: {_lost(outcome, ruleset, basket, staff=staff)}."
         case OutcomeCode.WRONG_CHANNEL:
             return f"{name}: not offered in the channel {outcome.detail}, only in {_list(promotion.channels)}."
         case OutcomeCode.WRONG_STORE:
@@ -175,6 +174,16 @@ _PLAIN = {
     OutcomeCode.LIMIT_REACHED: "it has been used as often as it may be",
     OutcomeCode.BUDGET_SPENT: "all of its money has been given away",
 }
+
+
+def _lost(outcome: Outcome, ruleset: Ruleset, basket: Basket, *, staff: bool) -> str:
+    """Say to whom it lost, as far as the viewer may be told, and whether the two may never be had together."""
+    promotion, winner = ruleset.by_id[outcome.promotion], ruleset.by_id[PromotionId(outcome.detail)]
+    rival = _rival(outcome, ruleset, basket, staff=staff)
+    named = f" ({label_of(rival, basket.locale)})" if rival else ""
+    if conflict(promotion.written, winner.written):
+        return f"it cannot be combined with another offer that is better or goes first{named}"
+    return f"another offer is better or goes first{named}"
 
 
 def _no_target(outcome: Outcome, promotion: CompiledPromotion) -> str:

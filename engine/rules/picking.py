@@ -14,6 +14,7 @@ from engine.pricing.sets import Group, Order, Unit, first_set_lacks, make_sets, 
 from engine.pricing.tally import Missing, Proposal, Selects, Tally
 from engine.pricing.units import Pick, Use
 from engine.rules.best.bids import Bids, EachUnit, FromPlace, Limits, Sets, Stock, ranks_of, wants_of
+from engine.rules.best.lines import EachLine
 from engine.rules.selectors import missing_in_words
 from engine.rules.vocabulary import MakeBids, Propose
 from engine.types import Currency
@@ -204,16 +205,30 @@ def lowest(currency: Currency, *caps: Mapping[Currency, int] | None) -> int | No
 
 
 def unit_bids(
-    stocks: Sequence[Stock], chosen: Collection[int], want: Callable[[Stock], int], pick: UnitPick, limits: Limits
+    stocks: Sequence[Stock],
+    chosen: Collection[int],
+    want: Callable[[Stock], int],
+    pick: UnitPick,
+    limits: Limits,
+    *,
+    by_unit: bool,
+    together: Callable[[Stock, int], int] | None = None,
 ) -> Bids:
     """Return how a benefit bids that takes something off chosen units one by one.
 
-    Which end of their row they are picked from does not matter, since it may leave units to others. From a place in
-    the row on, it needs those before it.
+    Which end of their row they are picked from does not matter where units are handed out one by one (`by_unit`), since
+    it may leave units to others. From a place in the row on, it needs those before it. `together` says what it takes
+    off some units of a line that are rounded once; by default that is what it wants of each.
     """
     wants = wants_of(chosen, stocks, want)
     if not isinstance(pick, Nth):
-        return EachUnit(wants, limits)
+        if by_unit or (limits.most_units is None and limits.cap_minor is None):
+            return EachUnit(wants, limits)
+
+        def want_of(number: int, units: int) -> int:
+            return together(stocks[number], units) if together and wants[number] else wants[number] * units
+
+        return EachLine(wants, want_of, [stock.place for stock in stocks], ranks_of(stocks, pick), limits)
     most, before = limits.most_units or 1, pick.nth - 1
     if not before:
         return EachUnit(wants, limits._replace(most_units=most))

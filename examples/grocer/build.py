@@ -7,7 +7,7 @@ folder alone: those are written by hand. `README.md` says where each column come
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,6 +37,9 @@ from catalogue import (
 from rich.console import Console
 from rich.table import Table
 from vocabulary import plain_words
+
+from engine.rules.layout import formatted
+from engine.source import Source
 
 COUPON_FOLDER = HERE / "rules" / "coupons"
 PLACES = {
@@ -166,7 +169,8 @@ def write_coupons(coupons: list[Coupon], floor: dict[str, int]) -> None:
         kind = about.campaign_type.lower()
         text = f"# Written by build.py. Campaign {campaign} of The Complete Journey, {kind}.\npromotions:\n"
         text += "".join(coupon_text(coupon, about, floor) for coupon in coupons if coupon.campaign == campaign)
-        (COUPON_FOLDER / f"campaign-{campaign:02d}.yaml").write_text(text, encoding="utf-8")
+        name = f"campaign-{campaign:02d}.yaml"
+        (COUPON_FOLDER / name).write_text(formatted(Source(name, text)), encoding="utf-8")
 
 
 def coupon_text(coupon: Coupon, about: Any, floor: dict[str, int]) -> str:
@@ -185,7 +189,7 @@ def coupon_text(coupon: Coupon, about: Any, floor: dict[str, int]) -> str:
         f"      amount_off:\n"
         f"        amount: {value} USD\n"
         f"        per: selection\n"
-        f"        on: {{sku: {flow_list(coupon.skus, 14)}}}\n" + coupon_example(coupon, floor)
+        f"        on: {{sku: [{', '.join(coupon.skus)}]}}\n" + coupon_example(coupon, floor)
     )
 
 
@@ -206,17 +210,6 @@ def coupon_example(coupon: Coupon, floor: dict[str, int]) -> str:
 def quoted(text: str) -> str:
     """Return a YAML text in double quotes."""
     return json.dumps(text, ensure_ascii=False)
-
-
-def flow_list(words: Iterable[str], indent: int) -> str:
-    """Return a YAML flow list, folded to lines of at most 118 characters."""
-    rows, row = [], ""
-    for word in words:
-        if len(row) + len(word) + indent > 112:
-            rows.append(row.rstrip())
-            row = ""
-        row += f"{word}, "
-    return "[" + ("\n" + " " * indent).join([*rows, row.rstrip(", ")]) + "]"
 
 
 def chance(key: str, one_in: int) -> int:

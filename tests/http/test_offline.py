@@ -14,6 +14,7 @@ from engine.storage.keys import KeyNames
 from engine.types import CustomerId
 from schema.ids import key_of
 from tests.http.service import CART, READ, Client, Service
+from tests.http.test_checkout import begun, paid
 from tests.http.test_handoffs import MAKE, RETURN, TAKE_BACK, claim, code_for, codes, customer, till
 from tests.http.test_mutations import only
 
@@ -257,6 +258,8 @@ def test_the_facts_of_the_owner_go_along_and_the_secrets_of_the_cart_do_not(serv
     assert (claims["cart"]["facts"]["tier"], claims["allowances"]) == ("gold", {"points": 120})
     assert code.replace("-", "") not in json.dumps(claims).replace("-", "")
     assert claims["cart"]["members"] == []
+    # Whoever comes next as this customer finds no cart of theirs.
+    assert paid(ada, begun(ada, ada.run(READ, id=cart)["cart"])["quote"])["userErrors"] == []
 
 
 def test_too_many_operations_and_one_that_says_nothing(service: Service) -> None:

@@ -1,6 +1,7 @@
 """Codes: lists in files of their own, codes that look alike, generated codes, and why one gives nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import pytest
 
 from engine.cart.codes import CODE_ALPHABET, canonical_code, check_character, is_intact
 from engine.errors import Diagnostic, FilesRefusedError
+from engine.limits import ClosedLimits, Closing
 from engine.pricing.evaluation import CodeState
 from engine.pricing.shop import Shop
 from engine.rules.code_reasons import code_reasons
 from engine.rules.evaluate import evaluate
 from engine.rules.load import LoadedRules, load_rules
+from engine.types import PromotionId
 from tests.carts import basket_of
 from tests.rules.conftest import Load
 
@@ -154,6 +157,37 @@ def test_a_code_that_gives_nothing_says_exactly_why(load: Load, shop: Shop, type
     rules = load(CODES).ruleset
     basket = basket_of(shop, lines=[{"sku": "milk"}], codes=["FINE", typed])
     assert code_reasons(basket, rules, evaluate(basket, rules)) == {typed: reason}
+
+
+@pytest.mark.parametrize(
+    ("closing", "reason"),
+    [
+        (Closing.LIMIT, "it has been used as often as it may be"),
+        (Closing.BUDGET, "all of its money has been given away"),
+    ],
+)
+def test_a_code_that_is_used_up_says_so(load: Load, shop: Shop, closing: Closing, reason: str) -> None:
+    limits = "{total: 1}" if closing is Closing.LIMIT else "{budget: 1 EUR}"
+    rules = load(
+        f"promotions: [{{id: a, codes: [GONE], limits: {limits}, give: {{order_amount_off: {{amount: 1 EUR}}}}}}]"
+    ).ruleset
+    basket = basket_of(shop, lines=[{"sku": "milk"}], codes=["GONE"])
+    assert code_reasons(basket, rules, evaluate(basket, rules)) == {}
+    basket = replace(basket, closed=ClosedLimits({PromotionId("a"): closing}))
+    assert code_reasons(basket, rules, evaluate(basket, rules)) == {"GONE": reason}
+
+
+def test_a_code_that_cannot_be_combined_says_so_and_with_what(load: Load, shop: Shop) -> None:
+    rules = load(
+        """
+promotions:
+  - {id: small, codes: [SMALL], exclusive: true, give: {percent_off: {percent: 10%}}}
+  - {id: large, label: Summer sale, give: {order_percent_off: {percent: 20%}}}
+"""
+    ).ruleset
+    basket = basket_of(shop, lines=[{"sku": "milk"}], codes=["SMALL"])
+    reason = "it cannot be combined with another offer that is better or goes first (Summer sale)"
+    assert code_reasons(basket, rules, evaluate(basket, rules)) == {"SMALL": reason}
 
 
 def test_a_code_that_lost_to_a_secret_promotion_does_not_name_it(load: Load, shop: Shop) -> None:

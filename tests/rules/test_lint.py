@@ -258,7 +258,25 @@ def test_a_promotion_that_sells_below_cost_is_told(tmp_path: Path, load: Load) -
     )
     [found] = warnings(load, shop, text)
     assert (found.code, found.span.line) == ("below_cost", line)
-    assert found.message == "`a` sells `milk` at 0.84 EUR, below its cost of 0.90 EUR"
+    assert found.message == "`a` sells `milk` at 0.84 EUR, below the cost of 0.90 EUR"
+
+
+def test_a_promotion_on_the_order_that_sells_below_cost_is_told_too(tmp_path: Path, load: Load) -> None:
+    header, *rows = FILES["products.csv"].splitlines()
+    products = "\n".join([f"{header},cost", *(f"{row},{'0.90 EUR' if row[:5] == 'milk,' else ''}" for row in rows), ""])
+    shop = small_shop(tmp_path, {"products.csv": products})
+    text = """\
+promotions:
+  - {id: a, give: {order_percent_off: {percent: 30%}}}
+  - {id: b, give: {order_percent_off: {percent: 20%}}}
+  - {id: c, when: {spend: {at_least: 20 EUR}}, give: {order_amount_off: {amount: 8 EUR}}}
+  - {id: d, when: {spend: {at_least: 20 EUR}}, give: {order_amount_off: {amount: 3 EUR}}}
+  - {id: e, give: {delivery_percent_off: {percent: 100%}}}
+"""
+    assert [(found.code, found.message) for found in warnings(load, shop, text)] == [
+        ("below_cost", "`a` sells `milk` at 0.84 EUR, below the cost of 0.90 EUR"),
+        ("below_cost", "`c` sells 20 of `milk` at 14.00 EUR, below the cost of 18.00 EUR"),
+    ]
 
 
 def test_a_tier_and_a_segment_that_no_customer_has_together(tmp_path: Path) -> None:

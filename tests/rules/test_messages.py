@@ -89,6 +89,26 @@ def refused(load: Load, text: str) -> tuple[Diagnostic, ...]:
         ),
         ("loyalty:\n  «expire»: {days: 5}\n", "unknown_field", "did you mean `expires`?"),
         (
+            "promotions:\n  - id: a\n    give: {tiers: «{by_quantity: [{quantity: 5, percent: 5%}, {quantity: 5, percent: 9%}]}»}\n",
+            "overlapping_tiers",
+            "sort the steps",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {tiers: «{by_spend: [{spend: 9 EUR, percent: 5%}, {spend: 5 EUR, percent: 9%}]}»}\n",
+            "overlapping_tiers",
+            "sort the steps",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {tiers: «{by_spend: [{spend: {EUR: 5, USD: 6}, percent: 5%}, {spend: 9 EUR, percent: 9%}]}»}\n",
+            "overlapping_tiers",
+            "add the missing ones",
+        ),
+        (
+            "promotions:\n  - id: a\n    give: {tiers: «{mode: slab, by_spend: [{spend: 9 EUR, amount: 1 EUR}]}»}\n",
+            "slab_amount",
+            "write `percent:`, or `mode: whole`",
+        ),
+        (
             f"promotions:\n  - id: a\n    limits: «{{partial: true}}»\n    {GIVE}\n",
             "empty_limits",
             "add `per_customer:`, `total:` or `budget:`",
@@ -340,6 +360,15 @@ def test_a_product_that_the_shop_does_not_have_is_a_warning(load: Load, selector
     text, line, _ = marked(f"promotions:\n  - id: a\n    give: {{percent_off: {{percent: 5%, on: {selector}}}}}\n")
     warnings = load(text).warnings
     assert [(warning.code, warning.severity, warning.span.line) for warning in warnings] == [(code, "warning", line)]
+
+
+@pytest.mark.parametrize(
+    ("customers", "code"), [("tiers: [«glod»]", "unknown_tier"), ("segments: [«kid»]", "unknown_segment")]
+)
+def test_a_tier_or_segment_that_no_customer_has_is_a_warning(load: Load, customers: str, code: str) -> None:
+    text, line, column = marked(f"promotions:\n  - id: a\n    customers: {{{customers}}}\n    {GIVE}\n")
+    [warning] = load(text).warnings
+    assert (warning.code, warning.span.line, warning.span.column) == (code, line, column)
 
 
 def test_all_faults_of_all_promotions_come_at_once(load: Load) -> None:

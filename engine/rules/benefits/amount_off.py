@@ -109,6 +109,10 @@ class AmountOff(Benefit):
                 lowest(currency, self.at_most_per_line, self.amount if self.per == "line" else None),
                 lowest(currency, self.at_most, self.amount if self.per == "selection" else None),
             )
-            return unit_bids(stocks, chosen, lambda stock: min(amount_minor, stock.unit_minor), self.pick, limits)
+
+            def want(stock: Stock) -> int:
+                return min(amount_minor, stock.unit_minor)
+
+            return unit_bids(stocks, chosen, want, self.pick, limits, by_unit=env.by_unit)
 
         return make

@@ -8,7 +8,8 @@ from pydantic import Field
 from engine.pricing.sets import Group, Order, Unit, ordered
 from engine.pricing.tally import Proposal, Tally
 from engine.pricing.units import Use
-from engine.rules.best.bids import Row, Stock
+from engine.rules.best.bids import Bids, Row, Stock
+from engine.rules.best.lines import RowOfLines
 from engine.rules.picking import (
     Count,
     Reward,
@@ -79,11 +80,13 @@ class EveryNth(Reward, Benefit):
         """Bid for rows of units."""
         selection, want = env.selections.get(self.on, self.except_), self.want(env.rounding)
 
-        def make(tally: Tally, stocks: Sequence[Stock]) -> Row:
+        bids = Row if env.by_unit else RowOfLines
+
+        def make(tally: Tally, stocks: Sequence[Stock]) -> Bids:
             currency = tally.basket.currency
             fit = fit_for(tally, selection, Use.BOTH, stocks)
             wants = [want(stock.unit_minor, currency) if yes else 0 for stock, yes in zip(stocks, fit, strict=True)]
-            return Row(stocks, wants, fit, self.nth, self.max_sets)
+            return bids(stocks, wants, fit, self.nth, self.max_sets)
 
         return make
 

@@ -73,7 +73,7 @@ class FixedPrice(Benefit):
                 return max(0, stock.unit_minor - _goal(price_minor, lines[stock.place], mode))
 
             limits = Limits(self.max_units, lowest(currency, self.at_most_per_line), lowest(currency, self.at_most))
-            return unit_bids(stocks, tally.selected(selection), want, self.pick, limits)
+            return unit_bids(stocks, tally.selected(selection), want, self.pick, limits, by_unit=env.by_unit)
 
         return make
 

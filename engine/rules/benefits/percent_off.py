@@ -91,9 +91,24 @@ class PercentOff(Benefit):
                     share *= line.units  # what is too much for the cheaper units of a line falls on the dearer ones
                 return min(share, stock.unit_minor)
 
+            def together(stock: Stock, units: int) -> int:
+                """Round once a line, which is only certain where its units are alike."""
+                if len(tally.lines[stock.place].runs()) > 1:
+                    return want(stock) * units
+                each = tally.basket.lines[stock.place].unit_minor if self.amount_of == "list" else stock.unit_minor
+                return min(ratio_of(each * units, percent_bp, PERCENT_BP, mode), stock.unit_minor * units)
+
             currency, chosen = tally.basket.currency, tally.selected(selection)
             limits = Limits(self.max_units, lowest(currency, self.at_most_per_line), lowest(currency, self.at_most))
-            return unit_bids(stocks, chosen, want, self.pick, limits)
+            return unit_bids(
+                stocks,
+                chosen,
+                want,
+                self.pick,
+                limits,
+                by_unit=env.by_unit,
+                together=together if self.rounding != "unit" else None,
+            )
 
         return make
 

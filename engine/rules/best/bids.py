@@ -360,6 +360,13 @@ def _running_sums(row: Iterable[tuple[float, int]], most: int) -> list[float]:
     return sums
 
 
+def dearest_first(
+    stocks: Sequence[Stock], useful: Sequence[bool], offered: Sequence[Offered]
+) -> list[tuple[int, int, float, int]]:
+    """Return the useful units as a row: what sorts it, stock, what one unit costs, how many."""
+    return sorted((-stocks[stock].unit_minor, stock, cost, units) for stock, units, cost in offered if useful[stock])
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """Units in a row, the dearest first, of which every nth is rewarded."""
@@ -372,9 +379,7 @@ class Row:
 
     def bid(self, offered: Sequence[Offered]) -> Bid:
         """Go along the row and keep, for each place in a set, the best way to have come there."""
-        row = sorted(
-            (-self.stocks[stock].unit_minor, stock, cost, units) for stock, units, cost in offered if self.useful[stock]
-        )
+        row = dearest_first(self.stocks, self.useful, offered)
         number = sum(units for *_, units in row)
         if number < self.nth:
             return Bid(0.0, {})
