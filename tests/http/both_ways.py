@@ -39,7 +39,10 @@ from tests.http.service import CART_LIMITS, SECRET
 NOW_MS = InstantMs(1_780_315_200_000)
 LIMITS = Limits(lines_max=8, quantity_max=9999, codes_max=3, fees_max=3, lines_per_request_max=20)
 WIDE = DocumentLimits(depth=30, tokens=20_000, aliases=2_000, fields=20_000)
-READS = {"cart", "active_cart", "superseded_cart", "log", "facts_of", "stores.viewers.seen", "stores.viewers.present"}
+READS = {
+    *("cart", "active_cart", "superseded_cart", "log", "facts_of", "stores.viewers.seen", "stores.viewers.present"),
+    *("stores.journeys.read", "stores.ledger.entries"),
+}
 """What the ordinary way may have been spared, where another field of the query failed before."""
 DRAWN = {"stores.handoffs.new_cart_id", "stores.merges.work_out"}
 """What is no question to the store, but drawn at random, or worked out at once."""
