@@ -33,6 +33,8 @@ class Scope(StrEnum):
     """See what the owner of a cart searched for and looked at."""
     CHECKOUT = "checkout"
     """Pay for any cart, end a checkout that somebody else began, and cancel orders."""
+    LOYALTY_WRITE = "loyalty:write"
+    """Add points to accounts and take them, with a reason."""
     SERVICE = "service"
     """Back office: write customer records."""
 

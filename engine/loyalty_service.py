@@ -1,22 +1,29 @@
-"""Points of orders: a part of the shell, beside `engine.checkout_service`.
+"""Points of orders, and accounts as people see and change them: a part of the shell, beside `engine.checkout_service`.
 
 Who gets the points of an order, and how many, is written down with the order before the first one is credited. So it
 stays what it was when a crash cuts the work off, whatever programme and families are by the time it goes on.
 """
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Final
 
-from engine.callers import customer_of
+from engine.callers import Caller, Scope, customer_fault, customer_of
 from engine.checkout.model import Order
+from engine.errors import UserError, UserErrorCode
 from engine.loyalty import programme as programmes
-from engine.loyalty.account import AccountId, account_of_customer
-from engine.loyalty.commands import Command, Earn, SetTier
+from engine.loyalty.account import Account, AccountId, account_of_customer
+from engine.loyalty.commands import Adjust, Command, Earn, SetTier, Settle
+from engine.loyalty.ledger import Status
+from engine.loyalty.tiers import Standing
 from engine.pricing.member_totals import member_totals
 from engine.rules.loyalty import Loyalty, SharedCart
-from engine.service import Panier
+from engine.service import Panier, derived_id, read_operation
+from engine.storage.ledger import Booked
 from engine.types import CustomerId, OperationId
 
+POINTS_PER_ADJUSTMENT_MAX: Final = 1_000_000
+REASON_LENGTH_MAX: Final = 200
 _DEFAULTS: Final = Loyalty()
 """By what an order is taken back whose programme is gone."""
 
@@ -46,6 +53,84 @@ async def take_back_earned(engine: Panier, order: Order) -> None:
 async def account_for(engine: Panier, programme: Loyalty, customer: CustomerId) -> AccountId:
     """Return the account a customer earns for: that of their family if they have one that pools, else their own."""
     return await engine.stores.ledger.account_of(customer) if programme.family.pooled else account_of_customer(customer)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountShown:
+    """An account as it is at an instant, in a programme; ``standing`` is None where there are no tiers."""
+
+    account: Account
+    standing: Standing | None
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """An account after staff changed it, or why they did not."""
+
+    shown: AccountShown | None = None
+    errors: tuple[UserError, ...] = ()
+
+
+async def find_account(engine: Panier, caller: Caller, customer: CustomerId) -> AccountShown | None:
+    """Return the account that a customer earns for: their own, or any for staff with scope `cart:read`.
+
+    None for others, and in a shop without a programme. Two round trips, one more where time has brought something.
+    """
+    programme = engine.snapshot.ruleset.loyalty
+    if programme is None or not (caller.customer == customer or caller.may(Scope.CART_READ)):
+        return None
+    account = await account_for(engine, programme, customer)
+    return _shown(engine, programme, await engine.stores.ledger.do(account, Settle()))
+
+
+async def adjust_points(
+    engine: Panier, caller: Caller, customer: CustomerId, points: int, reason: str, operation_id: str | None
+) -> Adjusted:
+    """Add points to a customer's account, or take them (below zero), with a reason. Needs scope `loyalty:write`."""
+    operation, programme = read_operation(operation_id), engine.snapshot.ruleset.loyalty
+    if fault := _adjustment_fault(caller, customer, points, reason):
+        return Adjusted(errors=(fault,))
+    if isinstance(operation, UserError):
+        return Adjusted(errors=(operation,))
+    if programme is None:
+        return Adjusted(errors=(UserError(UserErrorCode.NO_PROGRAMME, "the shop has no loyalty programme"),))
+    account = await account_for(engine, programme, customer)
+    now_ms = (await engine.stores.ledger.do(account, Settle())).at_ms
+    named = OperationId(f"adjust:{derived_id(caller, operation, size=16)}")
+    expires_ms = programmes.credit(programme, points, named, now_ms, _shops_zone(engine)).expires_ms
+    command = Adjust(named, points, f"{caller.member}: {reason}", expires_ms if points > 0 else None)
+    booked = await engine.stores.ledger.do(account, command)
+    shown = _shown(engine, programme, booked)
+    if booked.status is Status.SHORT:
+        message = f"there are {max(0, booked.account.active)} points that can be taken"
+        return Adjusted(shown, (UserError(UserErrorCode.POINTS_SHORT, message, ("points",)),))
+    if booked.points != points:
+        message = "the operation id was used for another change"
+        return Adjusted(shown, (UserError(UserErrorCode.OPERATION_ID_REUSED, message, ("operationId",)),))
+    return Adjusted(shown)
+
+
+def _adjustment_fault(caller: Caller, customer: CustomerId, points: int, reason: str) -> UserError | None:
+    if not caller.may(Scope.LOYALTY_WRITE):
+        return UserError(UserErrorCode.FORBIDDEN, "this needs the scope `loyalty:write`")
+    if not 1 <= abs(points) <= POINTS_PER_ADJUSTMENT_MAX:
+        message = f"a change is by 1 to {POINTS_PER_ADJUSTMENT_MAX} points, more or less"
+        return UserError(UserErrorCode.INVALID_POINTS, message, ("points",))
+    if not 1 <= len(reason) <= REASON_LENGTH_MAX or not reason.isprintable():
+        message = f"a reason has 1 to {REASON_LENGTH_MAX} printable characters"
+        return UserError(UserErrorCode.INVALID_NOTE, message, ("reason",))
+    return customer_fault(customer)
+
+
+def _shown(engine: Panier, programme: Loyalty, booked: Booked) -> AccountShown:
+    account = booked.account
+    return AccountShown(account, programmes.standing_of(programme, account, booked.at_ms, _shops_zone(engine)))
+
+
+def _shops_zone(engine: Panier) -> str:
+    """Return where days begin for what concerns no cart."""
+    shop = engine.snapshot.shop
+    return shop.stores[shop.default_store].timezone
 
 
 def _earners(programme: Loyalty, order: Order) -> dict[CustomerId, int]:

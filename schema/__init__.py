@@ -8,6 +8,7 @@ from schema.checkout import CheckoutMutations, CheckoutQueries
 from schema.groups import GroupMutations, GroupQueries
 from schema.handoffs import HandoffMutations
 from schema.journey import JourneyMutations, JourneyQueries
+from schema.loyalty import LoyaltyMutations, LoyaltyQueries
 from schema.members import MemberMutations
 from schema.merging import MergeMutations, MergeQueries
 from schema.mutations import MUTATIONS, Mutation
@@ -31,12 +32,15 @@ class _Mutations(
     OfflineMutations,
     MergeMutations,
     CheckoutMutations,
+    LoyaltyMutations,
 ):
     """All of them: there is one root, and it would be a long file."""
 
 
 @strawberry.type(name="Query", description=QUERIES)
-class _Queries(Query, PairingQueries, GroupQueries, JourneyQueries, OfflineQueries, MergeQueries, CheckoutQueries):
+class _Queries(
+    Query, PairingQueries, GroupQueries, JourneyQueries, OfflineQueries, MergeQueries, CheckoutQueries, LoyaltyQueries
+):
     """All of them, likewise."""
 
 

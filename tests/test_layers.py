@@ -110,6 +110,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.signed_snapshots",
         "engine.checkout",
         "engine.checkout_service",
+        "engine.loyalty_service",
+        "engine.loyalty",
         "schema",
     ),
 }

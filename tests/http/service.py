@@ -38,6 +38,9 @@ COMPILED = os.environ.get(variable("compiled_answers"), "true") == "true"
 """These tests run in both ways; `.ci/run` says how."""
 SECRET = "a secret of the tests, long enough for HS256"  # of the tests only
 RULES = """\
+loyalty:
+  expires: {days: 30}
+  tiers: {levels: [{id: silver, label: {en: Silver, fr: Argent}, from_points: 100}]}
 promotions:
   - id: dairy-week
     label: {en: 10% off dairy, fr: 10 % sur la crèmerie}

@@ -139,6 +139,7 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         "snapshot": [*[taken["cartSnapshot"]["snapshot"]["signed"]] * 4, "x"],
         "currency": ["EUR", "JPY"],
         "total": ["1.20", "1"],
+        "points": [50, -5, 0],
     }
 
 
@@ -179,6 +180,7 @@ def everything_of(name: str, depth: int = 6) -> str:
         f'{{ products(skus: ["milk", "mlik", "ham", "cake", "gift"]) {everything_of("PricedProduct")} }}',
         f"{{ channels {everything_of('Channel')} stores {everything_of('Store')} fees {everything_of('Fee')} }}",
         f"{{ deliveryMethods {everything_of('DeliveryMethod')} ruleset {everything_of('Ruleset')} __typename }}",
+        f'{{ loyaltyAccount(customerId: "ada") {everything_of("LoyaltyAccount")} }}',
         f"{{ activeCart {everything_of('Cart', 4)} supersededCart {{ id }} }}",
         f"query($id: ID!) {{ cartMergePreview(sourceId: $id, targetId: $id) {everything_of('CartMergePreview', 4)} }}",
     ],

@@ -79,6 +79,8 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
     callers = {
         "guestToken": service.token(CallerKind.CUSTOMER, "guide"),
         "cartAdjustmentAdd": _staff(service),
+        "loyaltyAccount": service.token(CallerKind.CUSTOMER, "guide-points"),
+        "loyaltyAdjust": service.token(CallerKind.STAFF, "guide", scopes=frozenset({"loyalty:write"})),
         "customerCarts": service.token(CallerKind.STAFF, "guide", scopes=frozenset({"cart:read"})),
         **dict.fromkeys(("cartSnapshot", "cartSync", "offlineSale"), _till(service)),
         "cartHandoffClaim": service.token(CallerKind.TERMINAL, "guide", "pos", "south", device="till-1"),

@@ -1,0 +1,66 @@
+"""Verbs about points accounts."""
+
+import strawberry
+from strawberry import ID
+
+from engine.loyalty_service import Adjusted, adjust_points, find_account
+from engine.pricing.shop import Shop
+from engine.types import CustomerId
+from schema.context import Info
+from schema.mutations import UserErrorView
+from schema.types.loyalty import AccountView
+from schema.views import field, object_type
+
+
+@object_type("LoyaltyPayload")
+class LoyaltyPayloadView:
+    """The answer to a change of an account."""
+
+    __slots__ = ("_adjusted", "_shop")
+
+    def __init__(self, adjusted: Adjusted, shop: Shop) -> None:
+        self._adjusted = adjusted
+        self._shop = shop
+
+    @property
+    def account(self) -> AccountView | None:
+        """The account as it is now; null where it may not be known."""
+        return AccountView(self._adjusted.shown, self._shop) if self._adjusted.shown else None
+
+    @property
+    def user_errors(self) -> list[UserErrorView]:
+        """Why nothing was changed."""
+        return [UserErrorView(error) for error in self._adjusted.errors]
+
+
+@strawberry.type
+class LoyaltyQueries:
+    """Queries about points."""
+
+    @field(
+        "The points account that a customer earns for: the caller's own, or any with scope `cart:read`. Null without "
+        "a programme or a customer."
+    )
+    async def loyalty_account(self, info: Info, customer_id: ID | None = None) -> AccountView | None:
+        """Two round trips to the store."""
+        caller, engine = info.context.known_caller(), info.context.engine
+        customer = CustomerId(customer_id) if customer_id is not None else caller.customer
+        shown = await find_account(engine, caller, customer) if customer else None
+        return AccountView(shown, engine.snapshot.shop) if shown else None
+
+
+@strawberry.type
+class LoyaltyMutations:
+    """Mutations about points."""
+
+    @field(
+        "Add points to a customer's account, or take them (below zero), with a reason. Needs scope `loyalty:write`. "
+        "Sent again with its `operationId` it is done once."
+    )
+    async def loyalty_adjust(
+        self, info: Info, customer_id: ID, points: int, reason: str, operation_id: ID | None = None
+    ) -> LoyaltyPayloadView:
+        """Five round trips to the store."""
+        caller, engine = info.context.known_caller(), info.context.engine
+        adjusted = await adjust_points(engine, caller, CustomerId(customer_id), points, reason, operation_id)
+        return LoyaltyPayloadView(adjusted, engine.snapshot.shop)

@@ -1,0 +1,138 @@
+"""Points as front ends and staff see them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.callers import CallerKind
+from engine.priced import Snapshot
+from engine.rules.load import load_rule_sources
+from engine.source import Source
+from tests.http.service import Client, Service
+from tests.http.test_checkout import CANCEL_ORDER, begun, codes, filled, paid
+from tests.http.test_handoffs import customer
+from tests.http.test_mutations import only
+
+RULES = """\
+loyalty:
+  pending: {event: delivered}
+  expires: {days: 30}
+  tiers: {levels: [{id: silver, label: {en: Silver, fr: Argent}, from_points: 3}, {id: gold, from_points: 500}]}
+promotions:
+  - {id: base, give: {points: {per: 1 EUR, add: 1}}}
+"""
+ACCOUNT = """
+query($customer: ID, $first: Int, $after: String) {
+  loyaltyAccount(customerId: $customer) {
+    pending active held nextExpiry { points } tierPoints pointsToNextTier
+    tier { id fromPoints label french: label(locale: "fr") } nextTier { id }
+    entries(first: $first, after: $after) {
+      nodes { number kind pending active note } totalCount pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+ADJUST = """
+mutation($customer: ID!, $points: Int!, $reason: String! = "sour milk", $op: ID) {
+  loyaltyAdjust(customerId: $customer, points: $points, reason: $reason, operationId: $op) {
+    account { active entries { nodes { kind active note } } } userErrors { code field }
+  }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def earning(store_url: str, shop: Snapshot) -> Iterator[Service]:
+    ruleset = load_rule_sources([Source("rules.yaml", RULES)], shop.shop).ruleset
+    with Service(store_url, replace(shop, ruleset=ruleset)).run() as running:
+        yield running
+
+
+def staff(service: Service, *scopes: str) -> Client:
+    return service.client(service.token(CallerKind.STAFF, "maria", "pos", "south", scopes=frozenset(scopes)))
+
+
+def account(client: Client, **variables: Any) -> Any:
+    return client.run(ACCOUNT, **variables)["loyaltyAccount"]
+
+
+def test_an_order_is_seen_in_the_account_and_so_is_its_cancellation(earning: Service) -> None:
+    phone = customer(earning, "collector")
+    before = account(phone)
+    assert (before["pending"], before["tier"], before["nextTier"]["id"]) == (0, None, "silver")
+    order = paid(phone, begun(phone, filled(phone))["quote"])["order"]
+    seen = account(phone)
+    (entry,) = seen["entries"]["nodes"]
+    points = entry["pending"]
+    assert points > 3
+    assert entry == {"number": 1, "kind": "EARN", "pending": points, "active": 0, "note": order["number"]}
+    assert (seen["pending"], seen["active"], seen["tierPoints"]) == (points, 0, points)
+    assert seen["tier"] == {"id": "silver", "fromPoints": 3, "label": "Silver", "french": "Argent"}
+    assert (seen["nextTier"], seen["pointsToNextTier"]) == ({"id": "gold"}, 500 - points)
+    staff(earning, "checkout").run(CANCEL_ORDER, number=order["number"])
+    after = account(phone)
+    assert after["pending"] == 0
+    assert [each["kind"] for each in after["entries"]["nodes"]] == ["REVERSE", "EARN"]
+
+
+def test_staff_correct_an_account_once_with_a_reason(earning: Service) -> None:
+    clerk = staff(earning, "loyalty:write")
+    for _ in range(2):
+        given = only(clerk.run(ADJUST, customer="sorry", points=50, op="sour"))
+        assert codes(given) == []
+        assert given["account"]["active"] == 50
+    assert codes(only(clerk.run(ADJUST, customer="sorry", points=70, op="sour"))) == ["OPERATION_ID_REUSED"]
+    taken = only(clerk.run(ADJUST, customer="sorry", points=-20))["account"]
+    assert (taken["active"], [each["active"] for each in taken["entries"]["nodes"]]) == (30, [-20, 50])
+    assert taken["entries"]["nodes"][0]["note"] == "staff:maria: sour milk"
+    refused = only(clerk.run(ADJUST, customer="sorry", points=-31))
+    assert refused["userErrors"] == [{"code": "POINTS_SHORT", "field": ["points"]}]
+    mine = account(customer(earning, "sorry"))
+    assert (mine["active"], mine["nextExpiry"]) == (30, {"points": 30})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"points": 0}, "INVALID_POINTS"),
+        ({"points": 1_000_001}, "INVALID_POINTS"),
+        ({"points": 1, "reason": ""}, "INVALID_NOTE"),
+        ({"points": 1, "customer": ""}, "INVALID_CUSTOMER"),
+        ({"points": 1, "op": ""}, "INVALID_OPERATION_ID"),
+    ],
+)
+def test_what_cannot_be_corrected_is_said(earning: Service, wrong: dict[str, Any], code: str) -> None:
+    clerk = staff(earning, "loyalty:write")
+    assert codes(only(clerk.run(ADJUST, **{"customer": "nobody", **wrong}))) == [code]
+
+
+def test_an_account_is_its_customers_and_staffs_by_scope(earning: Service) -> None:
+    assert codes(only(customer(earning, "own").run(ADJUST, customer="own", points=9))) == ["FORBIDDEN"]
+    assert codes(only(staff(earning, "cart:read").run(ADJUST, customer="own", points=9))) == ["FORBIDDEN"]
+    assert account(customer(earning, "other"), customer="own") is None
+    assert account(staff(earning, "loyalty:write"), customer="own") is None
+    assert account(staff(earning, "cart:read"), customer="own")["active"] == 0
+    assert account(staff(earning, "cart:read")) is None
+
+
+def test_entries_come_in_pages(earning: Service) -> None:
+    clerk, phone = staff(earning, "loyalty:write"), customer(earning, "reader")
+    for points in range(1, 6):
+        clerk.run(ADJUST, customer="reader", points=points)
+    seen, after = [], None
+    for more in (True, True, False):
+        page = account(phone, first=2, after=after)["entries"]
+        assert (page["totalCount"], page["pageInfo"]["hasNextPage"]) == (5, more)
+        seen += [each["active"] for each in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+    assert seen == [5, 4, 3, 2, 1]
+
+
+def test_a_shop_without_a_programme_has_no_accounts(store_url: str, shop: Snapshot) -> None:
+    ruleset = load_rule_sources([], shop.shop).ruleset
+    with Service(store_url, replace(shop, ruleset=ruleset)).run() as plain:
+        assert account(customer(plain, "plain")) is None
+        clerk = staff(plain, "loyalty:write")
+        assert codes(only(clerk.run(ADJUST, customer="plain", points=1))) == ["NO_PROGRAMME"]
