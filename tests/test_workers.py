@@ -127,7 +127,7 @@ def test_workers_that_cannot_be_kept_end_the_service(shop: Path, tmp_path: Path)
                 os.kill(worker, signal.SIGKILL)
             time.sleep(0.05)
         rest, _ = service.process.communicate(timeout=START_S)
-    assert service.process.returncode == 2
+    assert service.process.returncode == 2, rest
     assert re.search(r"error: worker \d ended 6 times, the last time with signal 9", rest), rest
     assert "Traceback" not in rest
     assert gone(service.store_pid)

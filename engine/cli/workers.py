@@ -65,8 +65,10 @@ class _Worker:
             )
         ours.settimeout(0)
         assert process.stdin is not None  # noqa: S101 - it was asked for
-        process.stdin.write(pickle.dumps(start))
-        process.stdin.close()
+        # Of one that has ended already `take` and `ended` tell; uvloop calls its closed pipe a RuntimeError.
+        with contextlib.suppress(OSError, RuntimeError):
+            process.stdin.write(pickle.dumps(start))
+            process.stdin.close()
         return cls(process, ours)
 
     async def take(self, handover: Handover) -> bool:
