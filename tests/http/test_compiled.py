@@ -1,6 +1,7 @@
 """The compiled answer is the ordinary one, byte for byte: over the whole schema, errors included."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -51,8 +52,11 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
     """Fill a cart to look at and some to play with, make the others known by name, and return what requests may name."""
     guest, staff, ada = (ways.token(caller) for caller in (GUEST, STAFF, ADA))
 
+    # Who comes before in the same store leaves carts behind that random requests have sold or merged.
+    fresh = uuid.uuid4().hex
+
     def run(query: str, token: str, **variables: Any) -> Any:
-        ordinary, compiled = ways.ask(query, variables, token)
+        ordinary, compiled = ways.ask(query.replace("FRESH", fresh), variables, token)
         assert ordinary.body == compiled.body
         answered = json.loads(ordinary.body)
         assert "errors" not in answered
@@ -66,7 +70,7 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
     ]
     begin = {"lines": lines, "codes": ["welcome5", "nothing"], "channel": "web"}
     cart, one, other, *playgrounds = [
-        run(CREATE, guest, input=begin, op=f"both-{number}")["cartCreate"]["cart"]["id"] for number in range(6)
+        run(CREATE, guest, input=begin, op=f"{fresh}-{number}")["cartCreate"]["cart"]["id"] for number in range(6)
     ]
     ways.cart = cart
     run(
@@ -80,15 +84,15 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         staff,
         id=cart,
     )
-    run('mutation { cartCreate(input: {lines: [{sku: "oat"}]}, operationId: "ada") { version } }', ada)
+    run('mutation { cartCreate(input: {lines: [{sku: "oat"}]}, operationId: "FRESH-ada") { version } }', ada)
     seen = run(
         "query($id: ID!) { cart(id: $id) { lines { nodes { id } edges { cursor } } adjustments { id } } }",
         guest,
         id=cart,
     )["cart"]
-    group = run('mutation { groupCreate(name: "Martins", operationId: "group") { group { id } } }', ada)
+    group = run('mutation { groupCreate(name: "Martins", operationId: "FRESH-group") { group { id } } }', ada)
     group = group["groupCreate"]["group"]["id"]
-    along = 'mutation { cartCreate(input: {lines: [{sku: "milk"}]}, operationId: "along") { cart { id } } }'
+    along = 'mutation { cartCreate(input: {lines: [{sku: "milk"}]}, operationId: "FRESH-along") { cart { id } } }'
     taken = run(
         "mutation($id: ID!) { cartSnapshot(cartId: $id) { snapshot { signed } } }",
         staff,
