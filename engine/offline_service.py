@@ -24,6 +24,7 @@ from engine.pricing.sales import KeptSale, Sale, SaleRequest, Verification, Veri
 from engine.pricing.since import SinceSeen, since_seen
 from engine.pricing.too_large import amounts_too_large
 from engine.rules.evaluate import evaluate
+from engine.rules.uses import limits_at_issue, uses_left, uses_told
 from engine.service import Admit, Panier, actor_of, read_operation
 from engine.storage.offline import Applied, LateEdit, NewSale, NotApplied
 from engine.types import CartId, InstantMs, OperationId, PromotionId
@@ -112,7 +113,7 @@ class SaleResult:
 
 
 async def take_snapshot(engine: Panier, caller: Caller, cart_id: CartId, life_s: int) -> Taken:
-    """Give a terminal, or staff by scope, a cart to go offline with. One round trip."""
+    """Give a terminal, or staff by scope, a cart to go offline with. One round trip, and one for its limits."""
     snapshot = engine.snapshot
     if not _may_go_offline(caller):
         message = "only terminals, and staff with the scope `cart:write`, take carts along"
@@ -127,6 +128,10 @@ async def take_snapshot(engine: Panier, caller: Caller, cart_id: CartId, life_s:
     refused = _refusal(caller, cart, at_ms)
     if refused is not None:
         return Taken(errors=(UserError(refused, sentence_of(refused, cart), ("cartId",)),))
+    priced = PricedCart(cart, snapshot, at_ms)
+    limits = limits_at_issue(priced.basket, snapshot.ruleset)
+    counted = await engine.stores.limits.read(list(limits))
+    left = {limit: found.left(limits[limit]) for limit, found in zip(limits, counted, strict=True)}
     taken = CartSnapshot(
         cart=taken_along(cart),
         member=caller.member,
@@ -135,9 +140,9 @@ async def take_snapshot(engine: Panier, caller: Caller, cart_id: CartId, life_s:
         price_book_version=snapshot.shop.version,
         taken_ms=at_ms,
         expires_ms=opened.expires_ms,
-        allowances=Allowances(points=cart.facts.points if cart.facts else 0),
+        allowances=Allowances(points=cart.facts.points if cart.facts else 0, uses=uses_left(left)),
     )
-    return Taken(taken, PricedCart(cart, snapshot, at_ms))
+    return Taken(taken, priced)
 
 
 async def sync(
@@ -172,7 +177,9 @@ async def sync(
 
 
 async def record_sale(engine: Panier, caller: Caller, snapshot: CartSnapshot, request: SaleRequest) -> SaleResult:
-    """Keep a sale that a till made by itself, once, and close its cart. One round trip, two for a customer's cart.
+    """Keep a sale that a till made by itself, once, close its cart and post what it used.
+
+    Two round trips, one more for a customer's cart, and some where it used anything.
 
     It is kept as it was told, whatever became of the cart, the lease and the snapshot; what is doubtful is flagged.
     """
@@ -194,13 +201,44 @@ async def record_sale(engine: Panier, caller: Caller, snapshot: CartSnapshot, re
     if cart is not None and cart.customer is not None:
         # A closed cart is nobody's active one: the next wish makes a new cart.
         await engine.stores.customers.release(cart.customer, cart.id)
-    known = recorded.sale
+    if sale.posts and not recorded.replayed:
+        await post_sale(engine, seen.id, sale.id)
+    known = await engine.stores.offline.sale(seen.id, sale.id) or recorded.sale
     shown = cart is not None and caller.may_read(cart, recorded.at_ms)
     return SaleResult(
         RecordedSale(_KEPT.validate_json(known.kept), known.came_ms, known.second, known.overshoot),
         PricedCart(cart, loaded, recorded.at_ms) if cart is not None and shown else None,
         recorded.replayed,
     )
+
+
+async def post_sales(engine: Panier) -> None:
+    """Post what was left of it by a crash. Raises `StoreUnavailableError`."""
+    for partition in engine.stores.offline.partitions:
+        for cart_id, sale_id in await engine.stores.offline.to_post(partition):
+            await post_sale(engine, cart_id, sale_id)
+
+
+async def post_sale(engine: Panier, cart_id: CartId, sale_id: str) -> None:
+    """Count what a sale used of limits, beyond them too, because the goods are gone; once however often it is called.
+
+    What it says of points waits until points can be paid with (`Sale.posts`).
+    """
+    stores, snapshot = engine.stores, engine.snapshot
+    known = await stores.offline.sale(cart_id, sale_id)
+    if known is None or known.overshoot is not None:
+        return
+    sale, cart = _KEPT.validate_json(known.kept).sale, (await stores.carts.read(cart_id)).cart
+    if cart is None:
+        cart = Cart(cart_id, 0, (), snapshot.shop.default_channel, None, snapshot.shop.locales[0])
+    given = {use.promotion: use.amount_minor for use in sale.uses}
+    beyond = [
+        use.limit.promotion
+        for use in uses_told(build_basket(cart, snapshot.shop, sale.at_ms), snapshot.ruleset, given)
+        if await stores.limits.post_beyond(use, f"sale-{cart_id}-{sale_id}", f"{cart_id}/{sale_id}")
+    ]
+    if not (sale.points_spent or sale.points_earned):
+        await stores.offline.posted(cart_id, sale_id, tuple(dict.fromkeys(beyond)))
 
 
 @dataclass(frozen=True, slots=True)

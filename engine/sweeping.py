@@ -10,6 +10,7 @@ from typing import Final
 
 from engine.checkout_service import settle
 from engine.errors import PanierError, StoreUnavailableError
+from engine.offline_service import post_sales
 from engine.service import Panier
 from engine.storage.checkouts import Busy, Placed
 from engine.storage.pins import Pin
@@ -41,6 +42,7 @@ async def sweep(engine: Panier, age_ms: int = AGE_MS) -> None:
             await settle(engine, number)
         for pin in await checkouts.left_pinned(partition, age_ms):
             await _resolve(engine, pin)
+    await post_sales(engine)
 
 
 async def _resolve(engine: Panier, pin: Pin) -> None:

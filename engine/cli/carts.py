@@ -20,6 +20,7 @@ from engine.pricing.basket import Basket, build_basket
 from engine.pricing.cartfile import CartDocument, parse_cart_line, read_cart
 from engine.pricing.shop import Shop, Store
 from engine.pricing.too_large import amounts_too_large
+from engine.rules.uses import closed_by
 from engine.types import InstantMs
 
 _SIGNED: Final = b"eyJ"
@@ -103,11 +104,12 @@ class CartFile:
 
     def _read_snapshot(self, snapshots: SnapshotReader, line: bytes, number: int) -> CartLine:
         try:
-            cart = snapshots.cart(line.decode().strip())
+            taken = snapshots.read(line.decode().strip())
         except ValueError as fault:
             raise CartRefusedError([f"{self._name}:{number}: {fault}"]) from None
+        cart, closed = taken.cart, closed_by(taken.allowances.uses)
         as_of_ms = self._instant(self._shop.store_of(cart.channel, cart.store), None)
-        return self._checked(CartLine(number, cart.id, build_basket(cart, self._shop, as_of_ms)))
+        return self._checked(CartLine(number, cart.id, build_basket(cart, self._shop, as_of_ms, closed=closed)))
 
     def _checked(self, line: CartLine) -> CartLine:
         if too_large := amounts_too_large(line.basket):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engine.cart.model import Cart
+from engine.cart.snapshot import CartSnapshot
 from engine.cli.console import fail
 from engine.pricing.shop import Shop
 from engine.rules.ruleset import Ruleset
@@ -15,8 +15,8 @@ class SnapshotReader:
         self._known = (ruleset.hash, shop.version)
         self._keys = keys
 
-    def cart(self, signed: str) -> Cart:
-        """Return the cart in a snapshot. Raises `ValueError` with what is wrong with it."""
+    def read(self, signed: str) -> CartSnapshot:
+        """Return what is in a snapshot. Raises `ValueError` with what is wrong with it."""
         # Only tills have snapshots, and what checks signatures takes its time to be imported.
         from engine.signed_snapshots import SnapshotError, checked_snapshot, key_set, unchecked_snapshot
 
@@ -32,4 +32,4 @@ class SnapshotReader:
         for what, wanted, here in zip(("rules", "prices"), theirs, self._known, strict=True):
             if wanted != here:
                 raise ValueError(f"the snapshot goes with the {what} {wanted}, and here are the {what} {here}")
-        return snapshot.cart
+        return snapshot

@@ -39,6 +39,32 @@ def uses_of(basket: Basket, ruleset: Ruleset, evaluation: Evaluation) -> tuple[U
     )
 
 
+def uses_told(basket: Basket, ruleset: Ruleset, given_minor: Mapping[PromotionId, int]) -> tuple[Use, ...]:
+    """Return what a sale uses that says itself what each promotion gave; what has no limits here uses none."""
+    basket = ruleset.with_codes_meant(basket)
+    known = [(ruleset.by_id[id_], minor) for id_, minor in given_minor.items() if id_ in ruleset.by_id]
+    return tuple(
+        use
+        for promotion, minor in known
+        if promotion.written.limits is not None
+        for use in _uses(promotion, promotion.written.limits, basket, minor)
+    )
+
+
+def uses_left(left: Mapping[Limit, int]) -> dict[PromotionId, int]:
+    """Return how often promotions may still be used, of what is left of their limits; a budget only says that none."""
+    uses: dict[PromotionId, int] = {}
+    for limit, rest in left.items():
+        if limit.kind is not LimitKind.BUDGET or rest <= 0:
+            uses[limit.promotion] = min(uses.get(limit.promotion, rest), max(0, rest))
+    return uses
+
+
+def closed_by(uses: Mapping[PromotionId, int]) -> ClosedLimits:
+    """Return what is closed for a device that may grant promotions so often."""
+    return ClosedLimits({promotion: Closing.LIMIT for promotion, left in uses.items() if not left})
+
+
 def watched_limits(basket: Basket, ruleset: Ruleset) -> dict[Limit, int]:
     """Return the limits that may be used up for a cart like this one, with their ceilings: what a worker mirrors.
 

@@ -112,6 +112,7 @@ class OfflineStore:
     def __init__(self, connection: Connection, names: KeyNames, limits: CartLimits | None = None) -> None:
         self._connection = connection
         self._names = names
+        self.partitions = tuple(names.all_partitions())
         known = limits or CartLimits()
         self._limits = packed_limits(known)
         self._lives = pack({"guest_ms": known.guest_ms, "customer_ms": known.customer_ms, "log": known.log})
