@@ -208,7 +208,7 @@ async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: Opera
     priced = _priced(engine, cart, answer.at_ms)
     if isinstance(answer, Refused):
         return Begun(priced=priced, errors=(_error(answer.code),))
-    known = await checkouts.read(cart_id, frozen.quote) if frozen else None
+    known = await checkouts.frozen(cart_id, frozen.quote) if frozen else None
     if known is None:
         # The same request was sent before, and what it began is over.
         over = UserErrorCode.CART_ORDERED if cart.ordered else UserErrorCode.QUOTE_EXPIRED
@@ -276,7 +276,7 @@ async def _pinned(engine: Panier, quote: Quote, attempt: Attempt) -> list[Use]:
 
 
 async def unpin(engine: Panier, quote: Quote, now_ms: InstantMs) -> None:
-    """Let the holds of a quote lapse again: with the freeze of its cart where that goes on, else at once."""
+    """Let the holds of a quote lapse again, a minute from now."""
     for use in quote.uses:
         await engine.stores.limits.unpin(use.limit, quote.id, InstantMs(now_ms + _GRACE_MS))
 

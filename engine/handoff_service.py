@@ -69,6 +69,7 @@ EXHAUSTED: Final = UserError(
 )
 _LATE: Final = UserError(UserErrorCode.ALREADY_CLAIMED, "another device has claimed this code", ("code",))
 _HELD: Final = UserError(UserErrorCode.CART_HELD, "the cart is with another device", ("code",))
+_IN_CHECKOUT: Final = UserError(UserErrorCode.CART_FROZEN, REFUSALS[UserErrorCode.CART_FROZEN], ("code",))
 _FULL: Final = UserError(UserErrorCode.MEMBER_LIMIT, REFUSALS[UserErrorCode.MEMBER_LIMIT], ("code",))
 
 
@@ -236,7 +237,7 @@ def _told(engine: Panier, caller: Caller, answer: Won | TooLate | Elsewhere | Fu
     if isinstance(answer, TooLate):
         return Claimed(late=answer, errors=(_LATE,))
     if isinstance(answer, Elsewhere):
-        return Claimed(errors=(_HELD,))
+        return Claimed(errors=(_HELD if answer.why is UserErrorCode.CART_HELD else _IN_CHECKOUT,))
     if isinstance(answer, Full):
         return Claimed(errors=(_FULL,))
     cart = answer.cart

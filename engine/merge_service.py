@@ -21,6 +21,8 @@ from engine.service import Changed, Panier
 from engine.types import CartId, CustomerId, MemberId
 
 _LOG: Final = logging.getLogger("panier.merges")
+_FOR_A_WHILE: Final = frozenset({UserErrorCode.CART_HELD, UserErrorCode.CART_FROZEN})
+"""What is in the way of a cart's going into another one, and not of whose it is."""
 _PAUSES_S: Final = (0.01, 0.02, 0.05, 0.1, 0.2)
 """How long a sign-in waits for that of another device, which is between two steps."""
 
@@ -162,7 +164,7 @@ async def sign_in(
     if going is not None and going.id == target:
         return Changed(await engine.cart(caller, target), replayed=True)  # it went there by way of a third cart
     why = next((error for error in (done or changed).errors), None)
-    if why is None or (done is None and why.code is not UserErrorCode.CART_HELD):
+    if why is None or (done is None and why.code not in _FOR_A_WHILE):
         return changed
     apart = await engine.attach(caller, cart, customer, operation_id, guest)
     return apart if apart.errors else replace(apart, more=(not_merged(why.message),))

@@ -51,7 +51,7 @@ from engine.types import (
 )
 
 OPERATION_ID_LENGTH_MAX = 128
-_NOT_ACTIVE = frozenset({UserErrorCode.CART_NOT_FOUND, UserErrorCode.CART_SOLD})
+_NOT_ACTIVE = frozenset({UserErrorCode.CART_NOT_FOUND, UserErrorCode.CART_SOLD, UserErrorCode.CART_ORDERED})
 _MISSING = UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",))
 
 

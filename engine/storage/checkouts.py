@@ -33,6 +33,8 @@ from engine.types import CartId, CustomerId, InstantMs, MemberId, OperationId, O
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _KEPT_MS: Final = 30 * _DAY_MS
 """For how long a quote is known: a payment that comes later than that is a matter for people."""
+_UNCERTAIN_MS: Final = 10 * 60 * 1000
+"""For how long it is known while its cart has not been frozen for it: most often that comes a moment later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,15 @@ class CheckoutStore:
         self.partitions = names.partitions
 
     async def keep(self, quote: Quote) -> None:
-        """Keep a quote, unless the cart is frozen for it already: then the one that is kept counts, not this one."""
+        """Keep a quote for minutes, unless the cart is frozen for it already: then the one that is kept counts."""
         keys = (self._names.cart(quote.cart.id), self._names.quote(quote.cart.id, quote.id))
-        arguments = (quote.id, encode_quote(quote), quote.amount_hash, _KEPT_MS)
+        arguments = (quote.id, encode_quote(quote), quote.amount_hash, _UNCERTAIN_MS)
         await self._connection.run(scripts.CHECKOUT_KEEP, keys, arguments)
+
+    async def frozen(self, cart: CartId, quote: QuoteId) -> QuoteRead | None:
+        """Return a quote for which its cart was frozen, and keep it for the payments that may come."""
+        await self._connection.command("PEXPIRE", self._names.quote(cart, quote), _KEPT_MS)
+        return await self.read(cart, quote)
 
     async def read(self, cart: CartId, quote: QuoteId) -> QuoteRead | None:
         """Return a quote and its cart, None where there is no such quote. One round trip."""
@@ -114,7 +121,11 @@ class CheckoutStore:
             return None
         number = OrderNumber(order.decode()) if order else None
         return QuoteRead(
-            decode_quote(packed), decode_cart(blob) if blob else None, InstantMs(at_ms), number, _refunds(refunds)
+            decode_quote(packed),
+            decode_cart(blob, at_ms) if blob else None,
+            InstantMs(at_ms),
+            number,
+            _refunds(refunds),
         )
 
     async def attempt(

@@ -81,7 +81,9 @@ class TooLate:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """The code is good, but the cart is with a device that its giver has no say over now."""
+    """The code is good, but the cart is with a device that its giver has no say over now, or in checkout."""
+
+    why: UserErrorCode = UserErrorCode.CART_HELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ class HandoffStore:
         if status == b"claimed":
             return TooLate(_receipt(rest[0]), tells_name=rest[1] == 1)
         if status == b"held":
-            return Elsewhere()
+            return Elsewhere(UserErrorCode(rest[0].decode()))
         return Full() if status == b"full" else Unknown()
 
     async def revoke(self, code: HandoffCode, cart: CartId, member: MemberId) -> Revoked | TooLate | Unknown:

@@ -18,6 +18,13 @@ function freeze.by(cart, quote)
   if held and held.q == quote then return held end
 end
 
+-- Why what a cart holds is not to be changed, whoever asks; nil where it may.
+function freeze.closed(cart, now)
+  if cart.sd then return 'CART_SOLD' end
+  if cart.od then return 'CART_ORDERED' end
+  return freeze.now_of(cart, now) and 'CART_FROZEN' or nil
+end
+
 function freeze.is_being_completed(held, now)
   return held.u ~= nil and now < held.u
 end

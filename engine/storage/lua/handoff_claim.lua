@@ -10,13 +10,14 @@
 --         5 the copy to start from: msgpack map
 -- Answer  {'won' or 'replayed', now ms, receipt, cart}    the receipt: see receipt_of; the cart may be nil
 --         {'claimed', now ms, receipt, tell}              another one has it; `tell` is 1 where the name may be told
---         {'held', now ms}                                the cart is with another device
+--         {'held', now ms, why}                           the cart is with another device, or in checkout
 --         {'full', now ms}                                the cart has as many members as it may have
 --         {'unknown', now ms}                             no such code, or none that concerns whoever asks
 --
 -- A code is good until its expiry by this clock, to the millisecond. The bytes of a cart: engine/cart/codec.py.
 
 -- include: lease
+-- include: freeze
 
 local who = cmsgpack.unpack(ARGV[1])
 local member, is_shops, channel, store, device, receipt_id, operation_id = unpack(who, 1, 7)
@@ -146,7 +147,7 @@ end
 local function giver_may()
   local edits = code.by_scope == '1' or lease.is_with(cart, now, code.giver, code.giver_device)
   local letter = role_of(code.giver)
-  local sold = cart.sd and code.mode ~= 'copy'
+  local sold = (cart.sd or cart.od) and code.mode ~= 'copy'
   return not sold and (letter or edits) and lease.may_give(code.mode, letter, edits)
 end
 
@@ -172,7 +173,10 @@ end
 if not cart or cart.mg or now >= tonumber(code.expires) or not giver_may() or was_removed() then return {'unknown', now} end
 if code.for_store ~= '' and not (is_shops and store == code.for_store) then return {'unknown', now} end
 if code.for_channel ~= '' and channel ~= code.for_channel then return {'unknown', now} end
-if code.mode == 'move' and lease.is_elsewhere(cart, now, code.giver, code.giver_device) then return {'held', now} end
+if code.mode == 'move' and lease.is_elsewhere(cart, now, code.giver, code.giver_device) then
+  return {'held', now, 'CART_HELD'}
+end
+if code.mode == 'move' and freeze.now_of(cart, now) then return {'held', now, 'CART_FROZEN'} end
 
 local known, got, until_ms = role_of(member) ~= nil, cart.i, nil
 if code.mode == 'join' and not known and is_full() then return {'full', now} end

@@ -11,6 +11,7 @@
 --         {'missing', now ms}                   no such cart, or not one the caller may hand over
 --
 -- include: lease
+-- include: freeze
 
 local who = cmsgpack.unpack(ARGV[1])
 local member, by_scope, device, operation_key, content = unpack(who, 1, 5)
@@ -44,7 +45,8 @@ for index = 1, #fields, 2 do
 end
 if cart.mg then return {'refused', now, 'CART_MERGED'} end
 if not lease.may_give(mode, role, here or by_scope) then return {'refused', now, 'ROLE_FORBIDS'} end
-if cart.sd and mode ~= 'copy' then return {'refused', now, 'CART_SOLD'} end
+local closed = freeze.closed(cart, now)
+if closed and (mode == 'move' or mode == 'join' and closed ~= 'CART_FROZEN') then return {'refused', now, closed} end
 if mode == 'move' and lease.is_elsewhere(cart, now, member, device) then return {'refused', now, 'CART_HELD'} end
 if open >= tonumber(ARGV[3]) then return {'refused', now, 'HANDOFF_LIMIT'} end
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken', now} end

@@ -25,6 +25,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 -- include: lease
+-- include: freeze
 
 local function decide(status, version, code, policy, changes)
   local decision = cmsgpack.pack({status, now, version, code, policy, changes})
@@ -60,7 +61,8 @@ end
 local role = lease.role_at(cart, place_of(member))
 local edits = by_scope or role == 'o' or role == 'e' or lease.is_with(cart, now, member, device)
 if cart.mg then return refuse('CART_MERGED') end
-if cart.sd then return refuse('CART_SOLD') end
+local closed = freeze.closed(cart, now)
+if closed then return refuse(closed) end
 if not edits then return refuse('ROLE_FORBIDS') end
 if lease.is_elsewhere(cart, now, member, device) then return refuse('CART_HELD') end
 if ARGV[8] ~= '' then return refuse(ARGV[8]) end

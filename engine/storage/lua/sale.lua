@@ -37,7 +37,7 @@ local function close(cart)
   end
   local life_ms = cart.u and limits.customer_ms or limits.guest_ms
   cart.sd = {i = id, p = place, d = device, c = channel, s = store or nil, a = now}
-  cart.o = nil
+  cart.o, cart.fz = nil, nil
   cart.v, cart.e, cart.x = cart.v + 1, now, now + life_ms
   local entry = {cart.v, 'sale-' .. id, now - cart.b, place, channel, store, device, {{'sold', id}}}
   redis.call('SET', KEYS[1], cmsgpack.pack(cart), 'PX', life_ms)
@@ -56,8 +56,8 @@ local paid = redis.call('HGET', KEYS[4], 'p:' .. reference)
 if paid then return answer('replayed', paid, redis.call('HGET', KEYS[4], 's:' .. paid)) end
 
 local cart = stored and cmsgpack.unpack(stored)
-local record = cmsgpack.pack({content, kept, now, cart and cart.sd and 1 or 0})
+local record = cmsgpack.pack({content, kept, now, cart and (cart.sd or cart.od) and 1 or 0})
 redis.call('HSET', KEYS[4], 's:' .. id, record, 'p:' .. reference, id)
 if to_post ~= '' then redis.call('ZADD', KEYS[5], now, to_post) end
-if cart and not cart.sd then close(cart) end
+if cart and not (cart.sd or cart.od) then close(cart) end
 return answer('recorded', id, record)
