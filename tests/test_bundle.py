@@ -1,5 +1,6 @@
 """`panier bundle`: one file, named by its hash, that a till prices by; and snapshots in place of carts."""
 
+import io
 import json
 import shutil
 import zipfile
@@ -133,8 +134,15 @@ def test_what_is_no_bundle(panier: Run, folder: Path, tmp_path: Path, capsys: py
     file.write_bytes(whole.replace(b"1.20", b"9.20"))
     assert "is damaged: its name is not the hash" in refusal(file, capsys)
     other = tmp_path / "other.zip"
+    empty, unnamed = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(empty, "w"), zipfile.ZipFile(unnamed, "w") as archive:
+        archive.writestr("bundle.json", '{"form": 1, "ruleset_hash": 7}')
+    encrypted = whole.replace(b"PK\x03\x04\x14\x00\x00", b"PK\x03\x04\x14\x00\x01")
     for content, said in (
         (b"PK", "no bundle"),
+        (empty.getvalue(), "no bundle"),
+        (unnamed.getvalue(), "no bundle"),
+        (encrypted.replace(b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01"), "no bundle"),
         (whole.replace(b"1.20", b"9.20"), "damaged"),
         (whole.replace(b'"form":1', b'"form":2'), "damaged"),
     ):

@@ -9,11 +9,12 @@ import hashlib
 import io
 import posixpath
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from engine.errors import PanierError
 
@@ -43,6 +44,19 @@ class Bundle:
     pricing_version: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    """What a bundle says of itself; of another form it may say more."""
+
+    form: int
+    price_book_version: str
+    pricing_version: int
+    ruleset_hash: str
+
+
+_MANIFESTS: Final = TypeAdapter(_Manifest)
+
+
 def bundle_name(packed: bytes) -> str:
     """Return the name of a bundle: the hash of its bytes."""
     return f"panier-{hashlib.blake2b(packed, digest_size=16).hexdigest()}.zip"
@@ -50,17 +64,12 @@ def bundle_name(packed: bytes) -> str:
 
 def pack_bundle(bundle: Bundle) -> bytes:
     """Return the bytes of a bundle."""
-    manifest = {
-        "form": FORM,
-        "price_book_version": bundle.price_book_version,
-        "pricing_version": bundle.pricing_version,
-        "ruleset_hash": bundle.ruleset_hash,
-    }
+    manifest = _Manifest(FORM, bundle.price_book_version, bundle.pricing_version, bundle.ruleset_hash)
     files = {_SHOP + name: content for name, content in bundle.shop_files.items()}
     files |= {_RULES + name: content for name, content in bundle.rule_files.items()}
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in [(_MANIFEST, orjson.dumps(manifest)), *sorted(files.items())]:
+        for name, content in [(_MANIFEST, _MANIFESTS.dump_json(manifest)), *sorted(files.items())]:
             entry = zipfile.ZipInfo(name, _LONG_AGO)
             entry.create_system, entry.external_attr = _UNIX, _PLAIN_FILE
             archive.writestr(entry, content)
@@ -72,18 +81,26 @@ def unpack_bundle(packed: bytes) -> Bundle:
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
-        manifest: dict[str, Any] = orjson.loads(files.pop(_MANIFEST))
-        if manifest["form"] != FORM:
-            raise BundleError(f"the bundle has the form {manifest['form']}, this version of Panier reads {FORM}")
-        return Bundle(
-            _below(_SHOP, files),
-            _below(_RULES, files),
-            manifest["ruleset_hash"],
-            manifest["price_book_version"],
-            manifest["pricing_version"],
-        )
-    except (zipfile.BadZipFile, orjson.JSONDecodeError, KeyError, TypeError, NotImplementedError) as fault:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        RuntimeError,
+    ) as fault:  # it may be encrypted, or use what we lack
         raise BundleError(f"this is no bundle, or a damaged one: {fault}") from None
+    try:
+        manifest = _MANIFESTS.validate_json(files.get(_MANIFEST, b""))
+    except ValidationError:
+        raise BundleError(f"this is no bundle: it has no `{_MANIFEST}` that says what it is") from None
+    if manifest.form != FORM:
+        raise BundleError(f"the bundle has the form {manifest.form}, this version of Panier reads {FORM}")
+    return Bundle(
+        _below(_SHOP, files),
+        _below(_RULES, files),
+        manifest.ruleset_hash,
+        manifest.price_book_version,
+        manifest.pricing_version,
+    )
 
 
 def _below(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
