@@ -221,6 +221,31 @@ def test_a_guest_who_takes_part_signs_in_without_taking_the_cart(
     assert codes(changed(ben, "cartCustomerAttach", cart)) == ["ROLE_FORBIDS"]
 
 
+@pytest.mark.parametrize("role", ["EDITOR", "VIEWER"])
+def test_a_cart_of_somebody_else_is_not_active_after_signing_in(
+    ann: Client, ben: Client, kid: Client, role: str
+) -> None:
+    cart = ann.create(lines=[{"sku": "milk"}])
+    joined(ann, cart, role, kid)
+    assert codes(changed(ben, "cartCustomerAttach", cart, f', guestToken: "{kid.token}"')) == []
+    assert ben.run("query { activeCart { id } }")["activeCart"] is None
+    own = ben.create(lines=[{"sku": "oat"}])
+    assert own != cart
+    assert ben.run("query { activeCart { id } }")["activeCart"] == {"id": own}
+
+
+def test_a_guest_signs_in_who_takes_part_in_their_own_cart(
+    ann: Client, kid: Client, request: pytest.FixtureRequest
+) -> None:
+    cart = ann.create(lines=[{"sku": "milk"}])
+    joined(ann, cart, "EDITOR", kid)
+    kid.add(cart, "milk", 2)
+    signed = changed(ann, "cartCustomerAttach", cart, f', guestToken: "{kid.token}"')
+    assert (codes(signed), roles(signed)) == ([], {id_of("ann", request): "OWNER"})
+    (line,) = signed["cart"]["lines"]["nodes"]
+    assert line["shares"] == [{"memberId": id_of("ann", request), "quantity": 3}]
+
+
 def test_a_removed_member_loses_the_feed_at_once(
     service: Service, ann: Client, kid: Client, request: pytest.FixtureRequest
 ) -> None:

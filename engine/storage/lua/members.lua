@@ -20,8 +20,9 @@ local function rename(guest, member)
     move_shares(cart.n, left, kept)
     move_shares(cart.sg or {}, left, kept)
     cart.m[left] = {member, '-'}
-    if cart.o and cart.o.p == left then cart.o.p = kept end
-    if cart.sd and cart.sd.p == left then cart.sd.p = kept end
+    for _, device in pairs({cart.o, cart.fz, cart.sd, cart.od}) do
+      if device.p == left then device.p = kept end
+    end
   end
   if actor == guest then actor = member end
 end
@@ -186,11 +187,13 @@ function apply.own(member, customer, facts, keep_delivery)
   end
 end
 
--- A guest who takes part in somebody else's cart signs in and keeps the seat, or the one that they had signed in.
+-- A guest who takes part in a cart signs in and keeps the seat, or the one that they had signed in. Whose an open cart
+-- is changes by `attach` only; one that was sold or ordered keeps its customer, and its owner has another name.
 function apply.sign_in(guest, member)
-  local known = seat_of(member) or seat_of(guest)
-  if guest ~= actor or not known or known[2] == 'o' then return 'ROLE_FORBIDS' end
-  local letter, rules = known[2], known[3]
+  local from, into = seat_of(guest), seat_of(member)
+  local was_owner = from and from[2] == 'o'
+  if guest ~= actor or not (from or into) or was_owner and not (cart.sd or cart.od) then return 'ROLE_FORBIDS' end
+  local letter, rules = unpack(was_owner and from or into or from, 2, 3)
   rename(guest, member)
   cart.m[place_of(member)] = {member, letter, rules}
 end
