@@ -217,6 +217,17 @@ def test_a_device_and_an_address_have_budgets_of_their_own(service: Service) -> 
     assert codes(claim(till(service, 8), code)) == [], "shoppers do not lock the tills out"
 
 
+def test_a_device_that_goes_on_guessing_locks_nobody_else_out(service: Service) -> None:
+    phone = customer(service, "jammed")
+    code = code_for(phone, phone.create(lines=[{"sku": "milk"}]))["code"]
+    jammed, shopper = till(service, 11), customer(service, "jammed-guesser")
+    for number in range(STORE_ATTEMPTS + 1):
+        claim(jammed, _wrong(code, 1 + number))
+        claim(shopper, _wrong(code, 1 + number))
+    assert codes(claim(customer(service, "typist"), _wrong(code))) == ["UNKNOWN_HANDOFF"]
+    assert codes(claim(till(service, 12), code)) == []
+
+
 def test_a_code_is_asked_for_with_what_can_be(service: Service, guest: Client) -> None:
     cart = guest.create(lines=[{"sku": "milk"}])
     for more, error in (
