@@ -7,6 +7,7 @@ import pytest
 from engine.callers import CallerKind
 from engine.cart.handoff import read_code
 from engine.handoff_service import ADDRESS_ATTEMPTS, DEVICE_ATTEMPTS, STORE_ATTEMPTS
+from engine.storage.carts import CartLimits
 from engine.types import StoreId
 from tests.http.following import FOLLOW, event_stream
 from tests.http.service import CART, READ, Client, Service
@@ -242,6 +243,20 @@ def test_a_code_is_asked_for_with_what_can_be(service: Service, guest: Client) -
         assert codes(only(guest.run(MAKE, id=cart, mode="MOVE", **more))) == [error]
     assert codes(only(customer(service, "z").run(MAKE, id=cart, mode="COPY"))) == ["CART_NOT_FOUND"]
     assert code_for(guest, cart, op="same") == code_for(guest, cart, op="same")
+
+
+def test_a_code_that_was_claimed_or_revoked_is_open_no_more(service: Service) -> None:
+    phone = customer(service, "many-codes")
+    cart = phone.create(lines=[{"sku": "milk"}])
+    code_for(phone, cart, "COPY", op="first")
+    for number in range(12):
+        code = code_for(phone, cart, "COPY")["code"]
+        assert codes(claim(till(service, 20 + number), code)) == []
+        assert only(phone.run(REVOKE, code=code_for(phone, cart, "COPY")["code"]))["revoked"]
+    assert code_for(phone, cart, "COPY", op="first") == code_for(phone, cart, "COPY", op="first")
+    for _ in range(CartLimits().handoffs - 1):
+        code_for(phone, cart, "COPY")
+    assert codes(only(phone.run(MAKE, id=cart, mode="COPY"))) == ["HANDOFF_LIMIT"]
 
 
 # What another person is not told.
