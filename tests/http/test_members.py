@@ -262,6 +262,30 @@ def test_a_removed_member_loses_the_feed_at_once(
     assert kid.run(READ, cart=cart)["cart"] is None
 
 
+def test_who_leaves_and_comes_back_has_the_same_limits(
+    ann: Client, kid: Client, request: pytest.FixtureRequest
+) -> None:
+    """What they left behind keeps to them, until the owner says otherwise."""
+    cart = ann.create(lines=[{"sku": "oat", "quantity": 9}])
+    code = invited(ann, cart, "ADDER", uses=2)["code"]
+    kid.run(JOIN, code=code)
+    kid.add(cart, "milk", 2)
+    member = id_of("kid", request)
+    limits = ', memberId: $member, budget: {amount: "0.50", currency: "EUR"}, blockedCategories: ["grocery/dairy"]'
+    changed(ann, "cartMemberLimitsUpdate", cart, limits, member=member)
+    assert codes(changed(kid, "cartLeave", cart)) == []
+    query = "query($cart: ID!) { cart(id: $cart) { members { id blockedCategories } warnings { code } } }"
+    seen = ann.run(query, cart=cart)["cart"]
+    assert [each["id"] for each in seen["members"]] == [id_of("ann", request)]
+    assert [each["code"] for each in seen["warnings"]] == ["BUDGET_EXCEEDED", "CATEGORY_BLOCKED"]
+    kid.run(JOIN, code=code)
+    assert ann.run(query, cart=cart)["cart"]["members"][1]["blockedCategories"] == ["grocery/dairy"]
+    changed(kid, "cartLeave", cart)
+    let = changed(ann, "cartMemberLimitsUpdate", cart, ", memberId: $member", member=member)
+    assert (codes(let), let["warnings"]) == ([], [])
+    assert codes(changed(ann, "cartMemberLimitsUpdate", cart, limits, member=member)) == ["MEMBER_NOT_FOUND"]
+
+
 def test_budgets_a_deadline_and_blocked_categories_are_warned_of(
     ann: Client, kid: Client, request: pytest.FixtureRequest
 ) -> None:
