@@ -108,14 +108,24 @@ class PricedCart:
             return losses(self.basket, self.snapshot.ruleset, self.evaluation)
         return self._before.losses
 
-    def notices(self, *, staff: bool) -> list[Notice]:
-        """Return what its shopper may not expect, of what the viewer may see."""
+    @cached_property
+    def _told_to_all(self) -> list[Notice]:
+        """What every viewer is told, and no clock changes within a moment."""
+        if self._before is not None:
+            return self._before._told_to_all  # noqa: SLF001  # another one of these
         basket, ruleset = self.basket, self.snapshot.ruleset
         reasons = code_reasons(basket, ruleset, self.evaluation)
         return [
             *notices_of(self.cart, basket, self.evaluation, self.snapshot.shop, reasons),
             *open_choices(basket, ruleset, self.evaluation),
-            *loss_notices(self.losses, basket, ruleset, staff=staff),
+        ]
+
+    def notices(self, *, staff: bool) -> list[Notice]:
+        """Return what its shopper may not expect, of what the viewer may see."""
+        basket = self.basket
+        return [
+            *self._told_to_all,
+            *loss_notices(self.losses, basket, self.snapshot.ruleset, staff=staff),
             *member_notices(self.cart, basket, self.evaluation),
         ]
 
