@@ -109,13 +109,13 @@ async def preview_merge(
         return _not_shown(UserErrorCode.CART_NOT_FOUND, "sourceId" if theirs is None else "targetId")
     if source == target:
         return _not_shown(UserErrorCode.INVALID_MERGE, "targetId")
+    for priced, device, argument in ((theirs, guest or caller, "sourceId"), (ours, caller, "targetId")):
+        if closed := _closed(priced, device):
+            return _not_shown(closed, argument)
     if not (guest or caller).may_manage(theirs.cart):
         return _not_shown(UserErrorCode.ROLE_FORBIDS, "sourceId")
     if not _may_edit(caller, ours):
         return _not_shown(UserErrorCode.ROLE_FORBIDS, "targetId")
-    for priced, argument in ((theirs, "sourceId"), (ours, "targetId")):
-        if priced.cart.transfer is not None:
-            return _not_shown(UserErrorCode.CART_MERGED, argument)
     came = renamed(theirs.cart, guest.member, caller.member) if guest else theirs.cart
     merged = engine.stores.merges.work_out(came, ours.cart, asked)
     report = MergeReport(source, target, asked, ours.as_of_ms, ours.cart.version, merged.changes)
@@ -275,6 +275,21 @@ async def _answered(engine: Panier, caller: Caller, target: CartId | None, chang
     replayed = changed.replayed or bool(changed.errors)
     priced = await engine.cart(caller, target)
     return Changed(priced, (), decision.report.version, replayed, merge=decision.report)
+
+
+def _closed(priced: PricedCart, caller: Caller) -> UserErrorCode | None:
+    """Return why a cart changes for nobody now, or for no device but another one; None where it does."""
+    cart, lease = priced.cart, priced.cart.lease_at(priced.as_of_ms)
+    for code, holds in (
+        (UserErrorCode.CART_MERGED, cart.transfer is not None),
+        (UserErrorCode.CART_SOLD, cart.sold is not None),
+        (UserErrorCode.CART_ORDERED, cart.ordered is not None),
+        (UserErrorCode.CART_FROZEN, cart.freeze_at(priced.as_of_ms) is not None),
+        (UserErrorCode.CART_HELD, lease is not None and (lease.member, lease.device) != (caller.member, caller.device)),
+    ):
+        if holds:
+            return code
+    return None
 
 
 def _may_edit(caller: Caller, priced: PricedCart) -> bool:
