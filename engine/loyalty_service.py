@@ -13,9 +13,11 @@ from engine.checkout.model import Order
 from engine.errors import UserError, UserErrorCode
 from engine.loyalty import programme as programmes
 from engine.loyalty.account import Account, AccountId, account_of_customer
-from engine.loyalty.commands import Adjust, Command, Earn, SetTier, Settle
+from engine.loyalty.commands import Adjust, Command, Earn, SetTier
 from engine.loyalty.ledger import Status
+from engine.loyalty.programme import LoyaltySummary
 from engine.loyalty.tiers import Standing
+from engine.priced import PricedCart
 from engine.pricing.member_totals import member_totals
 from engine.rules.loyalty import Loyalty, SharedCart
 from engine.service import Panier, derived_id, read_operation
@@ -80,7 +82,21 @@ async def find_account(engine: Panier, caller: Caller, customer: CustomerId) -> 
     if programme is None or not (caller.customer == customer or caller.may(Scope.CART_READ)):
         return None
     account = await account_for(engine, programme, customer)
-    return _shown(engine, programme, await engine.stores.ledger.do(account, Settle()))
+    return _shown(engine, programme, await engine.stores.ledger.settled(account))
+
+
+async def loyalty_of_cart(engine: Panier, caller: Caller, priced: PricedCart) -> LoyaltySummary | None:
+    """Return what a cart shows of its owner's points: to the owner, to who shares the account, and to staff by scope.
+
+    None for others, for a guest's cart, and in a shop without a programme. Two round trips.
+    """
+    programme, owner = priced.snapshot.ruleset.loyalty, priced.cart.customer
+    if programme is None or owner is None:
+        return None
+    account = (await engine.stores.ledger.settled(await account_for(engine, programme, owner))).account
+    if not (caller.customer == owner or caller.customer in account.members or caller.may(Scope.CART_READ)):
+        return None
+    return programmes.summary(programme, account, priced.basket, priced.evaluation)
 
 
 async def adjust_points(
@@ -95,7 +111,7 @@ async def adjust_points(
     if programme is None:
         return Adjusted(errors=(UserError(UserErrorCode.NO_PROGRAMME, "the shop has no loyalty programme"),))
     account = await account_for(engine, programme, customer)
-    now_ms = (await engine.stores.ledger.do(account, Settle())).at_ms
+    now_ms = (await engine.stores.ledger.settled(account)).at_ms
     named = OperationId(f"adjust:{derived_id(caller, operation, size=16)}")
     expires_ms = programmes.credit(programme, points, named, now_ms, _shops_zone(engine)).expires_ms
     command = Adjust(named, points, f"{caller.member}: {reason}", expires_ms if points > 0 else None)
