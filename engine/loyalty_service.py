@@ -12,7 +12,7 @@ from engine.callers import Caller, Scope, customer_fault, customer_of
 from engine.checkout.model import Order
 from engine.errors import UserError, UserErrorCode
 from engine.loyalty import programme as programmes
-from engine.loyalty.account import Account, AccountId, account_of_customer
+from engine.loyalty.account import Account, AccountId
 from engine.loyalty.commands import Adjust, Command, Earn, SetTier
 from engine.loyalty.ledger import Status
 from engine.loyalty.programme import LoyaltySummary
@@ -21,6 +21,7 @@ from engine.priced import PricedCart
 from engine.pricing.member_totals import member_totals
 from engine.rules.loyalty import Loyalty, SharedCart
 from engine.service import Panier, derived_id, read_operation
+from engine.spendable import account_for
 from engine.storage.ledger import Booked
 from engine.types import CustomerId, OperationId
 
@@ -37,7 +38,7 @@ async def post_earned(engine: Panier, order: Order) -> None:
         return
     shares: Counter[AccountId] = Counter()
     for customer, points in _earners(programme, order).items():
-        shares[await account_for(engine, programme, customer)] += points
+        shares[await account_for(engine.stores, programme, customer)] += points
     if shares:
         for account, points in (await engine.stores.checkouts.earned_once(order.number, shares)).items():
             await _do(engine, programme, account, order, _earning(engine, programme, order, points))
@@ -50,11 +51,6 @@ async def take_back_earned(engine: Panier, order: Order) -> None:
     for account, points in (await engine.stores.checkouts.earned(order.number)).items():
         earned = _earning(engine, programme, order, points)
         await _do(engine, programme, account, order, programmes.reversal(programme, earned, operation))
-
-
-async def account_for(engine: Panier, programme: Loyalty, customer: CustomerId) -> AccountId:
-    """Return the account a customer earns for: that of their family if they have one that pools, else their own."""
-    return await engine.stores.ledger.account_of(customer) if programme.family.pooled else account_of_customer(customer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,7 @@ async def find_account(engine: Panier, caller: Caller, customer: CustomerId) -> 
     programme = engine.snapshot.ruleset.loyalty
     if programme is None or not (caller.customer == customer or caller.may(Scope.CART_READ)):
         return None
-    account = await account_for(engine, programme, customer)
+    account = await account_for(engine.stores, programme, customer)
     return _shown(engine, programme, await engine.stores.ledger.settled(account))
 
 
@@ -93,7 +89,7 @@ async def loyalty_of_cart(engine: Panier, caller: Caller, priced: PricedCart) ->
     programme, owner = priced.snapshot.ruleset.loyalty, priced.cart.customer
     if programme is None or owner is None:
         return None
-    account = (await engine.stores.ledger.settled(await account_for(engine, programme, owner))).account
+    account = (await engine.stores.ledger.settled(await account_for(engine.stores, programme, owner))).account
     if not (caller.customer == owner or caller.customer in account.members or caller.may(Scope.CART_READ)):
         return None
     return programmes.summary(programme, account, priced.basket, priced.evaluation)
@@ -110,7 +106,7 @@ async def adjust_points(
         return Adjusted(errors=(operation,))
     if programme is None:
         return Adjusted(errors=(UserError(UserErrorCode.NO_PROGRAMME, "the shop has no loyalty programme"),))
-    account = await account_for(engine, programme, customer)
+    account = await account_for(engine.stores, programme, customer)
     now_ms = (await engine.stores.ledger.settled(account)).at_ms
     named = OperationId(f"adjust:{derived_id(caller, operation, size=16)}")
     expires_ms = programmes.credit(programme, points, named, now_ms, _shops_zone(engine)).expires_ms
