@@ -62,10 +62,10 @@ def standing_of(programme: Loyalty, account: Account, now_ms: InstantMs, store_z
 
 
 def burn_base_minor(programme: Loyalty, basket: Basket, evaluation: Evaluation) -> int:
-    """Return what points may pay for in a priced cart."""
+    """Return what points may pay for in a priced cart, those that it takes already not yet taken off."""
     regulated = {line.id for line in basket.lines if line.product.never_discount}
     return sum(
-        line.total_minor
+        line.total_minor + line.points_discount_minor
         for line in evaluation.lines
         if line.unavailable is None and line.gift_of is None and pays_for(programme, regulated=line.line in regulated)
     )
