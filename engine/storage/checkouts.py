@@ -15,8 +15,7 @@ from engine.cart.codec import decode_cart, pack
 from engine.cart.model import Cart
 from engine.checkout.codec import decode_quote, encode_quote
 from engine.checkout.model import (
-    NUMBER_DRAWN,
-    ORDER_NUMBER_ALPHABET,
+    ORDER_NUMBERS,
     Cancellation,
     Order,
     Quote,
@@ -170,7 +169,7 @@ class CheckoutStore:
             number = self._drawn(cart)
             keys = (
                 *(names.cart(cart), names.quote(cart, quote.id), names.order(number)),
-                *(names.outbox_beside(cart), names.log(cart), names.wake_up(cart)),
+                *(self._outbox(number), names.log(cart), names.wake_up(cart)),
             )
             asked = (quote.id, attempt.number, reference, number, encode_quote(quote), origin, self._log_length)
             status, _, *rest = await self._connection.run_durably(scripts.CHECKOUT_PLACE, keys, asked)
@@ -197,7 +196,7 @@ class CheckoutStore:
 
     async def cancel(self, number: OrderNumber, by: MemberId, why: str) -> bool:
         """Cancel an order, once; False where there is none. What it used is given back from the outbox."""
-        keys = (self._names.order(number), self._names.outbox_beside(number))
+        keys = (self._names.order(number), self._outbox(number))
         status, _ = await self._connection.run_durably(scripts.ORDER_CANCEL, keys, (number, by, why))
         return bool(status == b"cancelled")
 
@@ -212,12 +211,12 @@ class CheckoutStore:
 
     async def work_left(self, number: OrderNumber) -> str:
         """Return what is to be done for one order, empty where nothing is."""
-        found = await self._connection.command("HGET", self._names.outbox_beside(number), number)
+        found = await self._connection.command("HGET", self._outbox(number), number)
         return found.decode() if found else ""
 
     async def finished(self, number: OrderNumber, work: str) -> None:
         """Take what was done off the outbox, unless more came meanwhile."""
-        keys = (self._names.outbox_beside(number),)
+        keys = (self._outbox(number),)
         await self._connection.run(scripts.OUTBOX_DONE, keys, (number, work))
 
     async def list_for(self, customer: CustomerId, number: OrderNumber, placed_ms: InstantMs) -> None:
@@ -244,14 +243,13 @@ class CheckoutStore:
         pairs = found.items() if isinstance(found, dict) else zip(found[::2], found[1::2], strict=True)
         return {name.decode(): value for name, value in pairs}
 
+    def _outbox(self, number: OrderNumber) -> str:
+        return self._names.outbox(self._names.partition_of_order(number))
+
     def _drawn(self, cart: CartId) -> OrderNumber:
-        """Draw numbers until one hashes to the cart's partition, which is soon: there are a few hundred."""
-        wanted = self._names.partition(cart)
-        while True:
-            body = "".join(secrets.choice(ORDER_NUMBER_ALPHABET) for _ in range(NUMBER_DRAWN))
-            number = order_number(body)
-            if self._names.partition(number) == wanted:
-                return number
+        """Draw a number that says the partition of a cart."""
+        drawn = secrets.randbelow(ORDER_NUMBERS // self.partitions)
+        return order_number(drawn * self.partitions + self._names.partition_number(cart))
 
 
 def _refunds(packed: bytes | None) -> tuple[str, ...]:
