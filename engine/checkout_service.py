@@ -245,7 +245,7 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
     short = await _pinned(engine, quote, attempt)
     if short:
         await engine.stores.checkouts.give_up(quote.cart.id, quote.id, attempt, refund=reference)
-        await unpin(engine, quote, attempt.at_ms)
+        await _unpin(engine, quote, attempt)
         return Completed(errors=tuple(_used_up_by(short)), refund_due=True)
     engine.reached(Step.PINNED)
     actor = actor_of(caller, engine.snapshot.shop, Scope.CHECKOUT)
@@ -265,20 +265,21 @@ async def _pinned(engine: Panier, quote: Quote, attempt: Attempt) -> list[Use]:
     limits, owner = engine.stores.limits, owner_of(quote.cart.id, quote.id)
     short: list[Use] = []
     for use in quote.uses:
-        pinned = await limits.pin(use.limit, quote.id)
+        pinned = await limits.pin(use.limit, quote.id, attempt.number)
         if not pinned.made:
             again = replace(use, partial=False)
             held = await limits.hold(again, quote.id, InstantMs(attempt.at_ms + _GRACE_MS), owner)
-            pinned = await limits.pin(use.limit, quote.id) if held.made else held
+            pinned = await limits.pin(use.limit, quote.id, attempt.number) if held.made else held
         if not pinned.made:
             short.append(use)
     return short
 
 
-async def unpin(engine: Panier, quote: Quote, now_ms: InstantMs) -> None:
-    """Let the holds of a quote lapse again, a minute from now."""
+async def _unpin(engine: Panier, quote: Quote, attempt: Attempt) -> None:
+    """Let the holds of a quote lapse again, a minute from now, but for those that another attempt has pinned."""
     for use in quote.uses:
-        await engine.stores.limits.unpin(use.limit, quote.id, InstantMs(now_ms + _GRACE_MS))
+        deadline_ms = InstantMs(attempt.at_ms + _GRACE_MS)
+        await engine.stores.limits.unpin(use.limit, quote.id, deadline_ms, attempt.number)
 
 
 async def release(engine: Panier, quote: Quote) -> None:

@@ -85,9 +85,13 @@ class UnknownQuote:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """The attempt places no order. The cart stays frozen until an instant; None where it is not."""
+    """The attempt places no order. The cart stays frozen until an instant; None where it is not.
+
+    ``attempt`` is the number of the one that is over; None where no other can follow.
+    """
 
     frozen_until_ms: InstantMs | None
+    attempt: int | None
 
 
 class CheckoutStore:
@@ -157,7 +161,10 @@ class CheckoutStore:
         status, _, *rest = await self._connection.run(scripts.CHECKOUT_GIVE_UP, keys, arguments)
         if status == b"placed":
             return Placed(OrderNumber(rest[0].decode()))
-        return Busy() if status == b"busy" else GivenUp(InstantMs(rest[0]) if rest[0] else None)
+        if status == b"busy":
+            return Busy()
+        until_ms, over = rest
+        return GivenUp(InstantMs(until_ms) if until_ms else None, over if over >= 0 else None)
 
     async def place(
         self, quote: Quote, attempt: Attempt, reference: str, actor: Actor, operation: OperationId
