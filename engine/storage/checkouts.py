@@ -29,11 +29,13 @@ from engine.storage.keys import KeyNames
 from engine.storage.pins import Pin, unfinished
 from engine.types import CartId, CustomerId, InstantMs, MemberId, OperationId, OrderNumber, QuoteId
 
+PLACING: Final = "place"
+"""What the outbox says of a new order."""
+CANCELLING: Final = "cancel"
+"""What it says of one that was cancelled."""
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _KEPT_MS: Final = 30 * _DAY_MS
 """For how long a quote is known: a payment that comes later than that is a matter for people."""
-_UNCERTAIN_MS: Final = 10 * 60 * 1000
-"""For how long it is known while its cart has not been frozen for it: most often that comes a moment later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +107,15 @@ class CheckoutStore:
         self._attempt_ms = attempt_ms
         self.partitions = names.partitions
 
-    async def keep(self, quote: Quote) -> None:
-        """Keep a quote for minutes, unless the cart is frozen for it already: then the one that is kept counts."""
+    async def keep(self, quote: Quote, life_ms: int) -> None:
+        """Keep a quote for so long, unless the cart is frozen for it already: then the one that is kept counts."""
         keys = (self._names.cart(quote.cart.id), self._names.quote(quote.cart.id, quote.id))
-        arguments = (quote.id, encode_quote(quote), quote.amount_hash, _UNCERTAIN_MS)
+        arguments = (quote.id, encode_quote(quote), quote.amount_hash, life_ms)
         await self._connection.run(scripts.CHECKOUT_KEEP, keys, arguments)
 
-    async def frozen(self, cart: CartId, quote: QuoteId) -> QuoteRead | None:
-        """Return a quote for which its cart was frozen, and keep it for the payments that may come."""
-        await self._connection.command("PEXPIRE", self._names.quote(cart, quote), _KEPT_MS)
-        return await self.read(cart, quote)
+    async def keep_for_payments(self, cart: CartId, quote: QuoteId) -> bool:
+        """Keep a quote, for which its cart was frozen, for the payments that may come; False where it is not there."""
+        return bool(await self._connection.command("PEXPIRE", self._names.quote(cart, quote), _KEPT_MS))
 
     async def read(self, cart: CartId, quote: QuoteId) -> QuoteRead | None:
         """Return a quote and its cart, None where there is no such quote. One round trip."""
@@ -168,8 +169,11 @@ class CheckoutStore:
 
     async def place(
         self, quote: Quote, attempt: Attempt, reference: str, actor: Actor, operation: OperationId
-    ) -> Placed | None:
-        """Place the order, on disk before this returns; None where the attempt was given up meanwhile."""
+    ) -> Order | Placed | None:
+        """Place the order, on disk before this returns; `PLACING` is then to be done for it.
+
+        Answers `Placed` where it was placed before, None where the attempt was given up meanwhile.
+        """
         cart, names = quote.cart.id, self._names
         origin = pack((actor.channel, actor.store or False, actor.device, operation))
         while True:
@@ -178,9 +182,11 @@ class CheckoutStore:
                 *(names.cart(cart), names.quote(cart, quote.id), names.order(number)),
                 *(self._outbox(number), names.log(cart), names.wake_up(cart)),
             )
-            asked = (quote.id, attempt.number, reference, number, encode_quote(quote), origin, self._log_length)
-            status, _, *rest = await self._connection.run_durably(scripts.CHECKOUT_PLACE, keys, asked)
+            asked = (quote.id, attempt.number, reference, number, origin, self._log_length)
+            status, at_ms, *rest = await self._connection.run_durably(scripts.CHECKOUT_PLACE, keys, asked)
             if status == b"placed":
+                return Order(number, quote, InstantMs(at_ms), reference, _refunds(rest[1]))
+            if status == b"before":
                 return Placed(OrderNumber(rest[0].decode()), paid=rest[1] == 1)
             if status == b"stale":
                 return None
