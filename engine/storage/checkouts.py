@@ -135,10 +135,16 @@ class CheckoutStore:
     async def attempt(
         self, cart: CartId, quote: QuoteId, reference: str, amount_hash: str
     ) -> Attempt | Placed | Busy | Mismatch | Over | UnknownQuote:
-        """Begin to complete a quote for one payment; where that cannot be, the payment is kept as to be refunded."""
+        """Begin to complete a quote for one payment; where that cannot be, the payment is kept as to be refunded.
+
+        An order that was placed before is on disk when it is told of.
+        """
         keys = (self._names.cart(cart), self._names.quote(cart, quote))
         arguments = (quote, reference, amount_hash, self._attempt_ms)
         status, at_ms, *rest = await self._connection.run(scripts.CHECKOUT_ATTEMPT, keys, arguments)
+        if status == b"placed":
+            # Whoever placed it may have died while it waited for the disk.
+            status, at_ms, *rest = await self._connection.run_durably(scripts.CHECKOUT_ATTEMPT, keys, arguments)
         match status:
             case b"go":
                 return Attempt(rest[0], InstantMs(at_ms))

@@ -19,7 +19,10 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local quote, attempt, reference, number = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
 local order, paid, blob, refunds = unpack(redis.call('HMGET', KEYS[2], 'order', 'paid', 'blob', 'refunds'))
-if order then return {'before', now, order, paid == reference and 1 or 0} end
+if order then
+  redis.call('HSET', KEYS[2], 'order', order)
+  return {'before', now, order, paid == reference and 1 or 0}
+end
 local stored = redis.call('GET', KEYS[1])
 local cart = stored and cmsgpack.unpack(stored)
 local held = cart and freeze.by(cart, quote)
