@@ -8,7 +8,8 @@ asking that slot (`engine.sweeping`).
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from asyncio import gather
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -28,7 +29,7 @@ from engine.pricing.notices import NoticeCode
 from engine.rules.uses import uses_of
 from engine.service import Changed, Panier, actor_of, derived_id, read_operation
 from engine.storage.carts import Edit, Missing, Refused
-from engine.storage.checkouts import Attempt, Busy, Mismatch, Over, Placed, UnknownQuote
+from engine.storage.checkouts import CANCELLING, PLACING, Attempt, Busy, Mismatch, Over, Placed, UnknownQuote
 from engine.storage.limits import Hold, HoldState
 from engine.types import CartId, CustomerId, InstantMs, OperationId, OrderNumber, QuoteId
 
@@ -193,7 +194,7 @@ def _short(uses: Sequence[Use], holds: Sequence[Hold]) -> dict[Limit, int]:
 async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: OperationId, life_ms: int) -> Begun:
     """Freeze the cart for a quote that is held, or give up what it holds."""
     checkouts, cart_id = engine.stores.checkouts, quote.cart.id
-    await checkouts.keep(quote)
+    await checkouts.keep(quote, life_ms + _GRACE_MS)
     engine.reached(Step.KEPT)
     command = FreezeCart(quote.id, life_ms, quote.cart.version)
     # What it uses may be something else when the request is sent again, but the request is the same.
@@ -208,13 +209,16 @@ async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: Opera
     priced = _priced(engine, cart, answer.at_ms)
     if isinstance(answer, Refused):
         return Begun(priced=priced, errors=(_error(answer.code),))
-    known = await checkouts.frozen(cart_id, frozen.quote) if frozen else None
-    if known is None:
-        # The same request was sent before, and what it began is over.
-        over = UserErrorCode.CART_ORDERED if cart.ordered else UserErrorCode.QUOTE_EXPIRED
-        return Begun(priced=priced, errors=(_error(over),))
+    if answer.replayed:
+        read = await checkouts.read(cart_id, frozen.quote) if frozen else None
+        if read is None or read.quote.cart.version + 1 != answer.version:
+            # The same request was sent before, and what it began is over.
+            over = UserErrorCode.CART_ORDERED if cart.ordered else UserErrorCode.QUOTE_EXPIRED
+            return Begun(priced=priced, errors=(_error(over),), replayed=True)
+        quote = read.quote
+    await checkouts.keep_for_payments(cart_id, quote.id)
     engine.reached(Step.FROZEN)
-    return Begun(QuotedCart(known.quote, frozen), priced, replayed=answer.replayed)
+    return Begun(QuotedCart(quote, frozen), priced, replayed=answer.replayed)
 
 
 async def complete_checkout(
@@ -245,7 +249,7 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
     short = await _pinned(engine, quote, attempt)
     if short:
         await engine.stores.checkouts.give_up(quote.cart.id, quote.id, attempt, refund=reference)
-        await unpin(engine, quote, attempt.at_ms)
+        await _unpin(engine, quote, attempt)
         return Completed(errors=tuple(_used_up_by(short)), refund_due=True)
     engine.reached(Step.PINNED)
     actor = actor_of(caller, engine.snapshot.shop, Scope.CHECKOUT)
@@ -255,62 +259,74 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
         # Somebody else took this for left behind, and has undone it or placed the order.
         return await complete_checkout(engine, caller, quote.cart.id, quote.id, reference, quote.amount_hash)
     engine.reached(Step.PLACED)
-    order = await settle(engine, placed.order, engine.reached)
+    if isinstance(placed, Placed):
+        return Completed(await settle(engine, placed.order), refund_due=not placed.paid)
+    await _settle(engine, placed, PLACING)
     engine.reached(Step.FINISHED)
-    return Completed(order, refund_due=not placed.paid)
+    return Completed(placed)
 
 
 async def _pinned(engine: Panier, quote: Quote, attempt: Attempt) -> list[Use]:
     """Pin every hold, those that lapsed held again at what was quoted; return what is short, with nothing pinned."""
     limits, owner = engine.stores.limits, owner_of(quote.cart.id, quote.id)
-    short: list[Use] = []
-    for use in quote.uses:
-        pinned = await limits.pin(use.limit, quote.id)
+
+    async def is_pinned(use: Use) -> bool:
+        pinned = await limits.pin(use.limit, quote.id, attempt.number)
         if not pinned.made:
             again = replace(use, partial=False)
             held = await limits.hold(again, quote.id, InstantMs(attempt.at_ms + _GRACE_MS), owner)
-            pinned = await limits.pin(use.limit, quote.id) if held.made else held
-        if not pinned.made:
-            short.append(use)
-    return short
+            pinned = await limits.pin(use.limit, quote.id, attempt.number) if held.made else held
+        return pinned.made
+
+    return await _short_of(quote, is_pinned)
 
 
-async def unpin(engine: Panier, quote: Quote, now_ms: InstantMs) -> None:
-    """Let the holds of a quote lapse again, a minute from now."""
-    for use in quote.uses:
-        await engine.stores.limits.unpin(use.limit, quote.id, InstantMs(now_ms + _GRACE_MS))
+async def _short_of(quote: Quote, is_there: Callable[[Use], Awaitable[bool]]) -> list[Use]:
+    """Return the uses of a quote of which something says that they are not there, all asked at once."""
+    there = await gather(*map(is_there, quote.uses))
+    return [use for use, found in zip(quote.uses, there, strict=True) if not found]
+
+
+async def _unpin(engine: Panier, quote: Quote, attempt: Attempt) -> None:
+    """Let the holds of a quote lapse again, a minute from now, but for those that another attempt has pinned."""
+    limits, deadline_ms = engine.stores.limits, InstantMs(attempt.at_ms + _GRACE_MS)
+    await gather(*(limits.unpin(use.limit, quote.id, deadline_ms, attempt.number) for use in quote.uses))
 
 
 async def release(engine: Panier, quote: Quote) -> None:
     """Give up what a quote holds."""
-    for use in quote.uses:
-        await engine.stores.limits.release(use.limit, quote.id)
+    await gather(*(engine.stores.limits.release(use.limit, quote.id) for use in quote.uses))
 
 
-async def settle(engine: Panier, number: OrderNumber, reached: Callable[[Step], None] = lambda _: None) -> Order | None:
+async def settle(engine: Panier, number: OrderNumber) -> Order | None:
     """Do what is still to be done for an order, each thing once however often this is called; return the order."""
-    order = await engine.stores.checkouts.order(number)
-    work = await engine.stores.checkouts.work_left(number)
-    if order is None or not work:
-        return order
-    quote, limits = order.quote, engine.stores.limits
-    if "place" in work.split():
-        for use in quote.uses:
-            posted = await limits.post(use.limit, quote.id)
-            if not posted.made and posted.state is not HoldState.RETURNED:
-                await limits.post_beyond(use, quote.id, owner_of(quote.cart.id, quote.id))
-        if order.customer:
-            await engine.stores.checkouts.list_for(order.customer, number, order.placed_ms)
-            await engine.stores.customers.release(order.customer, quote.cart.id)
-        await post_earned(engine, order)
-    if "cancel" in work.split():
-        for use in quote.uses:
-            if use.returns:
-                await limits.give_back(use.limit, quote.id)
-        await take_back_earned(engine, order)
-    reached(Step.POSTED)
-    await engine.stores.checkouts.finished(number, work)
+    checkouts = engine.stores.checkouts
+    order, work = await gather(checkouts.order(number), checkouts.work_left(number))
+    if order is not None and work:
+        await _settle(engine, order, work)
     return order
+
+
+async def _settle(engine: Panier, order: Order, work: str) -> None:
+    """Do what the outbox says is to be done for an order. What lies in other slots is done all at once."""
+    quote, limits = order.quote, engine.stores.limits
+
+    async def post(use: Use) -> None:
+        posted = await limits.post(use.limit, quote.id)
+        if not posted.made and posted.state is not HoldState.RETURNED:
+            await limits.post_beyond(use, quote.id, owner_of(quote.cart.id, quote.id))
+
+    if PLACING in work.split():
+        steps: list[Awaitable[object]] = [*map(post, quote.uses), post_earned(engine, order)]
+        if order.customer:
+            steps.append(engine.stores.checkouts.list_for(order.customer, order.number, order.placed_ms))
+            steps.append(engine.stores.customers.release(order.customer, quote.cart.id))
+        await gather(*steps)
+    if CANCELLING in work.split():
+        returning = [limits.give_back(use.limit, quote.id) for use in quote.uses if use.returns]
+        await gather(*returning, take_back_earned(engine, order))
+    engine.reached(Step.POSTED)
+    await engine.stores.checkouts.finished(order.number, work)
 
 
 async def extend_checkout(
@@ -333,14 +349,15 @@ async def extend_checkout(
 
 
 async def _extended(engine: Panier, quote: Quote, deadline_ms: InstantMs) -> list[Use]:
-    limits, owner, short = engine.stores.limits, owner_of(quote.cart.id, quote.id), []
-    for use in quote.uses:
+    limits, owner = engine.stores.limits, owner_of(quote.cart.id, quote.id)
+
+    async def is_extended(use: Use) -> bool:
         extended = await limits.extend(use.limit, quote.id, deadline_ms)
         if not extended.made:
             extended = await limits.hold(replace(use, partial=False), quote.id, deadline_ms, owner)
-        if not extended.made:
-            short.append(use)
-    return short
+        return extended.made
+
+    return await _short_of(quote, is_extended)
 
 
 async def cancel_checkout(

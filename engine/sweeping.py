@@ -14,7 +14,7 @@ from engine.offline_service import post_sales
 from engine.service import Panier
 from engine.storage.checkouts import Busy, Placed
 from engine.storage.pins import Pin
-from engine.types import CartId, InstantMs, OperationId, QuoteId
+from engine.types import CartId, OperationId, QuoteId
 
 EVERY_S: Final = 15
 AGE_MS: Final = 60_000
@@ -63,7 +63,6 @@ async def _resolve(engine: Panier, pin: Pin) -> None:
         return
     if isinstance(verdict, Placed):
         await engine.stores.limits.post(pinned.limit, pinned.hold)
-    elif verdict.frozen_until_ms is not None:
-        await engine.stores.limits.unpin(pinned.limit, pinned.hold, verdict.frozen_until_ms)
     else:
-        await engine.stores.limits.unpin(pinned.limit, pinned.hold, InstantMs(pin.at_ms))
+        until_ms = verdict.frozen_until_ms or pin.at_ms
+        await engine.stores.limits.unpin(pinned.limit, pinned.hold, until_ms, verdict.attempt)

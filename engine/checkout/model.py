@@ -14,8 +14,10 @@ from engine.limits import Use
 from engine.pricing.evaluation import Evaluation
 from engine.types import CustomerId, InstantMs, MemberId, OrderNumber, QuoteId
 
-NUMBER_DRAWN: Final = 9
-"""Random characters of an order number, besides the one that shows a typo: 39 bits, within one of the partitions."""
+_CHARACTERS: Final = 9
+"""Of an order number, besides the one that shows a typo."""
+ORDER_NUMBERS: Final = len(CODE_ALPHABET) ** _CHARACTERS
+"""How many order numbers there are: 41 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,18 @@ class Order:
         return self.quote.cart.customer
 
 
-def order_number(body: str) -> OrderNumber:
-    """Return the number whose random characters are these: with one more, which shows a typo."""
+def order_number(drawn: int) -> OrderNumber:
+    """Return the number that was drawn, from 0 to below `ORDER_NUMBERS`, as people write it."""
+    body = ""
+    for _ in range(_CHARACTERS):
+        drawn, place = divmod(drawn, len(CODE_ALPHABET))
+        body += CODE_ALPHABET[place]
     return OrderNumber(body + check_character(body))
 
 
-ORDER_NUMBER_ALPHABET: Final = CODE_ALPHABET
+def drawn_of(number: OrderNumber) -> int:
+    """Return what was drawn for an order number; some number, too, for a text that is none."""
+    drawn = 0
+    for character in reversed(number[:_CHARACTERS]):
+        drawn = drawn * len(CODE_ALPHABET) + CODE_ALPHABET.find(character)
+    return drawn
