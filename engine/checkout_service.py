@@ -9,9 +9,8 @@ asking that slot (`engine.sweeping`).
 
 import hashlib
 from asyncio import gather
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
 from engine.callers import Caller, Scope
@@ -20,8 +19,10 @@ from engine.cart.model import Cart, Freeze, Role
 from engine.cart.refusals import REFUSALS
 from engine.checkout.commands import ExtendFreeze, FreezeCart, ThawCart
 from engine.checkout.model import Order, Quote
+from engine.checkout.steps import Step
 from engine.errors import UserError, UserErrorCode
-from engine.limits import Limit, LimitKind, Use
+from engine.holdings import GRACE_MS, Holdings, limit_error
+from engine.limits import Use
 from engine.loyalty_service import post_earned, take_back_earned
 from engine.money import format_minor, parse_amount
 from engine.priced import PricedCart
@@ -30,15 +31,12 @@ from engine.rules.uses import uses_of
 from engine.service import Changed, Panier, actor_of, derived_id, read_operation
 from engine.storage.carts import Edit, Missing, Refused
 from engine.storage.checkouts import CANCELLING, PLACING, Attempt, Busy, Mismatch, Over, Placed, UnknownQuote
-from engine.storage.limits import Hold, HoldState
 from engine.types import CartId, CustomerId, InstantMs, OperationId, OrderNumber, QuoteId
 
 LIFE_S: Final = 15 * 60
 LIFE_S_LEAST: Final = 30
 LIFE_S_MOST: Final = 60 * 60
 REFERENCE_LENGTH_MAX: Final = 128
-_GRACE_MS: Final = 60_000
-"""By how much holds outlive their quote, so that a completion at the last moment finds them."""
 _ROUNDS_MOST: Final = 8
 """How often a price is tried again without what turned out to be used up."""
 _BLOCKING: Final = frozenset(
@@ -62,19 +60,6 @@ _MISMATCH: Final = UserError(
     "the amount hash is not that of the quote: the payment was for something else",
     ("amountHash",),
 )
-
-
-class Step(StrEnum):
-    """The steps of a checkout: between any two of them the process may die."""
-
-    HELD = "begin.held"
-    KEPT = "begin.kept"
-    FROZEN = "begin.frozen"
-    ATTEMPTED = "complete.attempted"
-    PINNED = "complete.pinned"
-    PLACED = "complete.placed"
-    POSTED = "complete.posted"
-    FINISHED = "complete.finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +127,7 @@ async def begin_checkout(
         return Begun(priced=priced, errors=errors)
     held = await _held(engine, priced, caller, operation, life_s)
     if errors := _unexpected(held.priced, expected_total):
-        await release(engine, held.quote)
+        await Holdings(engine.stores, held.quote).release()
         return Begun(priced=held.priced, errors=(*_used_up(held.priced), *errors))
     engine.reached(Step.HELD)
     return await _frozen(engine, caller, held.quote, operation, life_s * 1000)
@@ -164,37 +149,26 @@ def _quote(priced: PricedCart, caller: Caller, operation: OperationId, uses: tup
 
 async def _held(engine: Panier, priced: PricedCart, caller: Caller, operation: OperationId, life_s: int) -> _Held:
     """Hold what a cart uses; what is used up is taken out of the price, until all that is left in it is held."""
-    deadline_ms = InstantMs(priced.as_of_ms + life_s * 1000 + _GRACE_MS)
+    deadline_ms = InstantMs(priced.as_of_ms + life_s * 1000 + GRACE_MS)
     for _ in range(_ROUNDS_MOST):
         uses = uses_of(priced.basket, priced.snapshot.ruleset, priced.evaluation)
         quote = _quote(priced, caller, operation, uses)
-        holds = await engine.stores.limits.hold_all(uses, quote.id, deadline_ms, owner_of(quote.cart.id, quote.id))
-        short = _short(uses, holds)
+        holdings = Holdings(engine.stores, quote)
+        short = await holdings.hold(deadline_ms)
         if not short:
             return _Held(priced, quote)
-        await release(engine, quote)
-        priced = replace(priced, short={**priced.short, **short})
+        await holdings.release()
+        priced = replace(priced, short={**priced.short, **short.limits})
     # Limits that are contested so hard are taken for used up.
     uses = uses_of(priced.basket, priced.snapshot.ruleset, priced.evaluation)
     priced = replace(priced, short={**priced.short, **{use.limit: 0 for use in uses}})
     return _Held(priced, _quote(priced, caller, operation))
 
 
-def _short(uses: Sequence[Use], holds: Sequence[Hold]) -> dict[Limit, int]:
-    """Return what is left of the limits of which less was held than is used."""
-    short: dict[Limit, int] = {}
-    for use, hold in zip(uses, holds, strict=True):
-        if not hold.made:
-            short[use.limit] = hold.left if use.partial else 0
-        elif hold.amount < use.amount:
-            short[use.limit] = hold.amount
-    return short
-
-
 async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: OperationId, life_ms: int) -> Begun:
     """Freeze the cart for a quote that is held, or give up what it holds."""
     checkouts, cart_id = engine.stores.checkouts, quote.cart.id
-    await checkouts.keep(quote, life_ms + _GRACE_MS)
+    await checkouts.keep(quote, life_ms + GRACE_MS)
     engine.reached(Step.KEPT)
     command = FreezeCart(quote.id, life_ms, quote.cart.version)
     # What it uses may be something else when the request is sent again, but the request is the same.
@@ -203,7 +177,7 @@ async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: Opera
     cart = None if isinstance(answer, Missing) else answer.cart
     frozen = cart.freeze if cart else None
     if frozen is None or frozen.quote != quote.id:
-        await release(engine, quote)
+        await Holdings(engine.stores, quote).release()
     if cart is None or isinstance(answer, Missing):
         return Begun(errors=(_NO_CART,))
     priced = _priced(engine, cart, answer.at_ms)
@@ -246,11 +220,12 @@ async def complete_checkout(
 
 
 async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, reference: str) -> Completed:
-    short = await _pinned(engine, quote, attempt)
+    holdings = Holdings(engine.stores, quote)
+    short = await holdings.pin(attempt)
     if short:
         await engine.stores.checkouts.give_up(quote.cart.id, quote.id, attempt, refund=reference)
-        await _unpin(engine, quote, attempt)
-        return Completed(errors=tuple(_used_up_by(short)), refund_due=True)
+        await holdings.unpin(attempt)
+        return Completed(errors=tuple(short.errors()), refund_due=True)
     engine.reached(Step.PINNED)
     actor = actor_of(caller, engine.snapshot.shop, Scope.CHECKOUT)
     operation = OperationId(f"order-{quote.id}")
@@ -266,38 +241,6 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
     return Completed(placed)
 
 
-async def _pinned(engine: Panier, quote: Quote, attempt: Attempt) -> list[Use]:
-    """Pin every hold, those that lapsed held again at what was quoted; return what is short, with nothing pinned."""
-    limits, owner = engine.stores.limits, owner_of(quote.cart.id, quote.id)
-
-    async def is_pinned(use: Use) -> bool:
-        pinned = await limits.pin(use.limit, quote.id, attempt.number)
-        if not pinned.made:
-            again = replace(use, partial=False)
-            held = await limits.hold(again, quote.id, InstantMs(attempt.at_ms + _GRACE_MS), owner)
-            pinned = await limits.pin(use.limit, quote.id, attempt.number) if held.made else held
-        return pinned.made
-
-    return await _short_of(quote, is_pinned)
-
-
-async def _short_of(quote: Quote, is_there: Callable[[Use], Awaitable[bool]]) -> list[Use]:
-    """Return the uses of a quote of which something says that they are not there, all asked at once."""
-    there = await gather(*map(is_there, quote.uses))
-    return [use for use, found in zip(quote.uses, there, strict=True) if not found]
-
-
-async def _unpin(engine: Panier, quote: Quote, attempt: Attempt) -> None:
-    """Let the holds of a quote lapse again, a minute from now, but for those that another attempt has pinned."""
-    limits, deadline_ms = engine.stores.limits, InstantMs(attempt.at_ms + _GRACE_MS)
-    await gather(*(limits.unpin(use.limit, quote.id, deadline_ms, attempt.number) for use in quote.uses))
-
-
-async def release(engine: Panier, quote: Quote) -> None:
-    """Give up what a quote holds."""
-    await gather(*(engine.stores.limits.release(use.limit, quote.id) for use in quote.uses))
-
-
 async def settle(engine: Panier, number: OrderNumber) -> Order | None:
     """Do what is still to be done for an order, each thing once however often this is called; return the order."""
     checkouts = engine.stores.checkouts
@@ -309,22 +252,15 @@ async def settle(engine: Panier, number: OrderNumber) -> Order | None:
 
 async def _settle(engine: Panier, order: Order, work: str) -> None:
     """Do what the outbox says is to be done for an order. What lies in other slots is done all at once."""
-    quote, limits = order.quote, engine.stores.limits
-
-    async def post(use: Use) -> None:
-        posted = await limits.post(use.limit, quote.id)
-        if not posted.made and posted.state is not HoldState.RETURNED:
-            await limits.post_beyond(use, quote.id, owner_of(quote.cart.id, quote.id))
-
+    holdings = Holdings(engine.stores, order.quote)
     if PLACING in work.split():
-        steps: list[Awaitable[object]] = [*map(post, quote.uses), post_earned(engine, order)]
+        steps: list[Awaitable[object]] = [holdings.post(), post_earned(engine, order)]
         if order.customer:
             steps.append(engine.stores.checkouts.list_for(order.customer, order.number, order.placed_ms))
-            steps.append(engine.stores.customers.release(order.customer, quote.cart.id))
+            steps.append(engine.stores.customers.release(order.customer, order.quote.cart.id))
         await gather(*steps)
     if CANCELLING in work.split():
-        returning = [limits.give_back(use.limit, quote.id) for use in quote.uses if use.returns]
-        await gather(*returning, take_back_earned(engine, order))
+        await gather(holdings.give_back(), take_back_earned(engine, order))
     engine.reached(Step.POSTED)
     await engine.stores.checkouts.finished(order.number, work)
 
@@ -338,26 +274,14 @@ async def extend_checkout(
         return Begun(errors=(_NO_QUOTE,))
     if fault := _life_fault(life_s):
         return Begun(errors=(fault,))
-    quote, deadline_ms = read.quote, InstantMs(read.at_ms + life_s * 1000 + _GRACE_MS)
+    quote, deadline_ms = read.quote, InstantMs(read.at_ms + life_s * 1000 + GRACE_MS)
     if read.order is None and read.cart and read.cart.freeze and read.cart.freeze.quote == quote_id:
-        short = await _extended(engine, quote, deadline_ms)
+        short = await Holdings(engine.stores, quote).extend(deadline_ms)
         if short:
-            return Begun(QuotedCart(quote, read.cart.freeze_at(read.at_ms)), errors=tuple(_used_up_by(short)))
+            return Begun(QuotedCart(quote, read.cart.freeze_at(read.at_ms)), errors=tuple(short.errors()))
     changed = await _apply(engine, caller, cart_id, operation_id, ExtendFreeze(quote_id, life_s * 1000))
     frozen = changed.priced.cart.freeze if changed.priced and not changed.errors else None
     return Begun(QuotedCart(quote, frozen, read.order), changed.priced, changed.errors, changed.replayed)
-
-
-async def _extended(engine: Panier, quote: Quote, deadline_ms: InstantMs) -> list[Use]:
-    limits, owner = engine.stores.limits, owner_of(quote.cart.id, quote.id)
-
-    async def is_extended(use: Use) -> bool:
-        extended = await limits.extend(use.limit, quote.id, deadline_ms)
-        if not extended.made:
-            extended = await limits.hold(replace(use, partial=False), quote.id, deadline_ms, owner)
-        return extended.made
-
-    return await _short_of(quote, is_extended)
 
 
 async def cancel_checkout(
@@ -369,7 +293,7 @@ async def cancel_checkout(
         return Changed(errors=(_NO_QUOTE,))
     changed = await _apply(engine, caller, cart_id, operation_id, ThawCart(quote_id))
     if not changed.errors:
-        await release(engine, read.quote)
+        await Holdings(engine.stores, read.quote).release()
     return changed
 
 
@@ -422,11 +346,6 @@ def may_see_order(caller: Caller, order: Order) -> bool:
     return order.quote.by == caller.member or order.quote.cart.member(caller.member) is not None
 
 
-def owner_of(cart: CartId, quote: QuoteId) -> str:
-    """Return what holds are made with, for whoever finds them pinned."""
-    return f"{cart}/{quote}"
-
-
 async def _apply(
     engine: Panier, caller: Caller, cart_id: CartId, operation_id: str | None, command: Command
 ) -> Changed:
@@ -469,18 +388,7 @@ def _unexpected(priced: PricedCart, expected: str) -> tuple[UserError, ...]:
 
 
 def _used_up(priced: PricedCart) -> list[UserError]:
-    return [_limit_error(limit) for limit in priced.short]
-
-
-def _used_up_by(uses: Iterable[Use]) -> list[UserError]:
-    return [_limit_error(use.limit) for use in uses]
-
-
-def _limit_error(limit: Limit) -> UserError:
-    what = "the money" if limit.kind is LimitKind.BUDGET else "the number of uses"
-    return UserError(
-        UserErrorCode.LIMIT_REACHED, f"{what} that the promotion `{limit.promotion}` is limited to is spent"
-    )
+    return [limit_error(limit) for limit in priced.short]
 
 
 def _priced(engine: Panier, cart: Cart, at_ms: InstantMs) -> PricedCart:

@@ -97,8 +97,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.service",
         "engine.priced",
     ),
+    "engine.holdings": (*BASE, "engine.checkout", "engine.storage"),
     "engine.checkout_service": (
         *CORE,
+        "engine.holdings",
         "engine.loyalty_service",
         "engine.checkout",
         "engine.callers",
