@@ -18,17 +18,18 @@ from engine.cart.commands import Command
 from engine.cart.model import Cart, Freeze, Role
 from engine.cart.refusals import REFUSALS
 from engine.checkout.commands import ExtendFreeze, FreezeCart, ThawCart
-from engine.checkout.model import Order, Quote
+from engine.checkout.model import Order, PointsUse, Quote
 from engine.checkout.steps import Step
 from engine.errors import UserError, UserErrorCode
-from engine.holdings import GRACE_MS, Holdings, limit_error
+from engine.holdings import GRACE_MS, Holdings, limit_error, points_error
 from engine.limits import Use
-from engine.loyalty_service import post_earned, take_back_earned
+from engine.loyalty_service import points_given_back, post_earned, take_back_earned
 from engine.money import format_minor, parse_amount
 from engine.priced import PricedCart
 from engine.pricing.notices import NoticeCode
 from engine.rules.uses import uses_of
 from engine.service import Changed, Panier, actor_of, derived_id, read_operation
+from engine.spendable import account_for
 from engine.storage.carts import Edit, Missing, Refused
 from engine.storage.checkouts import CANCELLING, PLACING, Attempt, Busy, Mismatch, Over, Placed, UnknownQuote
 from engine.types import CartId, CustomerId, InstantMs, OperationId, OrderNumber, QuoteId
@@ -116,7 +117,7 @@ async def begin_checkout(
     fault = operation if isinstance(operation, UserError) else _life_fault(life_s)
     if fault or isinstance(operation, UserError):
         return Begun(errors=(fault,) if fault else ())
-    read = await engine.cart(caller, cart_id)
+    read = await engine.kept_cart(caller, cart_id)
     if read is None:
         return Begun(errors=(_NO_CART,))
     priced = await engine.with_fresh_facts(read)
@@ -125,26 +126,34 @@ async def begin_checkout(
         return await _frozen(engine, caller, _quote(priced, caller, operation), operation, life_s * 1000)
     if errors := _not_sold(priced):
         return Begun(priced=priced, errors=errors)
-    held = await _held(engine, priced, caller, operation, life_s)
+    held = await _held(engine, await engine.with_fresh_balance(priced), caller, operation, life_s)
     if errors := _unexpected(held.priced, expected_total):
         await Holdings(engine.stores, held.quote).release()
-        return Begun(priced=held.priced, errors=(*_used_up(held.priced), *errors))
+        return Begun(priced=held.priced, errors=(*_used_up(held.priced), *_points_short(priced, held.priced), *errors))
     engine.reached(Step.HELD)
     return await _frozen(engine, caller, held.quote, operation, life_s * 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A price of which every limit is held."""
+    """A price of which every limit is held, and the points that pay for it."""
 
     priced: PricedCart
     quote: Quote
 
 
-def _quote(priced: PricedCart, caller: Caller, operation: OperationId, uses: tuple[Use, ...] = ()) -> Quote:
+def _quote(
+    priced: PricedCart,
+    caller: Caller,
+    operation: OperationId,
+    uses: tuple[Use, ...] = (),
+    points: PointsUse | None = None,
+) -> Quote:
     """Return a quote whose id follows from the request and from what it uses: sent again, it holds nothing twice."""
-    digest = hashlib.blake2b(repr(uses).encode(), digest_size=8, key=derived_id(caller, operation, size=16).encode())
-    return Quote(QuoteId(digest.hexdigest()), priced.cart, priced.evaluation, uses, caller.member, priced.as_of_ms)
+    used = repr((uses, points)).encode()
+    digest = hashlib.blake2b(used, digest_size=8, key=derived_id(caller, operation, size=16).encode())
+    cart, evaluation, at_ms = priced.cart, priced.evaluation, priced.as_of_ms
+    return Quote(QuoteId(digest.hexdigest()), cart, evaluation, uses, caller.member, at_ms, points)
 
 
 async def _held(engine: Panier, priced: PricedCart, caller: Caller, operation: OperationId, life_s: int) -> _Held:
@@ -152,17 +161,28 @@ async def _held(engine: Panier, priced: PricedCart, caller: Caller, operation: O
     deadline_ms = InstantMs(priced.as_of_ms + life_s * 1000 + GRACE_MS)
     for _ in range(_ROUNDS_MOST):
         uses = uses_of(priced.basket, priced.snapshot.ruleset, priced.evaluation)
-        quote = _quote(priced, caller, operation, uses)
+        quote = _quote(priced, caller, operation, uses, await _points_of(engine, priced))
         holdings = Holdings(engine.stores, quote)
         short = await holdings.hold(deadline_ms)
         if not short:
             return _Held(priced, quote)
         await holdings.release()
         priced = replace(priced, short={**priced.short, **short.limits})
-    # Limits that are contested so hard are taken for used up.
+        if short.points is not None:
+            priced = await engine.with_fresh_balance(priced, short.points)
+    # What is contested so hard is taken for used up.
     uses = uses_of(priced.basket, priced.snapshot.ruleset, priced.evaluation)
     priced = replace(priced, short={**priced.short, **{use.limit: 0 for use in uses}})
+    priced = await engine.with_fresh_balance(priced, 0)
     return _Held(priced, _quote(priced, caller, operation))
+
+
+async def _points_of(engine: Panier, priced: PricedCart) -> PointsUse | None:
+    """Return what a cart spends of its customer's points. One round trip where it does."""
+    burned, programme, customer = priced.evaluation.burned, priced.snapshot.ruleset.loyalty, priced.cart.customer
+    if burned is None or not burned.points or programme is None or customer is None:
+        return None
+    return PointsUse(await account_for(engine.stores, programme, customer), burned.points)
 
 
 async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: OperationId, life_ms: int) -> Begun:
@@ -254,13 +274,15 @@ async def _settle(engine: Panier, order: Order, work: str) -> None:
     """Do what the outbox says is to be done for an order. What lies in other slots is done all at once."""
     holdings = Holdings(engine.stores, order.quote)
     if PLACING in work.split():
-        steps: list[Awaitable[object]] = [holdings.post(), post_earned(engine, order)]
+        steps: list[Awaitable[object]] = [holdings.post(order.number), post_earned(engine, order)]
         if order.customer:
             steps.append(engine.stores.checkouts.list_for(order.customer, order.number, order.placed_ms))
             steps.append(engine.stores.customers.release(order.customer, order.quote.cart.id))
         await gather(*steps)
     if CANCELLING in work.split():
-        await gather(holdings.give_back(), take_back_earned(engine, order))
+        # First what it spent comes back, so that there is something to take what it earned from.
+        await holdings.give_back(points_given_back(engine, order))
+        await take_back_earned(engine, order)
     engine.reached(Step.POSTED)
     await engine.stores.checkouts.finished(order.number, work)
 
@@ -375,16 +397,24 @@ def _not_sold(priced: PricedCart) -> tuple[UserError, ...]:
 
 
 def _unexpected(priced: PricedCart, expected: str) -> tuple[UserError, ...]:
-    """Compare the total with what the caller showed the shopper."""
+    """Compare what there is to pay with what the caller showed the shopper."""
     evaluation = priced.evaluation
-    total_minor, currency = evaluation.totals.total_minor, evaluation.currency
+    due_minor, currency = evaluation.totals.due_minor, evaluation.currency
     try:
-        if parse_amount(expected, currency) == total_minor:
+        if parse_amount(expected, currency) == due_minor:
             return ()
     except ValueError as fault:
         return (UserError(UserErrorCode.TOTAL_CHANGED, str(fault), ("expectedTotal",)),)
-    message = f"the total is {format_minor(total_minor, currency)} {currency} now, and not {expected[:40]}"
+    message = f"there is {format_minor(due_minor, currency)} {currency} to pay now, and not {expected[:40]}"
     return (UserError(UserErrorCode.TOTAL_CHANGED, message, ("expectedTotal",)),)
+
+
+def _points_short(before: PricedCart, now: PricedCart) -> list[UserError]:
+    """Tell of points that were spent elsewhere since the shopper saw the cart."""
+    shown, left = before.evaluation.burned, now.evaluation.burned
+    if shown is None or left is None or left.balance >= shown.balance or left.points >= shown.points:
+        return []
+    return [points_error(left.balance)]
 
 
 def _used_up(priced: PricedCart) -> list[UserError]:

@@ -5,7 +5,7 @@ stays what it was when a crash cuts the work off, whatever programme and familie
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.callers import Caller, Scope, customer_fault, customer_of
@@ -13,7 +13,7 @@ from engine.checkout.model import Order
 from engine.errors import UserError, UserErrorCode
 from engine.loyalty import programme as programmes
 from engine.loyalty.account import Account, AccountId
-from engine.loyalty.commands import Adjust, Command, Earn, SetTier
+from engine.loyalty.commands import Adjust, Command, Earn, ReturnPoints, SetTier
 from engine.loyalty.ledger import Status
 from engine.loyalty.programme import LoyaltySummary
 from engine.loyalty.tiers import Standing
@@ -51,6 +51,13 @@ async def take_back_earned(engine: Panier, order: Order) -> None:
     for account, points in (await engine.stores.checkouts.earned(order.number)).items():
         earned = _earning(engine, programme, order, points)
         await _do(engine, programme, account, order, programmes.reversal(programme, earned, operation))
+
+
+def points_given_back(engine: Panier, order: Order) -> ReturnPoints:
+    """Return the command that gives back what a cancelled order spent, as the programme says."""
+    programme = engine.snapshot.ruleset.loyalty or _DEFAULTS
+    at_ms = order.cancelled.at_ms if order.cancelled else order.placed_ms
+    return replace(programmes.giving_back(programme, order.quote.id, at_ms), note=order.number)
 
 
 @dataclass(frozen=True, slots=True)

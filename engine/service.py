@@ -117,9 +117,14 @@ class Panier:
         return copy.copy(self)
 
     async def cart(self, caller: Caller, cart_id: CartId) -> PricedCart | None:
-        """Return a cart that the caller may see.
+        """Return a cart that the caller may see. One round trip, three where points are to be spent on it."""
+        priced = await self.kept_cart(caller, cart_id)
+        return await self.with_fresh_balance(priced) if priced and priced.cart.burn else priced
 
-        One round trip; a second one renews a screen's time now and then, two more look up points that are to be spent.
+    async def kept_cart(self, caller: Caller, cart_id: CartId) -> PricedCart | None:
+        """Return a cart that the caller may see, with what was known last of points that are to be spent on it.
+
+        One round trip; a second one renews a screen's time now and then.
         """
         snapshot = self.snapshot
         read = await self.stores.carts.read(cart_id)
@@ -130,8 +135,7 @@ class Panier:
             # Who looks at a screen uses it. Half of its time is left before that costs a write.
             edit = Edit(self._actor(caller), OperationId(uuid.uuid4().hex), StayOnScreen().ops())
             await self.stores.carts.commit(cart_id, edit)
-        priced = PricedCart(read.cart, snapshot, read.at_ms)
-        return priced if read.cart.burn is None else await self.with_fresh_balance(priced)
+        return PricedCart(read.cart, snapshot, read.at_ms)
 
     async def active_cart(self, caller: Caller) -> PricedCart | None:
         """Return the customer's active cart, from whichever device it was filled. Two round trips.
@@ -354,9 +358,10 @@ class Panier:
         actor = Actor(MemberId(f"{CallerKind.SERVICE}:points"), self.snapshot.shop.default_channel, by_scope=True)
         operation = OperationId(f"balance-{cart.version}-{balance}")
         answer = await self.stores.carts.commit(cart.id, Edit(actor, operation, RefreshBalance(balance).ops()))
-        if not isinstance(answer, Committed):
-            return priced
-        return PricedCart(answer.cart, priced.snapshot, priced.as_of_ms, priced.short)
+        # Where others have changed the cart meanwhile, or closed it, this is how it would be.
+        refreshed = replace(cart, burn=replace(cart.burn, balance=balance))
+        found = answer.cart if isinstance(answer, Committed) else refreshed
+        return PricedCart(found, priced.snapshot, priced.as_of_ms, priced.short)
 
     async def _commit_new(
         self,

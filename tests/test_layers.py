@@ -33,7 +33,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # It keeps carts and records: their types and their one codec, no prices.
     "engine.storage": (*BASE, "engine.cart", *LEDGER, "engine.checkout", "engine.storage"),
     # What was sold for what: carts and their prices, as data.
-    "engine.checkout": (*BASE, "engine.cart", "engine.pricing.evaluation", "engine.checkout"),
+    "engine.checkout": (
+        *BASE,
+        "engine.cart",
+        "engine.pricing.evaluation",
+        "engine.loyalty.account",
+        "engine.checkout",
+    ),
     "engine.callers": (*BASE, "engine.cart"),
     "engine.sharing": (*CORE, "engine.storage"),
     "engine.priced": CORE,
@@ -97,11 +103,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.service",
         "engine.priced",
     ),
-    "engine.holdings": (*BASE, "engine.checkout", "engine.storage"),
+    "engine.holdings": (*BASE, *LEDGER, "engine.checkout", "engine.spendable", "engine.storage"),
     "engine.checkout_service": (
         *CORE,
         "engine.holdings",
         "engine.loyalty_service",
+        "engine.spendable",
         "engine.checkout",
         "engine.callers",
         "engine.storage",
@@ -111,6 +118,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "engine.sweeping": (
         "engine.offline_service",
         *BASE,
+        *LEDGER,
         "engine.storage",
         "engine.service",
         "engine.priced",
