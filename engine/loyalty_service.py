@@ -26,6 +26,7 @@ POINTS_PER_ADJUSTMENT_MAX: Final = 1_000_000
 REASON_LENGTH_MAX: Final = 200
 _DEFAULTS: Final = Loyalty()
 """By what an order is taken back whose programme is gone."""
+NO_PROGRAMME: Final = UserError(UserErrorCode.NO_PROGRAMME, "the shop has no loyalty programme")
 
 
 async def post_earned(engine: Panier, order: Order) -> None:
@@ -71,16 +72,19 @@ class Adjusted:
     errors: tuple[UserError, ...] = ()
 
 
-async def find_account(engine: Panier, caller: Caller, customer: CustomerId) -> AccountShown | None:
-    """Return the account that a customer earns for: their own, or any for staff with scope `cart:read`.
+async def find_account(
+    engine: Panier, caller: Caller, customer: CustomerId, *, own: bool = False
+) -> AccountShown | None:
+    """Return the account that a customer earns for, with `own` the one that is theirs though they pool points.
 
-    None for others, and in a shop without a programme. Two round trips, one more where time has brought something.
+    It is shown to the customer and to staff with scope `cart:read`; None for others, and in a shop without a programme.
+    Two round trips, one more where time has brought something.
     """
     programme = engine.snapshot.ruleset.loyalty
     if programme is None or not (caller.customer == customer or caller.may(Scope.CART_READ)):
         return None
-    account = await account_for(engine, programme, customer)
-    return _shown(engine, programme, await engine.stores.ledger.do(account, Settle()))
+    account = account_of_customer(customer) if own else await account_for(engine, programme, customer)
+    return shown(engine, programme, await engine.stores.ledger.do(account, Settle()))
 
 
 async def adjust_points(
@@ -93,21 +97,26 @@ async def adjust_points(
     if isinstance(operation, UserError):
         return Adjusted(errors=(operation,))
     if programme is None:
-        return Adjusted(errors=(UserError(UserErrorCode.NO_PROGRAMME, "the shop has no loyalty programme"),))
+        return Adjusted(errors=(NO_PROGRAMME,))
     account = await account_for(engine, programme, customer)
     now_ms = (await engine.stores.ledger.do(account, Settle())).at_ms
     named = OperationId(f"adjust:{derived_id(caller, operation, size=16)}")
     expires_ms = programmes.credit(programme, points, named, now_ms, _shops_zone(engine)).expires_ms
     command = Adjust(named, points, f"{caller.member}: {reason}", expires_ms if points > 0 else None)
     booked = await engine.stores.ledger.do(account, command)
-    shown = _shown(engine, programme, booked)
+    return adjusted(engine, programme, booked, reused=booked.points != points)
+
+
+def adjusted(engine: Panier, programme: Loyalty, booked: Booked, *, reused: bool) -> Adjusted:
+    """Return what became of points that were to be added, taken or sent; `reused`: the operation id was used before."""
+    account = shown(engine, programme, booked)
     if booked.status is Status.SHORT:
         message = f"there are {max(0, booked.account.active)} points that can be taken"
-        return Adjusted(shown, (UserError(UserErrorCode.POINTS_SHORT, message, ("points",)),))
-    if booked.points != points:
+        return Adjusted(account, (UserError(UserErrorCode.POINTS_SHORT, message, ("points",)),))
+    if reused:
         message = "the operation id was used for another change"
-        return Adjusted(shown, (UserError(UserErrorCode.OPERATION_ID_REUSED, message, ("operationId",)),))
-    return Adjusted(shown)
+        return Adjusted(account, (UserError(UserErrorCode.OPERATION_ID_REUSED, message, ("operationId",)),))
+    return Adjusted(account)
 
 
 def _adjustment_fault(caller: Caller, customer: CustomerId, points: int, reason: str) -> UserError | None:
@@ -122,7 +131,8 @@ def _adjustment_fault(caller: Caller, customer: CustomerId, points: int, reason:
     return customer_fault(customer)
 
 
-def _shown(engine: Panier, programme: Loyalty, booked: Booked) -> AccountShown:
+def shown(engine: Panier, programme: Loyalty, booked: Booked) -> AccountShown:
+    """Return an account as people see it."""
     account = booked.account
     return AccountShown(account, programmes.standing_of(programme, account, booked.at_ms, _shops_zone(engine)))
 

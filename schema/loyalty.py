@@ -39,13 +39,15 @@ class LoyaltyQueries:
 
     @field(
         "The points account that a customer earns for: the caller's own, or any with scope `cart:read`. Null without "
-        "a programme or a customer."
+        "a programme or a customer. With `own`, of somebody who pools points, the one that is theirs alone."
     )
-    async def loyalty_account(self, info: Info, customer_id: ID | None = None) -> AccountView | None:
+    async def loyalty_account(
+        self, info: Info, customer_id: ID | None = None, *, own: bool = False
+    ) -> AccountView | None:
         """Two round trips to the store."""
         caller, engine = info.context.known_caller(), info.context.engine
         customer = CustomerId(customer_id) if customer_id is not None else caller.customer
-        shown = await find_account(engine, caller, customer) if customer else None
+        shown = await find_account(engine, caller, customer, own=own) if customer else None
         return AccountView(shown, engine.snapshot.shop) if shown else None
 
 

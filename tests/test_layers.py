@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.priced",
         "engine.sharing",
         "engine.membership",
+        "engine.loyalty.account",
     ),
     "engine.handoff_service": (*CORE, "engine.callers", "engine.storage", "engine.service", "engine.priced"),
     "engine.pairing_service": (
@@ -79,6 +80,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.storage",
         "engine.service",
         "engine.priced",
+    ),
+    "engine.family_service": (
+        *CORE,
+        "engine.loyalty",
+        "engine.callers",
+        "engine.storage",
+        "engine.service",
+        "engine.priced",
+        "engine.group_service",
+        "engine.loyalty_service",
     ),
     "engine.checkout_service": (
         *CORE,
@@ -118,6 +129,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.checkout",
         "engine.checkout_service",
         "engine.loyalty_service",
+        "engine.family_service",
         "engine.loyalty",
         "schema",
     ),
