@@ -27,6 +27,7 @@ from engine.priced import PricedCart
 from engine.pricing.notices import NoticeCode
 from engine.rules.uses import uses_of
 from engine.service import Changed, Panier, actor_of, derived_id, read_operation
+from engine.standing import count_order, touch
 from engine.storage.carts import Edit, Missing, Refused
 from engine.storage.checkouts import Attempt, Busy, Mismatch, Over, Placed, UnknownQuote
 from engine.storage.limits import Hold, HoldState
@@ -133,6 +134,8 @@ async def begin_checkout(
     read = await engine.cart(caller, cart_id)
     if read is None:
         return Begun(errors=(_NO_CART,))
+    if read.cart.customer:
+        await touch(engine, read.cart.customer)
     priced = await engine.with_fresh_facts(read)
     if priced.cart.ordered is not None or priced.cart.freeze_at(priced.as_of_ms) is not None:
         # Of a checkout that is under way, only the one that the same request began is of interest.
@@ -303,6 +306,7 @@ async def settle(engine: Panier, number: OrderNumber, reached: Callable[[Step], 
             await engine.stores.checkouts.list_for(order.customer, number, order.placed_ms)
             await engine.stores.customers.release(order.customer, quote.cart.id)
         await post_earned(engine, order)
+    await count_order(engine, order, cancelled="cancel" in work.split())
     if "cancel" in work.split():
         for use in quote.uses:
             if use.returns:

@@ -18,10 +18,12 @@ from engine.loyalty.account import (
     account_of_family,
     family_of,
 )
+from engine.loyalty.commands import Settle
 from engine.loyalty.ledger import Status
 from engine.loyalty_service import NO_PROGRAMME, POINTS_PER_ADJUSTMENT_MAX, Adjusted, adjusted
 from engine.rules.loyalty import Loyalty
 from engine.service import Panier, derived_id, read_operation
+from engine.standing import shops_zone, touch, with_tier
 from engine.types import CustomerId, GroupId, OperationId
 
 _NO_GROUP = UserError(UserErrorCode.GROUP_NOT_FOUND, "there is no such group", ("groupId",))
@@ -85,6 +87,7 @@ async def join_family(engine: Panier, caller: Caller, group_id: GroupId) -> Fami
         # They were taken out of the group at that moment.
         await ledger.leave(customer, id_)
         return FamilyChanged(errors=(_NO_GROUP,))
+    await touch(engine, customer)
     return FamilyChanged(Family(group_id, pool, programme.family.pooled))
 
 
@@ -93,6 +96,7 @@ async def leave_family(engine: Panier, caller: Caller) -> FamilyChanged:
     if caller.customer is None:
         return FamilyChanged(errors=(_NO_FAMILY,))
     await engine.stores.ledger.leave(caller.customer)
+    await touch(engine, caller.customer)
     return FamilyChanged()
 
 
@@ -147,7 +151,10 @@ async def transfer_points(
         return Adjusted(errors=(fault,))
     assert family is not None  # noqa: S101 - for the type checker
     named = OperationId(f"transfer:{derived_id(caller, operation, size=16)}")
-    booked = await engine.stores.ledger.transfer(named, _account(family, source), _account(family, to), points)
+    ledger, ends = engine.stores.ledger, (_account(family, source), _account(family, to))
+    sent = await ledger.transfer(named, *ends, points)
+    booked = await with_tier(engine, programme, sent, shops_zone(engine))
+    await with_tier(engine, programme, await ledger.do(ends[1], Settle()), shops_zone(engine))
     return adjusted(engine, programme, booked, reused=booked.status is Status.REUSED)
 
 

@@ -13,12 +13,13 @@ from engine.checkout.model import Order
 from engine.errors import UserError, UserErrorCode
 from engine.loyalty import programme as programmes
 from engine.loyalty.account import Account, AccountId, account_of_customer
-from engine.loyalty.commands import Adjust, Command, Earn, SetTier, Settle
+from engine.loyalty.commands import Adjust, Command, Earn, Settle
 from engine.loyalty.ledger import Status
 from engine.loyalty.tiers import Standing
 from engine.pricing.member_totals import member_totals
 from engine.rules.loyalty import Loyalty, SharedCart
 from engine.service import Panier, derived_id, read_operation
+from engine.standing import account_for, shops_zone, touch, with_tier
 from engine.storage.ledger import Booked
 from engine.types import CustomerId, OperationId
 
@@ -51,11 +52,6 @@ async def take_back_earned(engine: Panier, order: Order) -> None:
         await _do(engine, programme, account, order, programmes.reversal(programme, earned, operation))
 
 
-async def account_for(engine: Panier, programme: Loyalty, customer: CustomerId) -> AccountId:
-    """Return the account a customer earns for: that of their family if they have one that pools, else their own."""
-    return await engine.stores.ledger.account_of(customer) if programme.family.pooled else account_of_customer(customer)
-
-
 @dataclass(frozen=True, slots=True)
 class AccountShown:
     """An account as it is at an instant, in a programme; ``standing`` is None where there are no tiers."""
@@ -78,13 +74,15 @@ async def find_account(
     """Return the account that a customer earns for, with `own` the one that is theirs though they pool points.
 
     It is shown to the customer and to staff with scope `cart:read`; None for others, and in a shop without a programme.
-    Two round trips, one more where time has brought something.
+    Looking at it brings what is due by now. Five round trips, more where something is.
     """
     programme = engine.snapshot.ruleset.loyalty
     if programme is None or not (caller.customer == customer or caller.may(Scope.CART_READ)):
         return None
-    account = account_of_customer(customer) if own else await account_for(engine, programme, customer)
-    return shown(engine, programme, await engine.stores.ledger.do(account, Settle()))
+    booked = await touch(engine, customer)
+    if own:
+        booked = await engine.stores.ledger.do(account_of_customer(customer), Settle())
+    return shown(engine, programme, booked) if booked else None
 
 
 async def adjust_points(
@@ -101,9 +99,9 @@ async def adjust_points(
     account = await account_for(engine, programme, customer)
     now_ms = (await engine.stores.ledger.do(account, Settle())).at_ms
     named = OperationId(f"adjust:{derived_id(caller, operation, size=16)}")
-    expires_ms = programmes.credit(programme, points, named, now_ms, _shops_zone(engine)).expires_ms
+    expires_ms = programmes.credit(programme, points, named, now_ms, shops_zone(engine)).expires_ms
     command = Adjust(named, points, f"{caller.member}: {reason}", expires_ms if points > 0 else None)
-    booked = await engine.stores.ledger.do(account, command)
+    booked = await with_tier(engine, programme, await engine.stores.ledger.do(account, command), shops_zone(engine))
     return adjusted(engine, programme, booked, reused=booked.points != points)
 
 
@@ -134,13 +132,7 @@ def _adjustment_fault(caller: Caller, customer: CustomerId, points: int, reason:
 def shown(engine: Panier, programme: Loyalty, booked: Booked) -> AccountShown:
     """Return an account as people see it."""
     account = booked.account
-    return AccountShown(account, programmes.standing_of(programme, account, booked.at_ms, _shops_zone(engine)))
-
-
-def _shops_zone(engine: Panier) -> str:
-    """Return where days begin for what concerns no cart."""
-    shop = engine.snapshot.shop
-    return shop.stores[shop.default_store].timezone
+    return AccountShown(account, programmes.standing_of(programme, account, booked.at_ms, shops_zone(engine)))
 
 
 def _earners(programme: Loyalty, order: Order) -> dict[CustomerId, int]:
@@ -175,8 +167,4 @@ def _earning(engine: Panier, programme: Loyalty, order: Order, points: int) -> E
 
 async def _do(engine: Panier, programme: Loyalty, account: AccountId, order: Order, command: Command) -> None:
     """Do a command, and note the tier that it leads to."""
-    booked = await engine.stores.ledger.do(account, command)
-    standing = programmes.standing_of(programme, booked.account, booked.at_ms, _zone(engine, order))
-    tier = standing.tier.id if standing and standing.tier else ""
-    if tier != booked.account.tier:
-        await engine.stores.ledger.do(account, SetTier(tier))
+    await with_tier(engine, programme, await engine.stores.ledger.do(account, command), _zone(engine, order))

@@ -72,7 +72,17 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "engine.signed_snapshots": (*BASE, "engine.cart"),
     "engine.merge_service": (*CORE, "engine.callers", "engine.storage", "engine.service", "engine.priced"),
+    "engine.standing": (
+        *CORE,
+        "engine.loyalty",
+        "engine.checkout",
+        "engine.callers",
+        "engine.storage",
+        "engine.service",
+        "engine.priced",
+    ),
     "engine.loyalty_service": (
+        "engine.standing",
         *CORE,
         "engine.loyalty",
         "engine.checkout",
@@ -82,6 +92,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.priced",
     ),
     "engine.family_service": (
+        "engine.standing",
         *CORE,
         "engine.loyalty",
         "engine.callers",
@@ -92,6 +103,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.loyalty_service",
     ),
     "engine.checkout_service": (
+        "engine.standing",
         *CORE,
         "engine.loyalty_service",
         "engine.checkout",

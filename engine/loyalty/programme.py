@@ -12,11 +12,13 @@ from engine.loyalty.commands import ClawBack, Earn, ReturnPoints, Reverse
 from engine.loyalty.tiers import Standing, standing
 from engine.money import allocate
 from engine.pricing.evaluation import Evaluation
+from engine.rules.customers import birthday_in
 from engine.rules.loyalty import Expiry, Loyalty
 from engine.types import Currency, InstantMs, MemberId, OperationId
 
 _ALL_BP: Final = 10_000
 _DAY_MS: Final = 86_400_000
+_BIRTHDAY_LASTS: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +105,19 @@ def welcome(programme: Loyalty, now_ms: InstantMs, store_zone: str) -> Earn | No
     return credit(programme, programme.welcome, OperationId("welcome"), now_ms, store_zone)
 
 
-def birthday(programme: Loyalty, now_ms: InstantMs, store_zone: str) -> Earn | None:
-    """Return the command that credits the points for this year's birthday, once a year; None where there are none."""
-    if programme.birthday is None:
+def birthday(programme: Loyalty, born: str, now_ms: InstantMs, store_zone: str) -> Earn | None:
+    """Return the command that credits the points for a birthday, ``MM-DD``, once a year; None where none are due.
+
+    They are on the day itself and for some weeks after it: whoever comes later has to wait for the next one.
+    """
+    if programme.birthday is None or not born:
         return None
-    year = _day(now_ms, _zone(programme, store_zone)).year
-    return credit(programme, programme.birthday, OperationId(f"birthday:{year}"), now_ms, store_zone)
+    today = _day(now_ms, _zone(programme, store_zone))
+    days = [birthday_in(year, born) for year in (today.year - 1, today.year)]
+    latest = max((day for day in days if timedelta() <= today - day <= _BIRTHDAY_LASTS), default=None)
+    if latest is None:
+        return None
+    return credit(programme, programme.birthday, OperationId(f"birthday:{latest.year}"), now_ms, store_zone)
 
 
 def credit(programme: Loyalty, points: int, operation: OperationId, now_ms: InstantMs, store_zone: str) -> Earn:

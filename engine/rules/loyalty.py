@@ -156,9 +156,9 @@ class Loyalty(Written):
     tiers: Tiers | None = None
     """The tiers that points lead to."""
     welcome: PointsNumber | None = None
-    """So many points for joining."""
+    """So many points for joining: when the account is first used or looked at."""
     birthday: PointsNumber | None = None
-    """So many points on each birthday."""
+    """So many points for each birthday, when the account is used or looked at on the day or in the 30 days after it."""
     family: Family = Family()
     """How families share points."""
     on_cancel: OnCancel = OnCancel()
