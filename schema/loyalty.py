@@ -3,11 +3,12 @@
 import strawberry
 from strawberry import ID
 
-from engine.loyalty_service import Adjusted, adjust_points, find_account
+from engine.loyalty_service import Adjusted, Happening, adjust_points, find_account, report_event
 from engine.pricing.shop import Shop
-from engine.types import CustomerId
+from engine.types import CustomerId, OrderNumber
 from schema.context import Info
 from schema.mutations import UserErrorView
+from schema.scalars import Long
 from schema.types.loyalty import AccountView
 from schema.views import field, object_type
 
@@ -31,6 +32,26 @@ class LoyaltyPayloadView:
     def user_errors(self) -> list[UserErrorView]:
         """Why nothing was changed."""
         return [UserErrorView(error) for error in self._adjusted.errors]
+
+
+@object_type("LoyaltyEventPayload")
+class LoyaltyEventPayloadView:
+    """The answer to an event."""
+
+    __slots__ = ("_happening",)
+
+    def __init__(self, happening: Happening) -> None:
+        self._happening = happening
+
+    @property
+    def activated(self) -> Long:
+        """How many points can be spent now that waited for it; 0 where they were lost, taken back or active before."""
+        return Long(self._happening.activated)
+
+    @property
+    def user_errors(self) -> list[UserErrorView]:
+        """Why nothing was changed."""
+        return [UserErrorView(error) for error in self._happening.errors]
 
 
 @strawberry.type
@@ -66,3 +87,17 @@ class LoyaltyMutations:
         caller, engine = info.context.known_caller(), info.context.engine
         adjusted = await adjust_points(engine, caller, CustomerId(customer_id), points, reason, operation_id)
         return LoyaltyPayloadView(adjusted, engine.snapshot.shop)
+
+    @field(
+        "Say that something happened for which points wait (`pending: {event: …}`), such as that an order was "
+        "delivered: to an order by its number, or to a customer and all of their account. Needs scope `loyalty:write` "
+        "or `service`. Said again, it changes nothing."
+    )
+    async def loyalty_event(
+        self, info: Info, event: str, number: str | None = None, customer_id: ID | None = None
+    ) -> LoyaltyEventPayloadView:
+        """Five round trips to the store, and two for each lot."""
+        caller, engine = info.context.known_caller(), info.context.engine
+        order = OrderNumber(number) if number is not None else None
+        customer = CustomerId(customer_id) if customer_id is not None else None
+        return LoyaltyEventPayloadView(await report_event(engine, caller, event, order, customer))

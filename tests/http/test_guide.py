@@ -92,6 +92,7 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
         "cartAdjustmentAdd": _staff(service),
         "loyaltyAccount": service.token(CallerKind.CUSTOMER, "guide-points"),
         **({"loyaltyTransfer": _pooling(service)} if "loyaltyTransfer" in document else {}),
+        "loyaltyEvent": service.token(CallerKind.SERVICE, "guide", scopes=frozenset({"service"})),
         "loyaltyAdjust": service.token(CallerKind.STAFF, "guide", scopes=frozenset({"loyalty:write"})),
         "customerCarts": service.token(CallerKind.STAFF, "guide", scopes=frozenset({"cart:read"})),
         **dict.fromkeys(("cartSnapshot", "cartSync", "offlineSale"), _till(service)),
