@@ -170,7 +170,7 @@ async def _held(engine: Panier, priced: PricedCart, caller: Caller, operation: O
     for _ in range(_ROUNDS_MOST):
         uses = uses_of(priced.basket, priced.snapshot.ruleset, priced.evaluation)
         quote = _quote(priced, caller, operation, uses)
-        holds = await engine.stores.limits.hold_all(uses, quote.id, deadline_ms, owner_of(quote.cart.id, quote.id))
+        holds = await engine.stores.uses.hold_all(uses, quote.id, deadline_ms, owner_of(quote.cart.id, quote.id))
         short = _short(uses, holds)
         if not short:
             return _Held(priced, quote)
@@ -265,14 +265,14 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
 
 async def _pinned(engine: Panier, quote: Quote, attempt: Attempt) -> list[Use]:
     """Pin every hold, those that lapsed held again at what was quoted; return what is short, with nothing pinned."""
-    limits, owner = engine.stores.limits, owner_of(quote.cart.id, quote.id)
+    uses, owner = engine.stores.uses, owner_of(quote.cart.id, quote.id)
     short: list[Use] = []
     for use in quote.uses:
-        pinned = await limits.pin(use.limit, quote.id)
+        pinned = await uses.pin(use.limit, quote.id)
         if not pinned.made:
             again = replace(use, partial=False)
-            held = await limits.hold(again, quote.id, InstantMs(attempt.at_ms + _GRACE_MS), owner)
-            pinned = await limits.pin(use.limit, quote.id) if held.made else held
+            held = await uses.hold(again, quote.id, InstantMs(attempt.at_ms + _GRACE_MS), owner)
+            pinned = await uses.pin(use.limit, quote.id) if held.made else held
         if not pinned.made:
             short.append(use)
     return short
@@ -281,13 +281,13 @@ async def _pinned(engine: Panier, quote: Quote, attempt: Attempt) -> list[Use]:
 async def unpin(engine: Panier, quote: Quote, now_ms: InstantMs) -> None:
     """Let the holds of a quote lapse again, a minute from now."""
     for use in quote.uses:
-        await engine.stores.limits.unpin(use.limit, quote.id, InstantMs(now_ms + _GRACE_MS))
+        await engine.stores.uses.unpin(use.limit, quote.id, InstantMs(now_ms + _GRACE_MS))
 
 
 async def release(engine: Panier, quote: Quote) -> None:
     """Give up what a quote holds."""
     for use in quote.uses:
-        await engine.stores.limits.release(use.limit, quote.id)
+        await engine.stores.uses.release(use.limit, quote.id)
 
 
 async def settle(engine: Panier, number: OrderNumber, reached: Callable[[Step], None] = lambda _: None) -> Order | None:
@@ -296,22 +296,22 @@ async def settle(engine: Panier, number: OrderNumber, reached: Callable[[Step], 
     work = await engine.stores.checkouts.work_left(number)
     if order is None or not work:
         return order
-    quote, limits = order.quote, engine.stores.limits
+    quote, uses = order.quote, engine.stores.uses
     if "place" in work.split():
         for use in quote.uses:
-            posted = await limits.post(use.limit, quote.id)
+            posted = await uses.post(use.limit, quote.id)
             if not posted.made and posted.state is not HoldState.RETURNED:
-                await limits.post_beyond(use, quote.id, owner_of(quote.cart.id, quote.id))
+                await uses.post_beyond(use, quote.id, owner_of(quote.cart.id, quote.id))
         if order.customer:
             await engine.stores.checkouts.list_for(order.customer, number, order.placed_ms)
             await engine.stores.customers.release(order.customer, quote.cart.id)
         await post_earned(engine, order)
-    await count_order(engine, order, cancelled="cancel" in work.split())
     if "cancel" in work.split():
         for use in quote.uses:
             if use.returns:
-                await limits.give_back(use.limit, quote.id)
+                await uses.give_back(use.limit, quote.id)
         await take_back_earned(engine, order)
+    await count_order(engine, order, cancelled="cancel" in work.split())
     reached(Step.POSTED)
     await engine.stores.checkouts.finished(number, work)
     return order
@@ -337,11 +337,11 @@ async def extend_checkout(
 
 
 async def _extended(engine: Panier, quote: Quote, deadline_ms: InstantMs) -> list[Use]:
-    limits, owner, short = engine.stores.limits, owner_of(quote.cart.id, quote.id), []
+    uses, owner, short = engine.stores.uses, owner_of(quote.cart.id, quote.id), []
     for use in quote.uses:
-        extended = await limits.extend(use.limit, quote.id, deadline_ms)
+        extended = await uses.extend(use.limit, quote.id, deadline_ms)
         if not extended.made:
-            extended = await limits.hold(replace(use, partial=False), quote.id, deadline_ms, owner)
+            extended = await uses.hold(replace(use, partial=False), quote.id, deadline_ms, owner)
         if not extended.made:
             short.append(use)
     return short

@@ -5,21 +5,24 @@ stays what it was when a crash cuts the work off, whatever programme and familie
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from engine.callers import Caller, Scope, customer_fault, customer_of
 from engine.checkout.model import Order
 from engine.errors import UserError, UserErrorCode
+from engine.limits import card_of
 from engine.loyalty import programme as programmes
-from engine.loyalty.account import Account, AccountId, account_of_customer
+from engine.loyalty.account import Account, AccountId, account_of_customer, card_account, card_in
 from engine.loyalty.commands import Adjust, Command, Earn, Happened, Settle
 from engine.loyalty.ledger import Status
 from engine.loyalty.tiers import Standing
+from engine.pricing.basket import build_basket
 from engine.pricing.member_totals import member_totals
 from engine.rules.loyalty import Loyalty, SharedCart
 from engine.service import Panier, derived_id, read_operation
-from engine.standing import account_for, shops_zone, touch, with_tier
+from engine.standing import account_for, cards_of, on_card, shops_zone, touch, with_tier
 from engine.storage.ledger import Booked
 from engine.types import CustomerId, OperationId, OrderNumber
 
@@ -38,9 +41,10 @@ async def post_earned(engine: Panier, order: Order) -> None:
     shares: Counter[AccountId] = Counter()
     for customer, points in _earners(programme, order).items():
         shares[await account_for(engine, programme, customer)] += points
+    shares.update(_stamps(engine, programme, order))
     if shares:
         for account, points in (await engine.stores.checkouts.earned_once(order.number, shares)).items():
-            await _do(engine, programme, account, order, _earning(engine, programme, order, points))
+            await _do(engine, programme, account, order, _earning(engine, programme, order, account, points))
 
 
 async def take_back_earned(engine: Panier, order: Order) -> None:
@@ -48,16 +52,20 @@ async def take_back_earned(engine: Panier, order: Order) -> None:
     programme = engine.snapshot.ruleset.loyalty or _DEFAULTS
     operation = OperationId(f"cancel:{order.number}")
     for account, points in (await engine.stores.checkouts.earned(order.number)).items():
-        earned = _earning(engine, programme, order, points)
+        earned = _earning(engine, programme, order, account, points)
         await _do(engine, programme, account, order, programmes.reversal(programme, earned, operation))
 
 
 @dataclass(frozen=True, slots=True)
 class AccountShown:
-    """An account as it is at an instant, in a programme; ``standing`` is None where there are no tiers."""
+    """An account as it is at an instant, in a programme; ``standing`` is None where there are no tiers.
+
+    ``stamps`` are those on the cards of the customer who looks at it.
+    """
 
     account: Account
     standing: Standing | None
+    stamps: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ async def find_account(
     """Return the account that a customer earns for, with `own` the one that is theirs though they pool points.
 
     It is shown to the customer and to staff with scope `cart:read`; None for others, and in a shop without a programme.
-    Looking at it brings what is due by now. Five round trips, more where something is.
+    Looking at it brings what is due by now. Five round trips, more where something is, and one for each card.
     """
     programme = engine.snapshot.ruleset.loyalty
     if programme is None or not (caller.customer == customer or caller.may(Scope.CART_READ)):
@@ -90,7 +98,10 @@ async def find_account(
     booked = await touch(engine, customer)
     if own:
         booked = await engine.stores.ledger.do(account_of_customer(customer), Settle())
-    return shown(engine, programme, booked) if booked else None
+    if booked is None:
+        return None
+    cards = await cards_of(engine, programme, customer)
+    return replace(shown(engine, programme, booked), stamps={id_: on_card(card) for id_, card in cards.items()})
 
 
 async def adjust_points(
@@ -208,12 +219,25 @@ def _zone(engine: Panier, order: Order) -> str:
     return engine.snapshot.shop.store_of(cart.channel, cart.store).timezone
 
 
-def _earning(engine: Panier, programme: Loyalty, order: Order, points: int) -> Earn:
-    """Return the command that credits points of an order, as of when it was placed."""
-    zone, operation = _zone(engine, order), OperationId(order.number)
+def _stamps(engine: Panier, programme: Loyalty, order: Order) -> dict[AccountId, int]:
+    """Return the stamps of an order, by the cards of its customer."""
+    if order.customer is None or not programme.stamps:
+        return {}
+    basket = build_basket(order.quote.cart, engine.snapshot.shop, order.placed_ms)
+    found = programmes.stamps_of(programme, basket, order.quote.evaluation)
+    return {card_account(card_of(card, order.customer)): stamps for card, stamps in found.items()}
+
+
+def _earning(engine: Panier, programme: Loyalty, order: Order, account: AccountId, points: int) -> Earn:
+    """Return the command that credits points or stamps of an order, as of when it was placed."""
+    zone, operation, card = _zone(engine, order), OperationId(order.number), card_in(account)
+    if card is not None:
+        return programmes.stamping(programme, card, points, operation, order.placed_ms, zone)
     return programmes.earning(programme, points, operation, order.placed_ms, zone)
 
 
 async def _do(engine: Panier, programme: Loyalty, account: AccountId, order: Order, command: Command) -> None:
-    """Do a command, and note the tier that it leads to."""
-    await with_tier(engine, programme, await engine.stores.ledger.do(account, command), _zone(engine, order))
+    """Do a command, and note the tier that it leads to; stamps are noted when all is done for an order."""
+    booked = await engine.stores.ledger.do(account, command)
+    if card_in(account) is None:
+        await with_tier(engine, programme, booked, _zone(engine, order))

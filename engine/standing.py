@@ -4,10 +4,13 @@ A customer's record is told by the back office; their orders and their points ac
 keeps a copy with the record, so that a cart has all of it at once (`engine.cart.history`).
 """
 
+import asyncio
+
 from engine.callers import customer_of
 from engine.checkout.model import Order
+from engine.limits import card_of
 from engine.loyalty import programme as programmes
-from engine.loyalty.account import Account, AccountId, account_of_customer
+from engine.loyalty.account import Account, AccountId, account_of_customer, card_account
 from engine.loyalty.commands import SetTier, Settle
 from engine.rules.loyalty import Loyalty
 from engine.service import Panier
@@ -21,7 +24,10 @@ async def account_for(engine: Panier, programme: Loyalty, customer: CustomerId) 
 
 
 async def count_order(engine: Panier, order: Order, *, cancelled: bool) -> None:
-    """Count an order among those of its customer, or a cancelled one no more; once however often this is called."""
+    """Count an order among those of its customer, or a cancelled one no more; once however often this is called.
+
+    What it did to their stamps is noted too, so this comes last.
+    """
     customer, customers = order.customer, engine.stores.customers
     if customer is None:
         return
@@ -31,6 +37,9 @@ async def count_order(engine: Panier, order: Order, *, cancelled: bool) -> None:
         changed = await customers.discount_order(customer, order.number, categories) or changed
     if changed:
         await engine.tell_carts(customer)
+    programme = engine.snapshot.ruleset.loyalty
+    if programme is not None and programme.stamps:
+        await touch(engine, customer)
 
 
 async def touch(engine: Panier, customer: CustomerId) -> Booked | None:
@@ -73,18 +82,32 @@ def shops_zone(engine: Panier) -> str:
 
 
 async def _note(engine: Panier, programme: Loyalty, account: Account) -> None:
-    """Keep a copy of an account with everybody who earns for it, and tell their open carts.
+    """Keep a copy of an account and of stamps with everybody who earns for it, and tell their open carts.
 
-    Of an account that nothing has happened to there is nothing to tell: what was told of its owner stands.
+    Of accounts that nothing has happened to there is nothing to tell: what was told of their owner stands.
     """
-    customers = engine.stores.customers
-    for customer in _owners(account) if account.version else ():
-        if await account_for(engine, programme, customer) == account.id:
-            changed = await customers.note_points(
-                customer, account.id, account.version, account.tier, max(0, account.active), {}
-            )
-            if changed:
-                await engine.tell_carts(customer)
+    for customer in _owners(account):
+        if await account_for(engine, programme, customer) != account.id:
+            continue
+        cards = await cards_of(engine, programme, customer)
+        version = account.version + sum(card.version for card in cards.values())
+        stamps = {id_: on_card(card) for id_, card in cards.items()}
+        noted = (customer, account.id, version, account.tier, max(0, account.active), stamps)
+        if version and await engine.stores.customers.note_points(*noted):
+            await engine.tell_carts(customer)
+
+
+async def cards_of(engine: Panier, programme: Loyalty, customer: CustomerId) -> dict[str, Account]:
+    """Return the accounts of a customer's stamps, by the ids of the cards."""
+    ids = [card.id for card in programme.stamps]
+    ledger = engine.stores.ledger
+    booked = await asyncio.gather(*[ledger.do(card_account(card_of(id_, customer)), Settle()) for id_ in ids])
+    return {id_: each.account for id_, each in zip(ids, booked, strict=True)}
+
+
+def on_card(card: Account) -> int:
+    """Return the stamps on a card: also those that a checkout holds, which the cart in question may be about."""
+    return card.active + card.held
 
 
 def _owners(account: Account) -> list[CustomerId]:

@@ -54,7 +54,7 @@ async def _resolve(engine: Panier, pin: Pin) -> None:
     if points is not None and points.transfer:
         await engine.stores.ledger.finish(points.account, OperationId(points.hold))
         return
-    pinned = engine.stores.limits.pinned_use(pin)
+    pinned = engine.stores.uses.pinned_use(pin)
     if pinned is None:
         return
     cart, _, quote = pinned.owner.partition("/")
@@ -62,8 +62,8 @@ async def _resolve(engine: Panier, pin: Pin) -> None:
     if isinstance(verdict, Busy):
         return
     if isinstance(verdict, Placed):
-        await engine.stores.limits.post(pinned.limit, pinned.hold)
+        await engine.stores.uses.post(pinned.limit, pinned.hold)
     elif verdict.frozen_until_ms is not None:
-        await engine.stores.limits.unpin(pinned.limit, pinned.hold, verdict.frozen_until_ms)
+        await engine.stores.uses.unpin(pinned.limit, pinned.hold, verdict.frozen_until_ms)
     else:
-        await engine.stores.limits.unpin(pinned.limit, pinned.hold, InstantMs(pin.at_ms))
+        await engine.stores.uses.unpin(pinned.limit, pinned.hold, InstantMs(pin.at_ms))

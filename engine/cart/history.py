@@ -39,6 +39,7 @@ def with_history(told: Facts, history: History | None, *, told_long_ago: bool = 
         version=told.version + history.version,
         tier=history.tier or told.tier,
         points=told.points if history.points is None else history.points,
+        stamps=history.stamps,
     )
     if history.orders is None:
         return facts

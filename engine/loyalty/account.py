@@ -13,9 +13,13 @@ from typing import Final, NewType
 from engine.types import CustomerId, GroupId, InstantMs, OperationId
 
 AccountId = NewType("AccountId", str)
-"""Whose points they are: ``customer:42``, or ``family:7`` where several pool them."""
+"""Whose points they are: ``customer:42``, or ``family:7`` where several pool them.
+
+Stamps are points of another kind, in an account for each card: ``stamps:coffee:42``.
+"""
 
 _FAMILY: Final = "family:"
+_STAMPS: Final = "stamps"
 NO_LOT: Final = ""
 """The lot of an entry about points that are owed and not there."""
 
@@ -28,6 +32,17 @@ def account_of_customer(customer: CustomerId) -> AccountId:
 def account_of_family(group: GroupId) -> AccountId:
     """Return the account in which members of a named group pool their points."""
     return AccountId(f"{_FAMILY}{group}")
+
+
+def card_in(account: AccountId) -> str | None:
+    """Return the card whose stamps an account holds; None for an account of points."""
+    kind, _, name = account.partition(":")
+    return name.partition(":")[0] if kind == _STAMPS else None
+
+
+def card_account(name: str) -> AccountId:
+    """Return the account of the stamps on a customer's card; ``name`` is that of both, see `engine.limits.card_of`."""
+    return AccountId(f"{_STAMPS}:{name}")
 
 
 def family_of(account: AccountId) -> GroupId | None:

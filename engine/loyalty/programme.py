@@ -11,9 +11,11 @@ from engine.loyalty.account import Account
 from engine.loyalty.commands import ClawBack, Earn, ReturnPoints, Reverse
 from engine.loyalty.tiers import Standing, standing
 from engine.money import allocate
+from engine.pricing.basket import Basket
 from engine.pricing.evaluation import Evaluation
 from engine.rules.customers import birthday_in
 from engine.rules.loyalty import Expiry, Loyalty
+from engine.rules.selectors import Selections
 from engine.types import Currency, InstantMs, MemberId, OperationId
 
 _ALL_BP: Final = 10_000
@@ -96,6 +98,28 @@ def earning(programme: Loyalty, points: int, operation: OperationId, now_ms: Ins
     """
     earned = credit(programme, points, operation, now_ms, store_zone)
     return replace(earned, qualifying=points, day=_day(now_ms, _zone(programme, store_zone)).isoformat())
+
+
+def stamping(
+    programme: Loyalty, card: str, stamps: int, operation: OperationId, now_ms: InstantMs, store_zone: str
+) -> Earn:
+    """Return the command that puts the stamps of an order on a card; the programme may have the card no more."""
+    zone = _zone(programme, store_zone)
+    expires = next((each.expires for each in programme.stamps if each.id == card), None)
+    lost_ms = _expires_ms(expires, _day(now_ms, zone), zone) if expires else None
+    return Earn(operation, stamps, expires_ms=lost_ms, note=operation)
+
+
+def stamps_of(programme: Loyalty, basket: Basket, evaluation: Evaluation) -> dict[str, int]:
+    """Return the stamps that a cart brings when it is paid for, by card; cards without any are left out."""
+    priced = {line.line for line in evaluation.lines if line.gift_of is None and line.total_minor > 0}
+    bought = [line for line in basket.lines if line.id in priced]
+    stamps = {}
+    for card in programme.stamps:
+        chosen = Selections().get(card.on, card.except_, regulated=True)
+        units = [line.units for line in bought if chosen.matches(line, basket.currency)]
+        stamps[card.id] = min(len(units), 1) if card.per == "order" else sum(units)
+    return {card: count for card, count in stamps.items() if count}
 
 
 def welcome(programme: Loyalty, now_ms: InstantMs, store_zone: str) -> Earn | None:

@@ -7,6 +7,7 @@ from typing import Final
 from tests.generator.shop import (
     ARMS,
     BRANDS,
+    CARDS,
     CATEGORIES,
     CHANNELS,
     CODES,
@@ -422,6 +423,7 @@ def limits(chance: Random, promotion: Written) -> Written:
         maybe(chance, written, "budget", amounts, 2)
         if "budget" in written and word != "gift":
             maybe(chance, written, "partial", any_of(["true", "true", "false"]), 2)
+    maybe(chance, written, "stamps", lambda each: {"card": each.choice(CARDS), "take": str(each.randint(1, 4))}, 4)
     maybe(chance, written, "on_cancel", any_of(["return", "keep"]), 2)
     return written
 
