@@ -231,7 +231,7 @@ def _gift(chance: Random) -> Written:
 
 
 def _points(chance: Random) -> Written:
-    way = chance.choice(["once", "per", "per", "multiply", "multiply"])
+    way = chance.choice(["once", "per", "per", "multiply", "multiply", "multiply"])
     if way == "once":
         return {"add": chance.choice(["1", "100"])}
     written: Written = {"multiply": chance.choice(["2", "3", "1.25"])}
