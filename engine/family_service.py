@@ -18,7 +18,6 @@ from engine.loyalty.account import (
     account_of_family,
     family_of,
 )
-from engine.loyalty.commands import Settle
 from engine.loyalty.ledger import Status
 from engine.loyalty_service import NO_PROGRAMME, POINTS_PER_ADJUSTMENT_MAX, Adjusted, adjusted
 from engine.rules.loyalty import Loyalty
@@ -154,7 +153,7 @@ async def transfer_points(
     ledger, ends = engine.stores.ledger, (_account(family, source), _account(family, to))
     sent = await ledger.transfer(named, *ends, points)
     booked = await with_tier(engine, programme, sent, shops_zone(engine))
-    await with_tier(engine, programme, await ledger.do(ends[1], Settle()), shops_zone(engine))
+    await with_tier(engine, programme, await ledger.settled(ends[1]), shops_zone(engine))
     return adjusted(engine, programme, booked, reused=booked.status is Status.REUSED)
 
 

@@ -15,14 +15,17 @@ from engine.errors import UserError, UserErrorCode
 from engine.limits import card_of
 from engine.loyalty import programme as programmes
 from engine.loyalty.account import Account, AccountId, account_of_customer, card_account, card_in
-from engine.loyalty.commands import Adjust, Command, Earn, Happened, Settle
+from engine.loyalty.commands import Adjust, Command, Earn, Happened, ReturnPoints
 from engine.loyalty.ledger import Status
+from engine.loyalty.programme import LoyaltySummary
 from engine.loyalty.tiers import Standing
+from engine.priced import PricedCart
 from engine.pricing.basket import build_basket
 from engine.pricing.member_totals import member_totals
 from engine.rules.loyalty import Loyalty, SharedCart
 from engine.service import Panier, derived_id, read_operation
-from engine.standing import account_for, cards_of, on_card, shops_zone, touch, with_tier
+from engine.spendable import account_for
+from engine.standing import cards_of, on_card, shops_zone, touch, with_tier
 from engine.storage.ledger import Booked
 from engine.types import CustomerId, OperationId, OrderNumber
 
@@ -40,7 +43,7 @@ async def post_earned(engine: Panier, order: Order) -> None:
         return
     shares: Counter[AccountId] = Counter()
     for customer, points in _earners(programme, order).items():
-        shares[await account_for(engine, programme, customer)] += points
+        shares[await account_for(engine.stores, programme, customer)] += points
     shares.update(_stamps(engine, programme, order))
     if shares:
         for account, points in (await engine.stores.checkouts.earned_once(order.number, shares)).items():
@@ -54,6 +57,13 @@ async def take_back_earned(engine: Panier, order: Order) -> None:
     for account, points in (await engine.stores.checkouts.earned(order.number)).items():
         earned = _earning(engine, programme, order, account, points)
         await _do(engine, programme, account, order, programmes.reversal(programme, earned, operation))
+
+
+def points_given_back(engine: Panier, order: Order) -> ReturnPoints:
+    """Return the command that gives back what a cancelled order spent, as the programme says."""
+    programme = engine.snapshot.ruleset.loyalty or _DEFAULTS
+    at_ms = order.cancelled.at_ms if order.cancelled else order.placed_ms
+    return replace(programmes.giving_back(programme, order.quote.id, at_ms), note=order.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +107,25 @@ async def find_account(
         return None
     booked = await touch(engine, customer)
     if own:
-        booked = await engine.stores.ledger.do(account_of_customer(customer), Settle())
+        booked = await engine.stores.ledger.settled(account_of_customer(customer))
     if booked is None:
         return None
     cards = await cards_of(engine, programme, customer)
     return replace(shown(engine, programme, booked), stamps={id_: on_card(card) for id_, card in cards.items()})
+
+
+async def loyalty_of_cart(engine: Panier, caller: Caller, priced: PricedCart) -> LoyaltySummary | None:
+    """Return what a cart shows of its owner's points: to the owner, to who shares the account, and to staff by scope.
+
+    None for others, for a guest's cart, and in a shop without a programme. Two round trips.
+    """
+    programme, owner = priced.snapshot.ruleset.loyalty, priced.cart.customer
+    if programme is None or owner is None:
+        return None
+    account = (await engine.stores.ledger.settled(await account_for(engine.stores, programme, owner))).account
+    if not (caller.customer == owner or caller.customer in account.members or caller.may(Scope.CART_READ)):
+        return None
+    return programmes.summary(programme, account, priced.basket, priced.evaluation)
 
 
 async def adjust_points(
@@ -115,8 +139,8 @@ async def adjust_points(
         return Adjusted(errors=(operation,))
     if programme is None:
         return Adjusted(errors=(NO_PROGRAMME,))
-    account = await account_for(engine, programme, customer)
-    now_ms = (await engine.stores.ledger.do(account, Settle())).at_ms
+    account = await account_for(engine.stores, programme, customer)
+    now_ms = (await engine.stores.ledger.settled(account)).at_ms
     named = OperationId(f"adjust:{derived_id(caller, operation, size=16)}")
     expires_ms = programmes.credit(programme, points, named, now_ms, shops_zone(engine)).expires_ms
     command = Adjust(named, points, f"{caller.member}: {reason}", expires_ms if points > 0 else None)
@@ -160,10 +184,10 @@ async def report_event(
         await post_earned(engine, order)  # a crash may have left that to the sweeper
         accounts = [*await engine.stores.checkouts.earned(order.number)]
     else:
-        accounts = [await account_for(engine, programme, customer)] if customer else []
+        accounts = [await account_for(engine.stores, programme, customer)] if customer else []
     waited, activated = programme.pending is not None and programme.pending.event == event, 0
     for id_ in accounts:
-        booked = await engine.stores.ledger.do(id_, Settle())
+        booked = await engine.stores.ledger.settled(id_)
         lots = [lot for lot in booked.account.lots if lot.event == event and (number is None or lot.id == number)]
         for lot in lots:
             happened = Happened(OperationId(f"event:{lot.id}"), OperationId(lot.id))

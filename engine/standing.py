@@ -10,23 +10,19 @@ from engine.callers import customer_of
 from engine.checkout.model import Order
 from engine.limits import card_of
 from engine.loyalty import programme as programmes
-from engine.loyalty.account import Account, AccountId, account_of_customer, card_account
-from engine.loyalty.commands import SetTier, Settle
+from engine.loyalty.account import Account, account_of_customer, card_account
+from engine.loyalty.commands import SetTier
 from engine.rules.loyalty import Loyalty
 from engine.service import Panier
+from engine.spendable import account_for
 from engine.storage.ledger import Booked
 from engine.types import CustomerId, MemberId
-
-
-async def account_for(engine: Panier, programme: Loyalty, customer: CustomerId) -> AccountId:
-    """Return the account a customer earns for: that of their family if they have one that pools, else their own."""
-    return await engine.stores.ledger.account_of(customer) if programme.family.pooled else account_of_customer(customer)
 
 
 async def count_order(engine: Panier, order: Order, *, cancelled: bool) -> None:
     """Count an order among those of its customer, or a cancelled one no more; once however often this is called.
 
-    What it did to their stamps is noted too, so this comes last.
+    What it did to their points and stamps is noted too, so this comes last.
     """
     customer, customers = order.customer, engine.stores.customers
     if customer is None:
@@ -38,7 +34,7 @@ async def count_order(engine: Panier, order: Order, *, cancelled: bool) -> None:
     if changed:
         await engine.tell_carts(customer)
     programme = engine.snapshot.ruleset.loyalty
-    if programme is not None and programme.stamps:
+    if programme is not None and (cancelled or programme.stamps):
         await touch(engine, customer)
 
 
@@ -51,8 +47,8 @@ async def touch(engine: Panier, customer: CustomerId) -> Booked | None:
     programme = engine.snapshot.ruleset.loyalty
     if programme is None:
         return None
-    own, id_ = account_of_customer(customer), await account_for(engine, programme, customer)
-    booked = await engine.stores.ledger.do(id_, Settle())
+    own, id_ = account_of_customer(customer), await account_for(engine.stores, programme, customer)
+    booked = await engine.stores.ledger.settled(id_)
     facts = await engine.facts_of(customer) if programme.birthday else None
     zone = shops_zone(engine)
     for present in (
@@ -87,7 +83,7 @@ async def _note(engine: Panier, programme: Loyalty, account: Account) -> None:
     Of accounts that nothing has happened to there is nothing to tell: what was told of their owner stands.
     """
     for customer in _owners(account):
-        if await account_for(engine, programme, customer) != account.id:
+        if await account_for(engine.stores, programme, customer) != account.id:
             continue
         cards = await cards_of(engine, programme, customer)
         version = account.version + sum(card.version for card in cards.values())
@@ -101,7 +97,7 @@ async def cards_of(engine: Panier, programme: Loyalty, customer: CustomerId) -> 
     """Return the accounts of a customer's stamps, by the ids of the cards."""
     ids = [card.id for card in programme.stamps]
     ledger = engine.stores.ledger
-    booked = await asyncio.gather(*[ledger.do(card_account(card_of(id_, customer)), Settle()) for id_ in ids])
+    booked = await asyncio.gather(*[ledger.settled(card_account(card_of(id_, customer))) for id_ in ids])
     return {id_: each.account for id_, each in zip(ids, booked, strict=True)}
 
 

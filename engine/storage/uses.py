@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from engine.limits import AMOUNT_MOST, Limit, LimitKind, Use
-from engine.loyalty.account import card_account, card_in
+from engine.loyalty.account import card_account
 from engine.loyalty.commands import (
     ExtendHold,
     HoldPoints,
@@ -22,9 +22,8 @@ from engine.loyalty.commands import (
 )
 from engine.loyalty.ledger import Status
 from engine.storage.ledger import LedgerStore
-from engine.storage.limits import Hold, HoldState, LimitStore, PinnedUse
-from engine.storage.pins import Pin
-from engine.types import InstantMs, PromotionId
+from engine.storage.limits import Hold, HoldState, LimitStore
+from engine.types import InstantMs
 
 _FOREVER: Final = InstantMs(AMOUNT_MOST)
 _STATES: Final = {
@@ -65,17 +64,17 @@ class UseStore:
             return await self._limits.extend(limit, hold, deadline_ms)
         return await self._step(limit, ExtendHold(_name(limit, hold), deadline_ms))
 
-    async def pin(self, limit: Limit, hold: str) -> Hold:
+    async def pin(self, limit: Limit, hold: str, attempt: int) -> Hold:
         """Let a hold lapse no more."""
         if limit.kind is not LimitKind.STAMPS:
-            return await self._limits.pin(limit, hold)
-        return await self._step(limit, PinHold(_name(limit, hold)))
+            return await self._limits.pin(limit, hold, attempt)
+        return await self._step(limit, PinHold(_name(limit, hold), attempt))
 
-    async def unpin(self, limit: Limit, hold: str, deadline_ms: InstantMs) -> Hold:
+    async def unpin(self, limit: Limit, hold: str, deadline_ms: InstantMs, attempt: int | None) -> Hold:
         """Let a pinned hold lapse again, at an instant."""
         if limit.kind is not LimitKind.STAMPS:
-            return await self._limits.unpin(limit, hold, deadline_ms)
-        return await self._step(limit, UnpinHold(_name(limit, hold), deadline_ms))
+            return await self._limits.unpin(limit, hold, deadline_ms, attempt)
+        return await self._step(limit, UnpinHold(_name(limit, hold), deadline_ms, attempt))
 
     async def release(self, limit: Limit, hold: str) -> Hold:
         """Give up a hold."""
@@ -103,17 +102,6 @@ class UseStore:
         while held.state is HoldState.SHORT and held.left:
             held = await self.hold(replace(use, amount=held.left), hold, _FOREVER, owner)
         return use.amount - (await self.post(use.limit, hold)).amount
-
-    def pinned_use(self, pin: Pin) -> PinnedUse | None:
-        """Return what a pin is about; None where it is no use of an order (see `engine.storage.pins`)."""
-        points = self._ledger.pinned_points(pin)
-        if points is None:
-            return self._limits.pinned_use(pin)
-        if points.transfer or card_in(points.account) is None:
-            return None
-        hold, _, promotion = points.hold.rpartition("/")
-        subject = points.account.partition(":")[2]
-        return PinnedUse(Limit(PromotionId(promotion), LimitKind.STAMPS, subject), hold, points.owner, points.pinned_ms)
 
     async def _step(self, limit: Limit, command: OnHold) -> Hold:
         booked = await self._ledger.do(card_account(limit.subject), command)

@@ -41,6 +41,7 @@ RULES = """\
 loyalty:
   pending: {event: delivered}
   expires: {days: 30}
+  burn: {points: 100, worth: 1 EUR}
   tiers: {levels: [{id: silver, label: {en: Silver, fr: Argent}, from_points: 100}]}
 promotions:
   - id: dairy-week

@@ -75,7 +75,7 @@ def test_offers_for_a_first_order_end_with_it_and_come_back_where_it_is_cancelle
 
 
 def test_the_third_order_is_known_for_it(programme: Service) -> None:
-    phone = customer(programme, "regular")
+    phone = customer(programme, "third-time")
     for _ in range(2):
         assert "third" not in applied(phone, filled(phone)["id"])
         order(phone)

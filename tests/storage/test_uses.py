@@ -13,7 +13,6 @@ from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
 from engine.storage.ledger import LedgerStore
 from engine.storage.limits import Hold, HoldState, LimitStore
-from engine.storage.pins import unfinished
 from engine.storage.uses import UseStore
 from engine.types import CustomerId, OperationId, PromotionId
 from tests.storage.test_limits import soon
@@ -54,8 +53,8 @@ async def test_a_card_takes_the_steps_of_a_limit(uses: UseStore, ledger: LedgerS
         assert await uses.hold(TENTH, "q1", at, OWNER) == Hold(HoldState.HELD, 9)
     assert await uses.hold(CAKE, "q1", at, OWNER) == Hold(HoldState.SHORT, left=1)
     assert (await uses.extend(TENTH.limit, "q1", await soon(connection))).state is HoldState.HELD
-    assert (await uses.pin(TENTH.limit, "q1")).state is HoldState.PINNED
-    assert (await uses.unpin(TENTH.limit, "q1", await soon(connection))).state is HoldState.HELD
+    assert (await uses.pin(TENTH.limit, "q1", 1)).state is HoldState.PINNED
+    assert (await uses.unpin(TENTH.limit, "q1", await soon(connection), 1)).state is HoldState.HELD
     assert (await uses.release(TENTH.limit, "q1")).state is HoldState.GONE
     assert await on_card(ledger) == (10, 0)
     await uses.hold(TENTH, "q2", await soon(connection), OWNER)
@@ -89,18 +88,6 @@ async def test_stamps_and_limits_are_held_together_or_not_at_all(
     first, tenth = await uses.hold_all((FIRST_100, TENTH), "q3", at, OWNER)
     assert (first.made, tenth.made) == (False, True)
     assert await on_card(ledger) == (9, 0)
-
-
-async def test_a_pinned_card_is_found_by_a_sweeper(
-    uses: UseStore, ledger: LedgerStore, connection: Connection, names: KeyNames
-) -> None:
-    await collected(ledger, 9)
-    await uses.hold(TENTH, "q1", await soon(connection), OWNER)
-    await uses.pin(TENTH.limit, "q1")
-    pins = [pin for number in range(names.partitions) for pin in await unfinished(connection, names, number, 0)]
-    (found,) = [uses.pinned_use(pin) for pin in pins]
-    assert found is not None
-    assert (found.limit, found.hold, found.owner) == (TENTH.limit, "q1", OWNER)
 
 
 @pytest.mark.parametrize(("stamps", "short"), [(9, 0), (12, 0), (4, 5), (0, 9)])

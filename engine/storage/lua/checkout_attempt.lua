@@ -11,7 +11,8 @@
 --         {'over', now ms}                               cancelled, or the cart changed since: to be refunded
 --         {'unknown', now ms}
 --
--- What is to be refunded is kept with the quote.
+-- What is to be refunded is kept with the quote. An order that was placed before is written down once more: whoever
+-- tells of it waits until that is on disk.
 
 -- include: freeze
 
@@ -25,6 +26,7 @@ if not hash then return {'unknown', now} end
 -- include: refund
 
 if order then
+  redis.call('HSET', KEYS[2], 'order', order)
   if paid == reference then return {'placed', now, order, 1} end
   refund(reference)
   return {'placed', now, order, 0}
