@@ -30,6 +30,7 @@ from engine.pricing.notices import NoticeCode
 from engine.rules.uses import uses_of
 from engine.service import Changed, Panier, actor_of, derived_id, read_operation
 from engine.spendable import account_for
+from engine.standing import count_order, touch
 from engine.storage.carts import Edit, Missing, Refused
 from engine.storage.checkouts import CANCELLING, PLACING, Attempt, Busy, Mismatch, Over, Placed, UnknownQuote
 from engine.types import CartId, CustomerId, InstantMs, OperationId, OrderNumber, QuoteId
@@ -120,6 +121,8 @@ async def begin_checkout(
     read = await engine.kept_cart(caller, cart_id)
     if read is None:
         return Begun(errors=(_NO_CART,))
+    if read.cart.customer:
+        await touch(engine, read.cart.customer)
     priced = await engine.with_fresh_facts(read)
     if priced.cart.ordered is not None or priced.cart.freeze_at(priced.as_of_ms) is not None:
         # Of a checkout that is under way, only the one that the same request began is of interest.
@@ -283,6 +286,7 @@ async def _settle(engine: Panier, order: Order, work: str) -> None:
         # First what it spent comes back, so that there is something to take what it earned from.
         await holdings.give_back(points_given_back(engine, order))
         await take_back_earned(engine, order)
+    await count_order(engine, order, cancelled=CANCELLING in work.split())
     engine.reached(Step.POSTED)
     await engine.stores.checkouts.finished(order.number, work)
 

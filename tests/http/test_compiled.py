@@ -144,6 +144,10 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         "currency": ["EUR", "JPY"],
         "total": ["1.20", "1"],
         "points": [50, -5, 0],
+        "event": ["delivered", "x"],
+        "number": ["x"],
+        "from": ["ada", "ben"],
+        "to": ["ada", "ben"],
     }
 
 
