@@ -5,20 +5,23 @@ stays what it was when a crash cuts the work off, whatever programme and familie
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.callers import Caller, Scope, customer_fault, customer_of
 from engine.checkout.model import Order
 from engine.errors import UserError, UserErrorCode
 from engine.loyalty import programme as programmes
-from engine.loyalty.account import Account, AccountId, account_of_customer
-from engine.loyalty.commands import Adjust, Command, Earn, SetTier, Settle
+from engine.loyalty.account import Account, AccountId
+from engine.loyalty.commands import Adjust, Command, Earn, ReturnPoints, SetTier
 from engine.loyalty.ledger import Status
+from engine.loyalty.programme import LoyaltySummary
 from engine.loyalty.tiers import Standing
+from engine.priced import PricedCart
 from engine.pricing.member_totals import member_totals
 from engine.rules.loyalty import Loyalty, SharedCart
 from engine.service import Panier, derived_id, read_operation
+from engine.spendable import account_for
 from engine.storage.ledger import Booked
 from engine.types import CustomerId, OperationId
 
@@ -35,7 +38,7 @@ async def post_earned(engine: Panier, order: Order) -> None:
         return
     shares: Counter[AccountId] = Counter()
     for customer, points in _earners(programme, order).items():
-        shares[await account_for(engine, programme, customer)] += points
+        shares[await account_for(engine.stores, programme, customer)] += points
     if shares:
         for account, points in (await engine.stores.checkouts.earned_once(order.number, shares)).items():
             await _do(engine, programme, account, order, _earning(engine, programme, order, points))
@@ -50,9 +53,11 @@ async def take_back_earned(engine: Panier, order: Order) -> None:
         await _do(engine, programme, account, order, programmes.reversal(programme, earned, operation))
 
 
-async def account_for(engine: Panier, programme: Loyalty, customer: CustomerId) -> AccountId:
-    """Return the account a customer earns for: that of their family if they have one that pools, else their own."""
-    return await engine.stores.ledger.account_of(customer) if programme.family.pooled else account_of_customer(customer)
+def points_given_back(engine: Panier, order: Order) -> ReturnPoints:
+    """Return the command that gives back what a cancelled order spent, as the programme says."""
+    programme = engine.snapshot.ruleset.loyalty or _DEFAULTS
+    at_ms = order.cancelled.at_ms if order.cancelled else order.placed_ms
+    return replace(programmes.giving_back(programme, order.quote.id, at_ms), note=order.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +84,22 @@ async def find_account(engine: Panier, caller: Caller, customer: CustomerId) -> 
     programme = engine.snapshot.ruleset.loyalty
     if programme is None or not (caller.customer == customer or caller.may(Scope.CART_READ)):
         return None
-    account = await account_for(engine, programme, customer)
-    return _shown(engine, programme, await engine.stores.ledger.do(account, Settle()))
+    account = await account_for(engine.stores, programme, customer)
+    return _shown(engine, programme, await engine.stores.ledger.settled(account))
+
+
+async def loyalty_of_cart(engine: Panier, caller: Caller, priced: PricedCart) -> LoyaltySummary | None:
+    """Return what a cart shows of its owner's points: to the owner, to who shares the account, and to staff by scope.
+
+    None for others, for a guest's cart, and in a shop without a programme. Two round trips.
+    """
+    programme, owner = priced.snapshot.ruleset.loyalty, priced.cart.customer
+    if programme is None or owner is None:
+        return None
+    account = (await engine.stores.ledger.settled(await account_for(engine.stores, programme, owner))).account
+    if not (caller.customer == owner or caller.customer in account.members or caller.may(Scope.CART_READ)):
+        return None
+    return programmes.summary(programme, account, priced.basket, priced.evaluation)
 
 
 async def adjust_points(
@@ -94,8 +113,8 @@ async def adjust_points(
         return Adjusted(errors=(operation,))
     if programme is None:
         return Adjusted(errors=(UserError(UserErrorCode.NO_PROGRAMME, "the shop has no loyalty programme"),))
-    account = await account_for(engine, programme, customer)
-    now_ms = (await engine.stores.ledger.do(account, Settle())).at_ms
+    account = await account_for(engine.stores, programme, customer)
+    now_ms = (await engine.stores.ledger.settled(account)).at_ms
     named = OperationId(f"adjust:{derived_id(caller, operation, size=16)}")
     expires_ms = programmes.credit(programme, points, named, now_ms, _shops_zone(engine)).expires_ms
     command = Adjust(named, points, f"{caller.member}: {reason}", expires_ms if points > 0 else None)

@@ -3,11 +3,15 @@
 import strawberry
 from strawberry import ID
 
+from engine.burning_service import burn_points
+from engine.errors import UserError, UserErrorCode
 from engine.loyalty_service import Adjusted, adjust_points, find_account
 from engine.pricing.shop import Shop
-from engine.types import CustomerId
+from engine.service import Changed
+from engine.types import CartId, CustomerId
 from schema.context import Info
-from schema.mutations import UserErrorView
+from schema.ids import key_of
+from schema.mutations import CartPayloadView, UserErrorView
 from schema.types.loyalty import AccountView
 from schema.views import field, object_type
 
@@ -52,6 +56,22 @@ class LoyaltyQueries:
 @strawberry.type
 class LoyaltyMutations:
     """Mutations about points."""
+
+    @field(
+        "Spend points of its customer on a cart: so many, `all` that it takes, or 0 to take that back. What it takes "
+        "of them is in its price (`burned`); `checkoutBegin` holds them, an order spends them. For the cart's owner "
+        "and editors who may spend from the account, and staff with scope `cart:write`."
+    )
+    async def loyalty_burn(
+        self, info: Info, cart_id: ID, points: int | None = None, *, all: bool = False, operation_id: ID | None = None
+    ) -> CartPayloadView:
+        """Four round trips to the store."""
+        caller, engine, cart = info.context.known_caller(), info.context.engine, CartId(key_of(cart_id, "Cart"))
+        if (points is None) != all:
+            message = "say how many points, or `all`: one of the two"
+            fault = UserError(UserErrorCode.INVALID_POINTS, message, ("points",))
+            return CartPayloadView(Changed(errors=(fault,)), caller)
+        return CartPayloadView(await burn_points(engine, caller, cart, points, operation_id), caller)
 
     @field(
         "Add points to a customer's account, or take them (below zero), with a reason. Needs scope `loyalty:write`. "

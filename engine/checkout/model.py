@@ -11,6 +11,7 @@ from typing import Final
 from engine.cart.codes import CODE_ALPHABET, check_character
 from engine.cart.model import Cart
 from engine.limits import Use
+from engine.loyalty.account import AccountId
 from engine.pricing.evaluation import Evaluation
 from engine.types import CustomerId, InstantMs, MemberId, OrderNumber, QuoteId
 
@@ -21,11 +22,19 @@ ORDER_NUMBERS: Final = len(CODE_ALPHABET) ** _CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
-    """A cart, priced, and what it uses of limits.
+class PointsUse:
+    """What one order spends of a points account."""
 
-    ``uses`` state what is held of each limit, under the quote's id. ``began_ms`` is the instant of the prices, by the
-    store's clock. ``amount_hash`` names what is paid for: a payment has to quote it back.
+    account: AccountId
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A cart, priced, and what it uses of limits and points.
+
+    ``uses`` state what is held of each limit, ``points`` what of an account, under the quote's id. ``began_ms`` is the
+    instant of the prices, by the store's clock. ``amount_hash`` names what is paid for: a payment has to quote it back.
     """
 
     id: QuoteId
@@ -34,18 +43,24 @@ class Quote:
     uses: tuple[Use, ...]
     by: MemberId
     began_ms: InstantMs
+    points: PointsUse | None = None
 
     @property
     def total_minor(self) -> int:
-        """What there is to pay, in minor units of the evaluation's currency."""
+        """What it costs, in minor units of the evaluation's currency."""
         return self.evaluation.totals.total_minor
+
+    @property
+    def due_minor(self) -> int:
+        """What there is to pay: what points do not."""
+        return self.evaluation.totals.due_minor
 
     @property
     def amount_hash(self) -> str:
         """Name the amount: of which quote, from which prices, how much of what currency."""
         source = self.evaluation.computed_from
         parts = (
-            *(self.id, str(self.cart.version), str(self.total_minor), self.evaluation.currency),
+            *(self.id, str(self.cart.version), str(self.due_minor), self.evaluation.currency),
             *(source.ruleset_hash, source.price_book_version, str(source.as_of_ms), str(source.pricing_version)),
         )
         framed = "".join(f"{len(part)}:{part}" for part in parts)

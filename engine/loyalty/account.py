@@ -98,13 +98,17 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class PointsHold:
-    """Points set aside. It lapses at ``deadline_ms`` unless ``pinned_ms`` says since when it does not."""
+    """Points set aside. It lapses at ``deadline_ms`` unless ``pinned_ms`` says since when it does not.
+
+    ``attempt`` is the latest of the numbered attempts that pinned it.
+    """
 
     id: str
     taken: tuple[Taken, ...]
     deadline_ms: InstantMs
     owner: str
     pinned_ms: InstantMs | None = None
+    attempt: int = 0
 
     @property
     def points(self) -> int:

@@ -23,7 +23,10 @@ def encode_account(account: Account) -> bytes:
     """Return the bytes of an account."""
     sums = (account.pending, account.active, account.held, account.owed)
     lots = [(lot.id, lot.left, lot.activates_ms, lot.event, lot.expires_ms) for lot in account.lots]
-    holds = [(each.id, _plain(each.taken), each.deadline_ms, each.owner, each.pinned_ms) for each in account.holds]
+    holds = [
+        (each.id, _plain(each.taken), each.deadline_ms, each.owner, each.pinned_ms, each.attempt)
+        for each in account.holds
+    ]
     outgoing = [(each.operation, each.to, _plain(each.taken), each.at_ms) for each in account.outgoing]
     tier = (account.tier, account.tier_since_ms)
     members = {customer: role.value for customer, role in account.members.items()}

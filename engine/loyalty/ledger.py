@@ -381,17 +381,20 @@ def _extend(book: _Book, command: ExtendHold, records: Records) -> Done:
 
 def _pin(book: _Book, command: PinHold, records: Records) -> Done:
     status, record = _over(book, command.hold, records)
-    if status is not Status.HELD:
+    if status not in (Status.HELD, Status.PINNED):
         return status, record
-    book.holds[command.hold] = replace(book.holds[command.hold], pinned_ms=book.now_ms)
+    hold = book.holds[command.hold]
+    attempt, since_ms = max(hold.attempt, command.attempt), hold.pinned_ms or book.now_ms
+    book.holds[hold.id] = replace(hold, pinned_ms=since_ms, attempt=attempt)
     return Status.PINNED, record
 
 
 def _unpin(book: _Book, command: UnpinHold, records: Records) -> Done:
     if _over(book, command.hold, records)[0] is Status.PINNED:
         hold = book.holds[command.hold]
-        book.holds[command.hold] = replace(hold, pinned_ms=None, deadline_ms=command.deadline_ms)
-        book.settle()
+        if command.attempt is None or hold.attempt <= command.attempt:
+            book.holds[hold.id] = replace(hold, pinned_ms=None, deadline_ms=command.deadline_ms)
+            book.settle()
     return _over(book, command.hold, records)
 
 

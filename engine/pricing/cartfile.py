@@ -38,7 +38,7 @@ from engine.pricing.admission import (
 )
 from engine.pricing.admission_adjustments import admit_adjustment
 from engine.pricing.basket import ExplicitLine
-from engine.pricing.cartfields import DrawNumber, Moment, Number, Whole
+from engine.pricing.cartfields import BurnDocument, DrawNumber, Moment, Number, Whole
 from engine.pricing.cartjson import JsonFaultError, read_json, shown, wanted_json
 from engine.pricing.requests import AdjustmentRequest, ContextRequest, FeeRequest, Limits, LineRequest
 from engine.pricing.shop import PIECE, Product, Shop, Store
@@ -161,6 +161,7 @@ class CartDocument(Written):
     fees: tuple[FeeDocument, ...] = ()
     gift_choices: dict[str, str] = Field(default_factory=dict)
     adjustments: tuple[AdjustmentDocument, ...] = ()
+    burn: BurnDocument | None = None
     delivery: DeliveryDocument | None = None
     payment_method: str = Field(default="", max_length=64)
     draw: DrawNumber | None = None
@@ -249,7 +250,7 @@ class _Reader:
         self.store = StoreId(document.store) if document.store else None
 
     def cart(self, codes: Sequence[str]) -> Cart:
-        document = self.document
+        document, facts = self.document, self._facts()
         known = self._context()
         return Cart(
             id=CartId(document.id or "file"),
@@ -265,7 +266,8 @@ class _Reader:
             adjustments=self._adjustments() if known else (),
             delivery=_choice(document.delivery),
             payment_method=document.payment_method,
-            facts=self._facts(),
+            facts=facts,
+            burn=document.burn.wish(facts, _FILE_MEMBER) if document.burn else None,
             draw=draw_of(document.id or "file") if document.draw is None else document.draw,
         )
 

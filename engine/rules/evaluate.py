@@ -11,6 +11,7 @@ from engine.pricing.points import points_of
 from engine.pricing.tally import Held, Postings, Proposal, Tally, postings_of
 from engine.pricing.totals import total_up
 from engine.rules.best.lane import hand_out
+from engine.rules.burning import burn
 from engine.rules.conflicts import Losers, settle
 from engine.rules.model import Lane, LaneMode, Per
 from engine.rules.ruleset import CompiledPromotion, Ruleset
@@ -32,9 +33,9 @@ def evaluate(
     """Price a basket under a rule set.
 
     Lanes run in their order, each on what the one before left; promotions that do not go together are settled by
-    `engine.rules.conflicts`. The outcomes are those of the promotions that the index finds and of those asked for by
-    `also`; with `every_outcome` those of all promotions, which costs time. Neither changes a cent. `without` some
-    promotions it is as if they did not exist.
+    `engine.rules.conflicts`. Points are spent on what all of them leave. The outcomes are those of the promotions that
+    the index finds and of those asked for by `also`; with `every_outcome` those of all promotions, which costs time.
+    Neither changes a cent. `without` some promotions it is as if they did not exist.
     """
     meant = ruleset.with_codes_meant(basket)
     postings = postings_of(meant)
@@ -73,6 +74,7 @@ def _run(
             _run_lane(lane, by_lane[lane.name], tally, outcomes, losers)
         if lane.name == staff_after:
             adjust(tally, ruleset.rounding)
+    burn(tally, ruleset.loyalty)
     _award_points(tally, outcomes)
     return total_up(tally, outcomes, _code_verdicts(basket, ruleset, outcomes), ruleset.hash)
 

@@ -101,7 +101,7 @@ class GivenUp:
     attempt: int | None
 
 
-_NO_ATTEMPT: Final = {
+_NO_ATTEMPT: Final[Mapping[bytes, type[Busy | Mismatch | Refunded | Over | UnknownQuote]]] = {
     b"busy": Busy,
     b"mismatch": Mismatch,
     b"refunded": Refunded,

@@ -28,6 +28,7 @@ from engine.loyalty.commands import (
     PointsArrived,
     ReceivePoints,
     SendPoints,
+    Settle,
 )
 from engine.loyalty.ledger import Status, Step, apply, asks_about
 from engine.storage import scripts
@@ -94,6 +95,10 @@ class LedgerStore:
                 if step.account is before or await self._kept(step, before):
                     return Booked(step.status, step.points, step.account, at_ms)
         raise StoreUnavailableError(f"too many others change the account `{account}`")
+
+    async def settled(self, account: AccountId) -> Booked:
+        """Return an account with what time has brought by now, which is written down. One round trip, two for that."""
+        return await self.do(account, Settle())
 
     async def read(self, account: AccountId) -> Account:
         """Return an account as it was kept; what time has brought since, the next command writes down."""

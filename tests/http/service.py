@@ -40,6 +40,7 @@ SECRET = "a secret of the tests, long enough for HS256"  # of the tests only
 RULES = """\
 loyalty:
   expires: {days: 30}
+  burn: {points: 100, worth: 1 EUR}
   tiers: {levels: [{id: silver, label: {en: Silver, fr: Argent}, from_points: 100}]}
 promotions:
   - id: dairy-week

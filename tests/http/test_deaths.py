@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from engine.callers import Caller, CallerKind
-from engine.checkout_service import Step, find_order
+from engine.checkout.steps import Step
+from engine.checkout_service import find_order
 from engine.limits import Limit, LimitKind
 from engine.priced import Snapshot
 from engine.pricing.requests import Limits

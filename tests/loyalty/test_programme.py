@@ -13,6 +13,7 @@ from engine.loyalty.account import Account, AccountId
 from engine.loyalty.commands import ClawBack, Earn, ReturnPoints, Reverse
 from engine.loyalty.tiers import standing
 from engine.pricing.shop import Shop
+from engine.rules.burning import burnable_on
 from engine.rules.evaluate import evaluate
 from engine.rules.load import load_rule_sources
 from engine.rules.loyalty import Loyalty
@@ -38,7 +39,7 @@ def at(moment: str) -> InstantMs:
 @pytest.mark.parametrize("case", cases("burn"))
 def test_points_that_can_be_spent(case: dict[str, Any]) -> None:
     programme = Loyalty.model_validate({"burn": case["burn"]})
-    burnable = programmes.burnable_on(programme, int(case["active"]), int(case["goods"]), EUR)
+    burnable = burnable_on(programme, int(case["active"]), int(case["goods"]), EUR)
     assert [str(number) for number in burnable] == case["expect"]
 
 
@@ -86,7 +87,7 @@ def test_a_cart_shows_points_to_come_and_points_to_spend(shop: Shop) -> None:
     evaluation = evaluate(basket, ruleset)
     assert ruleset.loyalty is not None
     account = Account(AccountId("customer:ada"), active=2000, qualifying={"2026-05-30": 120})
-    found = programmes.summary(ruleset.loyalty, account, evaluation, basket.store.timezone)
+    found = programmes.summary(ruleset.loyalty, account, basket, evaluation)
     assert (found.to_earn, found.burnable, found.burnable_minor, found.worth_minor) == (54, 1350, 1350, 2000)
     assert found.standing is not None
     assert found.standing.tier is not None
@@ -113,10 +114,11 @@ def test_what_a_cart_earns_becomes_a_command_and_its_cancellation_too(shop: Shop
 
 
 def test_a_programme_that_gives_nothing_makes_no_commands(shop: Shop) -> None:
-    evaluation = evaluate(basket_of(shop, lines=[item("mug", "10.00")]), load_rule_sources([], shop).ruleset)
+    basket = basket_of(shop, lines=[item("mug", "10.00")])
+    evaluation = evaluate(basket, load_rule_sources([], shop).ruleset)
     nothing = Loyalty()
     assert programmes.welcome(nothing, InstantMs(0), PARIS) is programmes.birthday(nothing, InstantMs(0), PARIS) is None
-    found = programmes.summary(nothing, Account(AccountId("x"), active=5), evaluation, PARIS)
+    found = programmes.summary(nothing, Account(AccountId("x"), active=5), basket, evaluation)
     assert (found.to_earn, found.burnable, found.worth_minor, found.standing) == (0, 0, None, None)
 
 

@@ -95,6 +95,8 @@ class Rules:
     promotions: list[Promotion]
     codes: dict[str, set[str]]
     """The codes that unlock each promotion."""
+    loyalty: Any = None
+    """The programme as it is written."""
 
     def of_lane(self, lane: str) -> list[Promotion]:
         """Return the promotions of a lane in their order."""
@@ -133,6 +135,7 @@ def rules_of(files: list[RuleFile]) -> Rules:
         rounding=roundings[0] if roundings else "half_up",
         promotions=promotions,
         codes={promotion.id: _codes_of(promotion) for promotion in promotions},
+        loyalty=next((file.loyalty for file in files if file.loyalty), None),
     )
 
 

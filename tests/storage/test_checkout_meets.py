@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from engine.cart.handoff import HandoffMode
-from engine.checkout_service import Step, begin_checkout, cancel_checkout
+from engine.checkout.steps import Step
+from engine.checkout_service import begin_checkout, cancel_checkout
 from engine.errors import UserErrorCode
 from engine.handoff_service import HandoffRequest, claim_handoff, create_handoff
 from engine.merge_service import merge_carts, sign_in, undo_merge

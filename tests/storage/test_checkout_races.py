@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.checkout_service import Completed, Step
+from engine.checkout.steps import Step
+from engine.checkout_service import Completed
 from engine.service import Panier
 from engine.storage.checkouts import CheckoutStore
 from engine.storage.connection import Connection

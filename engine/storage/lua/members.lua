@@ -172,11 +172,11 @@ function apply.group(budget, deadline)
   return nil, '', ''
 end
 
--- Another owner: what is known of the one before, where their goods go and how they pay is not handed over.
+-- Another owner: what is known of the one before, where their goods go, how they pay and their points are not handed over.
 function apply.own(member, customer, facts, keep_delivery)
   if not seat_of(member) then return 'MEMBER_NOT_FOUND' end
   make_owner(member)
-  cart.u, cart.a = customer or nil, facts or nil
+  cart.u, cart.a, cart.bu = customer or nil, facts or nil, nil
   put('payment', nil)
   if keep_delivery then return end
   put('delivery', nil)
