@@ -121,7 +121,7 @@ def test_points_lower_the_goods_and_are_spent_with_the_order(discounting: Servic
 
 
 def test_a_tender_leaves_the_total_and_is_not_to_be_paid(tendering: Service) -> None:
-    phone, cart = saver(tendering, "payer")
+    phone, cart = saver(tendering, "tenders")
     friend = joined(phone, cart, "EDITOR", customer(tendering, "payers-friend"))
     friend.add(cart, "oat")
     seen = burn(phone, cart, points=200)["cart"]
@@ -160,7 +160,7 @@ def test_a_wish_is_not_cut_and_says_why_less_is_spent(discounting: Service) -> N
 
 
 def test_who_may_spend(discounting: Service) -> None:
-    phone, cart = saver(discounting, "owner")
+    phone, cart = saver(discounting, "burns-own")
     friend = joined(phone, cart, "EDITOR", customer(discounting, "owners-friend"))
     viewer = joined(phone, cart, "VIEWER", customer(discounting, "owners-viewer"))
     assert codes(burn(friend, cart, points=100)) == ["ROLE_FORBIDS"]
