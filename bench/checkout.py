@@ -26,13 +26,14 @@ import uvloop
 
 from bench import table, workload
 from bench.generator import Shopper
-from bench.load import CONNECTIONS, OPEN_CONNECTIONS, ROUNDS, percentile
+from bench.load import CONNECTIONS, OPEN_CONNECTIONS, percentile
 from bench.servers import SECRET, Server, served
 from engine.callers import Caller, CallerKind
 from engine.storage.embedded import EmbeddedServer
 from schema.auth import TokenAuthority
 
-CARTS: Final = 400
+CARTS: Final = 300
+ROUNDS: Final = 3
 LIMITS: Final = """\
 loyalty: {on_cancel: {claw_back: to_zero}}
 promotions:

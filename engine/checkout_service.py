@@ -23,7 +23,7 @@ from engine.checkout.steps import Step
 from engine.errors import UserError, UserErrorCode
 from engine.holdings import GRACE_MS, Holdings, limit_error, points_error
 from engine.limits import Use
-from engine.loyalty_service import points_given_back, post_earned, take_back_earned
+from engine.loyalty_service import points_given_back, post_earned, reason_fault, take_back_earned
 from engine.money import format_minor, parse_amount
 from engine.priced import PricedCart
 from engine.pricing.notices import NoticeCode
@@ -32,7 +32,7 @@ from engine.service import Changed, Panier, actor_of, derived_id, read_operation
 from engine.spendable import account_for
 from engine.standing import count_order, touch
 from engine.storage.carts import Edit, Missing, Refused
-from engine.storage.checkouts import CANCELLING, PLACING, Attempt, Busy, Mismatch, Over, Placed, UnknownQuote
+from engine.storage.checkouts import CANCELLING, PLACING, Attempt, Busy, Mismatch, Over, Placed, Refunded, UnknownQuote
 from engine.types import CartId, CustomerId, InstantMs, OperationId, OrderNumber, QuoteId
 
 LIFE_S: Final = 15 * 60
@@ -61,6 +61,11 @@ _MISMATCH: Final = UserError(
     UserErrorCode.AMOUNT_MISMATCH,
     "the amount hash is not that of the quote: the payment was for something else",
     ("amountHash",),
+)
+_REFUND_DUE: Final = UserError(
+    UserErrorCode.REFUND_DUE,
+    "this payment is to be refunded, as was said before, or too many for this quote are: pay anew",
+    ("paymentReference",),
 )
 
 
@@ -108,6 +113,7 @@ def _error(code: UserErrorCode) -> UserError:
 _NOT_COMPLETED: Final = {
     Busy: Completed(errors=(_error(UserErrorCode.CHECKOUT_BUSY),)),
     Mismatch: Completed(errors=(_MISMATCH,), refund_due=True),
+    Refunded: Completed(errors=(_REFUND_DUE,), refund_due=True),
     Over: Completed(errors=(_error(UserErrorCode.QUOTE_EXPIRED),), refund_due=True),
     UnknownQuote: Completed(errors=(_NO_QUOTE,)),
 }
@@ -134,8 +140,10 @@ async def _begin(
     engine: Panier, caller: Caller, cart_id: CartId, expected_total: str, operation: OperationId, life_s: int
 ) -> Begun:
     read = await engine.kept_cart(caller, cart_id)
-    if read is None:
-        return Begun(errors=(_NO_CART,))
+    if read is None or not may_check_out(caller, read.cart, read.as_of_ms):
+        # Nothing is held for whoever may not pay, not even for a moment.
+        is_member = read is not None and read.cart.member(caller.member) is not None
+        return Begun(errors=(_error(UserErrorCode.ROLE_FORBIDS) if is_member else _NO_CART,))
     if read.cart.customer:
         await touch(engine, read.cart.customer)
     priced = await engine.with_fresh_facts(read)
@@ -268,7 +276,10 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
     holdings = Holdings(engine.stores, quote)
     short = await holdings.pin(attempt)
     if short:
-        await engine.stores.checkouts.give_up(quote.cart.id, quote.id, attempt, refund=reference)
+        verdict = await engine.stores.checkouts.give_up(quote.cart.id, quote.id, attempt, refund=reference)
+        if isinstance(verdict, Placed):
+            # The same request, sent twice, found everything there a moment later.
+            return await complete_checkout(engine, caller, quote.cart.id, quote.id, reference, quote.amount_hash)
         await holdings.unpin(attempt)
         return Completed(errors=tuple(short.errors()), refund_due=True)
     engine.reached(Step.PINNED)
@@ -324,8 +335,10 @@ async def extend_checkout(
         return Begun(errors=(fault,))
     quote, deadline_ms = read.quote, InstantMs(read.at_ms + life_s * 1000 + GRACE_MS)
     if read.order is None and read.cart and read.cart.freeze and read.cart.freeze.quote == quote_id:
-        short = await Holdings(engine.stores, quote).extend(deadline_ms)
+        holdings = Holdings(engine.stores, quote)
+        short = await holdings.extend(deadline_ms)
         if short:
+            await holdings.release()
             return Begun(QuotedCart(quote, read.cart.freeze_at(read.at_ms)), errors=tuple(short.errors()))
     changed = await _apply(engine, caller, cart_id, operation_id, ExtendFreeze(quote_id, life_s * 1000))
     frozen = changed.priced.cart.freeze if changed.priced and not changed.errors else None
@@ -371,6 +384,8 @@ async def cancel_order(engine: Panier, caller: Caller, number: OrderNumber, why:
     """Take an order back: what it used is returned where its promotions say so. Needs scope `checkout`."""
     if not caller.may(Scope.CHECKOUT):
         return Completed(errors=(UserError(UserErrorCode.FORBIDDEN, "this needs the scope `checkout`"),))
+    if fault := reason_fault(why):
+        return Completed(errors=(fault,))
     if not await engine.stores.checkouts.cancel(number, caller.member, why):
         return Completed(errors=(UserError(UserErrorCode.ORDER_NOT_FOUND, "there is no such order", ("number",)),))
     return Completed(await settle(engine, number))
@@ -390,6 +405,8 @@ def may_check_out(caller: Caller, cart: Cart, at_ms: InstantMs) -> bool:
 def may_see_order(caller: Caller, order: Order) -> bool:
     """Say whether a caller may see an order."""
     if caller.may(Scope.CART_READ) or caller.may(Scope.CHECKOUT):
+        return True
+    if order.customer is not None and order.customer == caller.customer:
         return True
     return order.quote.by == caller.member or order.quote.cart.member(caller.member) is not None
 

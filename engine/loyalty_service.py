@@ -207,10 +207,15 @@ def _adjustment_fault(caller: Caller, customer: CustomerId, points: int, reason:
     if not 1 <= abs(points) <= POINTS_PER_ADJUSTMENT_MAX:
         message = f"a change is by 1 to {POINTS_PER_ADJUSTMENT_MAX} points, more or less"
         return UserError(UserErrorCode.INVALID_POINTS, message, ("points",))
-    if not 1 <= len(reason) <= REASON_LENGTH_MAX or not reason.isprintable():
-        message = f"a reason has 1 to {REASON_LENGTH_MAX} printable characters"
-        return UserError(UserErrorCode.INVALID_NOTE, message, ("reason",))
-    return customer_fault(customer)
+    return reason_fault(reason) or customer_fault(customer)
+
+
+def reason_fault(reason: str) -> UserError | None:
+    """Return what is wrong with why staff do something, None where it is fine."""
+    if 1 <= len(reason) <= REASON_LENGTH_MAX and reason.isprintable():
+        return None
+    message = f"a reason has 1 to {REASON_LENGTH_MAX} printable characters"
+    return UserError(UserErrorCode.INVALID_NOTE, message, ("reason",))
 
 
 def shown(engine: Panier, programme: Loyalty, booked: Booked) -> AccountShown:

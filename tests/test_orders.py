@@ -64,8 +64,8 @@ loyalty:
   timezone: UTC
   on_cancel: {{claw_back: negative}}
 promotions:
-  - {{id: base, give: {{points: {{add: 1, per: 1 USD, counting: regulated}}}}}}
-  - {{id: double, limits: {{total: {few}}}, give: {{points: {{multiply: 2, counting: regulated}}}}}}
+  - {{id: base, give: {{points: {{add: 1, per: 1 USD}}}}}}
+  - {{id: double, limits: {{total: {few}}}, give: {{points: {{multiply: 2}}}}}}
   - {{id: first, limits: {{total: {some}}}, give: {{order_percent_off: {{percent: 2%}}}}}}
   - {{id: each, limits: {{per_customer: 2, on_cancel: keep}}, give: {{order_amount_off: {{amount: 0.10 USD}}}}}}
   - id: local
@@ -300,11 +300,12 @@ class World:
 
 
 def sold_now(documents: Iterable[CartDocument], shop: Shop) -> Iterator[Cart]:
-    """Yield baskets with what of them is to be had today, leaving out those of which that is nothing."""
+    """Yield baskets with what of them promotions may touch and is to be had today, unless that is nothing."""
     now_ms = InstantMs(time.time_ns() // 10**6)
     for document in documents:
         cart = read_cart(document, shop).cart
-        to_be_had = {line.id for line in build_basket(cart, shop, now_ms).lines}
+        sold = build_basket(cart, shop, now_ms).lines
+        to_be_had = {line.id for line in sold if not line.product.never_discount}
         if to_be_had and cart.facts:
             lines = tuple([line for line in cart.lines if line.id in to_be_had])
             yield replace(cart, lines=lines, customer=cart.facts.customer)

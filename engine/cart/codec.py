@@ -362,7 +362,8 @@ def decode_decision(blob: bytes) -> tuple[str, InstantMs, int, str, str, tuple[M
 
 
 def _freeze(packed: dict[str, Any], places: list[MemberId]) -> Freeze:
-    return Freeze(packed["q"], places[packed["p"]], InstantMs(packed["a"]), InstantMs(packed["e"]))
+    until_ms = max(packed["e"], packed.get("u", 0))
+    return Freeze(packed["q"], places[packed["p"]], InstantMs(packed["a"]), InstantMs(until_ms))
 
 
 def _ordered(packed: dict[str, Any], places: list[MemberId]) -> Ordered:

@@ -78,19 +78,18 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A quote that was paid for. ``refunds_due`` are references of payments that came on top."""
+    """A quote that was paid for. ``refunds_due`` are references of payments that came on top.
+
+    ``customer`` is whose cart it was when it was placed, None where a guest's: who signs in while paying is no guest.
+    """
 
     number: OrderNumber
     quote: Quote
     placed_ms: InstantMs
     payment_reference: str
+    customer: CustomerId | None
     refunds_due: tuple[str, ...] = ()
     cancelled: Cancellation | None = None
-
-    @property
-    def customer(self) -> CustomerId | None:
-        """Whose it is, None where a guest's."""
-        return self.quote.cart.customer
 
 
 def order_number(drawn: int) -> OrderNumber:

@@ -468,10 +468,6 @@ def _leave(book: _Book, command: LeaveFamily, _records: Records) -> Done:
     return Status.DONE, None
 
 
-def _settle(_book: _Book, _command: Settle, _records: Records) -> Done:
-    return Status.DONE, None
-
-
 _DO: Final[dict[type[Any], Callable[[_Book, Any, Records], Done]]] = {
     Earn: _earn,
     Happened: _happened,
@@ -490,5 +486,5 @@ _DO: Final[dict[type[Any], Callable[[_Book, Any, Records], Done]]] = {
     SetTier: _set_tier,
     JoinFamily: _join,
     LeaveFamily: _leave,
-    Settle: _settle,
+    Settle: lambda *_: (Status.DONE, None),
 }

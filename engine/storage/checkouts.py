@@ -81,6 +81,11 @@ class Over:
 
 
 @dataclass(frozen=True, slots=True)
+class Refunded:
+    """It was said before that the payment is to be refunded, or that too many are: it pays for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownQuote:
     """There is no such quote."""
 
@@ -94,6 +99,15 @@ class GivenUp:
 
     frozen_until_ms: InstantMs | None
     attempt: int | None
+
+
+_NO_ATTEMPT: Final[Mapping[bytes, type[Busy | Mismatch | Refunded | Over | UnknownQuote]]] = {
+    b"busy": Busy,
+    b"mismatch": Mismatch,
+    b"refunded": Refunded,
+    b"over": Over,
+    b"unknown": UnknownQuote,
+}
 
 
 class CheckoutStore:
@@ -134,7 +148,7 @@ class CheckoutStore:
 
     async def attempt(
         self, cart: CartId, quote: QuoteId, reference: str, amount_hash: str
-    ) -> Attempt | Placed | Busy | Mismatch | Over | UnknownQuote:
+    ) -> Attempt | Placed | Busy | Mismatch | Refunded | Over | UnknownQuote:
         """Begin to complete a quote for one payment; where that cannot be, the payment is kept as to be refunded.
 
         An order that was placed before is on disk when it is told of.
@@ -150,14 +164,8 @@ class CheckoutStore:
                 return Attempt(rest[0], InstantMs(at_ms))
             case b"placed":
                 return Placed(OrderNumber(rest[0].decode()), paid=rest[1] == 1)
-            case b"busy":
-                return Busy()
-            case b"mismatch":
-                return Mismatch()
-            case b"over":
-                return Over()
             case _:
-                return UnknownQuote()
+                return _NO_ATTEMPT[status]()
 
     async def give_up(
         self, cart: CartId, quote: QuoteId, attempt: Attempt | None = None, refund: str = ""
@@ -191,7 +199,8 @@ class CheckoutStore:
             asked = (quote.id, attempt.number, reference, number, origin, self._log_length)
             status, at_ms, *rest = await self._connection.run_durably(scripts.CHECKOUT_PLACE, keys, asked)
             if status == b"placed":
-                return Order(number, quote, InstantMs(at_ms), reference, _refunds(rest[1]))
+                refunds, customer = _refunds(rest[1]), _customer(rest[2])
+                return Order(number, quote, InstantMs(at_ms), reference, customer, refunds)
             if status == b"before":
                 return Placed(OrderNumber(rest[0].decode()), paid=rest[1] == 1)
             if status == b"stale":
@@ -211,7 +220,8 @@ class CheckoutStore:
             if "cancelled" in kept
             else None
         )
-        return Order(number, quote, InstantMs(int(kept["placed"])), kept["paid"].decode(), _refunds(refunds), cancelled)
+        placed_ms, reference = InstantMs(int(kept["placed"])), kept["paid"].decode()
+        return Order(number, quote, placed_ms, reference, _customer(kept["customer"]), _refunds(refunds), cancelled)
 
     async def cancel(self, number: OrderNumber, by: MemberId, why: str) -> bool:
         """Cancel an order, once; False where there is none. What it used is given back from the outbox."""
@@ -269,6 +279,10 @@ class CheckoutStore:
         """Draw a number that says the partition of a cart."""
         drawn = secrets.randbelow(ORDER_NUMBERS // self.partitions)
         return order_number(drawn * self.partitions + self._names.partition_number(cart))
+
+
+def _customer(kept: bytes) -> CustomerId | None:
+    return CustomerId(kept.decode()) if kept else None
 
 
 def _refunds(packed: bytes | None) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The cart as clients see it."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import cached_property
 
 from strawberry import ID
@@ -16,6 +16,7 @@ from engine.pricing.evaluation import EvaluatedLine
 from engine.pricing.member_totals import member_totals
 from engine.pricing.notices import Notice, NoticeCode
 from engine.pricing.timeline import contributions
+from engine.remembered import Remembered
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from engine.viewing import since_last_seen
 from schema.context import Info
@@ -38,7 +39,7 @@ from schema.types.offers import ExplanationView, NearMissView
 from schema.types.paging import Page, PageInfoView, page_of
 from schema.types.priced import PricedParts
 from schema.types.viewing import SinceSeenView, ViewerView
-from schema.views import field, object_type
+from schema.views import KeepsAnswers, field, object_type
 
 
 def warnings_for(notices: Iterable[Notice], discretion: Discretion) -> list[CartWarningView]:
@@ -168,7 +169,7 @@ class CartElsewhereView(_Priced):
 
 
 @object_type("Cart", interfaces=(Node,))
-class CartView(_Priced):
+class CartView(_Priced, KeepsAnswers):
     """What shoppers want, priced where the cart is, with its owner's offers, for every viewer alike."""
 
     def __init__(
@@ -184,6 +185,11 @@ class CartView(_Priced):
         self._present = present
         self._staff = viewer.may(Scope.OFFERS_READ)
         self._sees_staff = viewer.sees_staff
+
+    def answers_kept(self) -> tuple[Remembered[Hashable, bytes], Hashable] | None:
+        """Return what was written of this version, and what makes viewers see it alike."""
+        kept = self._priced.answers
+        return None if kept is None else (kept, (self._staff, self._sees_staff, self._discretion))
 
     @cached_property
     def _lines(self) -> list[LineItemView]:

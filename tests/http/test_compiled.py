@@ -84,7 +84,9 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         staff,
         id=cart,
     )
-    run('mutation { cartCreate(input: {lines: [{sku: "oat"}]}, operationId: "FRESH-ada") { version } }', ada)
+    own = 'mutation { cartCreate(input: {lines: [{sku: "oat"}]}, operationId: "FRESH-ada") { cart { id } } }'
+    adas = run(own, ada)["cartCreate"]["cart"]["id"]
+    run(f'mutation {{ loyaltyBurn(cartId: "{adas}", all: true) {{ version }} }}', ada)
     seen = run(
         "query($id: ID!) { cart(id: $id) { lines { nodes { id } edges { cursor } } adjustments { id } } }",
         guest,
@@ -104,7 +106,7 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
     named = [("Product", "milk"), ("Product", "no"), ("Promotion", "dairy-week"), ("Promotion", "secret-test")]
     nodes = [encode_id(*key) for key in [*named, ("Channel", "web"), ("Store", "south")]]
     return {
-        "cartId": [*playgrounds * 3, *faulty],
+        "cartId": [*playgrounds * 3, adas, adas, *faulty],
         "id": [*[cart] * 8, *faulty, *nodes, *line_ids],
         "sourceId": [*[one, other] * 4, *faulty],
         "targetId": [*[one, other] * 4, *faulty],
@@ -168,6 +170,14 @@ def answered(ways: BothWays, query: str, variables: dict[str, Any], caller: Call
 def test_both_ways_answer_alike(ways: BothWays, kind: str, data: st.DataObject) -> None:
     asked = data.draw(requests(CORE, ways.pools, kind, often={"cart", "lines", "nodes"}))
     answered(ways, asked.query, asked.variables, data.draw(st.sampled_from([GUEST, GUEST, STAFF, ADA, None])))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_what_was_written_for_one_is_right_for_the_next(ways: BothWays, data: st.DataObject) -> None:
+    selected = data.draw(requests(CORE, {**ways.pools, "id": [ways.cart]}, "query", often={"cart", "lines", "nodes"}))
+    for caller in data.draw(st.permutations([GUEST, STAFF, GUEST, ADA])):
+        answered(ways, selected.query, selected.variables, caller)
 
 
 def everything_of(name: str, depth: int = 6) -> str:

@@ -63,6 +63,13 @@ def _pooling(service: Service) -> str:
     return token
 
 
+def _saving(service: Service) -> tuple[str, str]:
+    """Return the token of a customer who has points, and their cart."""
+    token = service.token(CallerKind.CUSTOMER, "guide-saves")
+    given(service, "guide-saves", 500)
+    return token, service.client(token).create(lines=[{"sku": "oat"}])
+
+
 @pytest.mark.parametrize(("document", "variables"), EXAMPLES)
 def test_an_example_of_the_guide_runs(service: Service, document: str, variables: str) -> None:
     guest_token = service.token(CallerKind.GUEST, f"guide-{hash(document)}", "web")
@@ -71,7 +78,9 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
     said = variables or "{}"
     other, merged = (guest.create(lines=[{"sku": "oat"}]) for _ in range(2))
     merge(guest, merged, guest.create())
+    saves, saved = _saving(service) if "loyaltyBurn" in document else ("", "")
     for word, value in {
+        "POINTS_CART_ID": saved,
         "OTHER_CART_ID": other,
         "MERGED_CART_ID": merged,
         "CART_ID": payload["cart"]["id"],
@@ -92,6 +101,7 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
         "cartAdjustmentAdd": _staff(service),
         "loyaltyAccount": service.token(CallerKind.CUSTOMER, "guide-points"),
         **({"loyaltyTransfer": _pooling(service)} if "loyaltyTransfer" in document else {}),
+        "loyaltyBurn": saves,
         "loyaltyEvent": service.token(CallerKind.SERVICE, "guide", scopes=frozenset({"service"})),
         "loyaltyAdjust": service.token(CallerKind.STAFF, "guide", scopes=frozenset({"loyalty:write"})),
         "customerCarts": service.token(CallerKind.STAFF, "guide", scopes=frozenset({"cart:read"})),

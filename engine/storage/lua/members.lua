@@ -21,7 +21,9 @@ local function rename(guest, member)
     move_shares(cart.sg or {}, left, kept)
     cart.m[left] = {member, '-'}
     if cart.o and cart.o.p == left then cart.o.p = kept end
-    if cart.sd and cart.sd.p == left then cart.sd.p = kept end
+    for _, made in ipairs({cart.sd or {}, cart.od or {}, cart.fz or {}}) do
+      if made.p == left then made.p = kept end
+    end
   end
   if actor == guest then actor = member end
 end
