@@ -80,12 +80,16 @@ class QuotedCart:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The answer to a checkout: a quote, or why there is none and what the cart would cost now."""
+    """The answer to a checkout: a quote, or why there is none and what the cart would cost now.
+
+    ``told_meanwhile``: its owner became better known at that moment, and nothing else was in the way.
+    """
 
     quoted: QuotedCart | None = None
     priced: PricedCart | None = None
     errors: tuple[UserError, ...] = ()
     replayed: bool = False
+    told_meanwhile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,17 @@ async def begin_checkout(
     fault = operation if isinstance(operation, UserError) else _life_fault(life_s)
     if fault or isinstance(operation, UserError):
         return Begun(errors=(fault,) if fault else ())
+    begun = await _begin(engine, caller, cart_id, expected_total, operation, life_s)
+    for _ in range(_ROUNDS_MOST):
+        if not begun.told_meanwhile:
+            break
+        begun = await _begin(engine, caller, cart_id, expected_total, operation, life_s)
+    return begun
+
+
+async def _begin(
+    engine: Panier, caller: Caller, cart_id: CartId, expected_total: str, operation: OperationId, life_s: int
+) -> Begun:
     read = await engine.kept_cart(caller, cart_id)
     if read is None or not may_check_out(caller, read.cart, read.as_of_ms):
         # Nothing is held for whoever may not pay, not even for a moment.
@@ -213,7 +228,8 @@ async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: Opera
         return Begun(errors=(_NO_CART,))
     priced = _priced(engine, cart, answer.at_ms)
     if isinstance(answer, Refused):
-        return Begun(priced=priced, errors=(_error(answer.code),))
+        told = answer.code is UserErrorCode.CART_CHANGED and _same_but_for_facts(quote.cart, cart)
+        return Begun(priced=priced, errors=(_error(answer.code),), told_meanwhile=told)
     if answer.replayed:
         read = await checkouts.read(cart_id, frozen.quote) if frozen else None
         if read is None or read.quote.cart.version + 1 != answer.version:
@@ -224,6 +240,12 @@ async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: Opera
     await checkouts.keep_for_payments(cart_id, quote.id)
     engine.reached(Step.FROZEN)
     return Begun(QuotedCart(quote, frozen), priced, replayed=answer.replayed)
+
+
+def _same_but_for_facts(before: Cart, after: Cart) -> bool:
+    """Say whether nothing of a cart changed but what is known of its owner, which another order of theirs may do."""
+    told = replace(before, version=after.version, facts=after.facts)
+    return replace(told, updated_ms=after.updated_ms, expires_ms=after.expires_ms) == after
 
 
 async def complete_checkout(
