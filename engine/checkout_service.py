@@ -218,8 +218,9 @@ async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: Opera
             over = UserErrorCode.CART_ORDERED if cart.ordered else UserErrorCode.QUOTE_EXPIRED
             return Begun(priced=priced, errors=(_error(over),), replayed=True)
         quote = read.quote
-    await checkouts.keep_for_payments(cart_id, quote.id)
     engine.reached(Step.FROZEN)
+    await checkouts.keep_for_payments(cart_id, quote.id)
+    engine.reached(Step.BEGUN)
     return Begun(QuotedCart(quote, frozen), priced, replayed=answer.replayed)
 
 
