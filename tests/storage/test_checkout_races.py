@@ -124,8 +124,9 @@ async def test_a_request_that_was_short_is_told_of_the_order_that_its_twin_place
     assert await counted(engine, SINGLE) == (1, 0)
 
 
+@pytest.mark.parametrize("its_time_is_over", [False, True])
 async def test_a_payment_that_is_refused_places_nothing_by_its_twin(
-    engine: Panier, connection: Connection, names: KeyNames
+    engine: Panier, connection: Connection, names: KeyNames, *, its_time_is_over: bool
 ) -> None:
     """The first was told that it is refunded; the second was about to place the order."""
     quote = await quoted(engine, ADA, "ONLY-ONE")
@@ -135,6 +136,8 @@ async def test_a_payment_that_is_refused_places_nothing_by_its_twin(
     short: asyncio.Task[Completed] = asyncio.create_task(paid(beside(engine, late), ADA, quote))
     await late.reached.wait()
     await cancel_checkout(engine, guest("ben"), other.cart.id, other.id, None)
+    if its_time_is_over:
+        await lapsed(connection, names, quote)
     paying: asyncio.Task[Completed] = asyncio.create_task(paid(beside(engine, quick), ADA, quote))
     await quick.reached.wait()
     late.go.set()
