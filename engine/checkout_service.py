@@ -252,18 +252,17 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
     holdings = Holdings(engine.stores, quote)
     short = await holdings.pin(attempt)
     if short:
-        verdict = await engine.stores.checkouts.give_up(quote.cart.id, quote.id, attempt, refund=reference)
-        if isinstance(verdict, Placed):
-            # The same request, sent twice, found everything there a moment later.
-            return await complete_checkout(engine, caller, quote.cart.id, quote.id, reference, quote.amount_hash)
-        await holdings.unpin(attempt)
-        return Completed(errors=tuple(short.errors()), refund_due=True)
+        if await _gave_up(engine, holdings, quote, attempt, refund=reference):
+            return Completed(errors=tuple(short.errors()), refund_due=True)
+        # The same request, sent twice, found everything there a moment later.
+        return await complete_checkout(engine, caller, quote.cart.id, quote.id, reference, quote.amount_hash)
     engine.reached(Step.PINNED)
     actor = actor_of(caller, engine.snapshot.shop, Scope.CHECKOUT)
     operation = OperationId(f"order-{quote.id}")
     placed = await engine.stores.checkouts.place(quote, attempt, reference, actor, operation)
     if placed is None:
         # Somebody else took this for left behind, and has undone it or placed the order.
+        await _gave_up(engine, holdings, quote, attempt)
         return await complete_checkout(engine, caller, quote.cart.id, quote.id, reference, quote.amount_hash)
     engine.reached(Step.PLACED)
     if isinstance(placed, Placed):
@@ -271,6 +270,15 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
     await _settle(engine, placed, PLACING)
     engine.reached(Step.FINISHED)
     return Completed(placed)
+
+
+async def _gave_up(engine: Panier, holdings: Holdings, quote: Quote, attempt: Attempt, refund: str = "") -> bool:
+    """End an attempt and what it pinned; return whether there is no order."""
+    verdict = await engine.stores.checkouts.give_up(quote.cart.id, quote.id, attempt, refund)
+    if isinstance(verdict, Placed):
+        return False
+    await holdings.unpin(attempt)
+    return True
 
 
 async def settle(engine: Panier, number: OrderNumber) -> Order | None:
