@@ -31,7 +31,18 @@ from engine.rules.uses import uses_of
 from engine.service import Changed, Panier, actor_of, derived_id, read_operation
 from engine.spendable import account_for
 from engine.storage.carts import Edit, Missing, Refused
-from engine.storage.checkouts import CANCELLING, PLACING, Attempt, Busy, Mismatch, Over, Placed, Refunded, UnknownQuote
+from engine.storage.checkouts import (
+    CANCELLING,
+    PLACING,
+    Attempt,
+    Busy,
+    GivenUp,
+    Mismatch,
+    Over,
+    Placed,
+    Refunded,
+    UnknownQuote,
+)
 from engine.types import CartId, CustomerId, InstantMs, OperationId, OrderNumber, QuoteId
 
 LIFE_S: Final = 15 * 60
@@ -211,15 +222,15 @@ async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: Opera
     priced = _priced(engine, cart, answer.at_ms)
     if isinstance(answer, Refused):
         return Begun(priced=priced, errors=(_error(answer.code),))
-    if answer.replayed:
+    engine.reached(Step.FROZEN)
+    kept = await checkouts.keep_for_payments(cart_id, frozen.quote) if frozen else ""
+    if kept != quote.amount_hash:
+        # The same request was sent before, or at this moment too: what was kept for it counts.
         read = await checkouts.read(cart_id, frozen.quote) if frozen else None
         if read is None or read.quote.cart.version + 1 != answer.version:
-            # The same request was sent before, and what it began is over.
             over = UserErrorCode.CART_ORDERED if cart.ordered else UserErrorCode.QUOTE_EXPIRED
             return Begun(priced=priced, errors=(_error(over),), replayed=True)
         quote = read.quote
-    engine.reached(Step.FROZEN)
-    await checkouts.keep_for_payments(cart_id, quote.id)
     engine.reached(Step.BEGUN)
     return Begun(QuotedCart(quote, frozen), priced, replayed=answer.replayed)
 
@@ -275,9 +286,10 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
 async def _gave_up(engine: Panier, holdings: Holdings, quote: Quote, attempt: Attempt, refund: str = "") -> bool:
     """End an attempt and what it pinned; return whether there is no order."""
     verdict = await engine.stores.checkouts.give_up(quote.cart.id, quote.id, attempt, refund)
-    if isinstance(verdict, Placed):
+    if not isinstance(verdict, GivenUp):
         return False
-    await holdings.unpin(attempt)
+    # As long as the quote stands it keeps what it holds; else others may have it at once.
+    await holdings.unpin(attempt, verdict.frozen_until_ms or attempt.at_ms)
     return True
 
 

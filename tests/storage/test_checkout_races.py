@@ -9,7 +9,7 @@ import pytest
 from engine.cart.commands import AddLines, NewLine
 from engine.cart.model import Role
 from engine.checkout.steps import Step
-from engine.checkout_service import Completed, cancel_checkout, extend_checkout
+from engine.checkout_service import Begun, Completed, cancel_checkout, extend_checkout
 from engine.errors import UserErrorCode
 from engine.limits import Limit
 from engine.membership import create_invite, join
@@ -218,3 +218,19 @@ async def test_what_hundreds_raced_for_is_free_again_after_expiry(  # what it is
         for quote in quotes:
             await expired(engine, connection, names, quote)
         assert await counted(engine, limit) == (0, 0)
+
+
+async def test_a_begin_that_is_sent_many_times_at_once_tells_all_of_them_one_quote(engine: Panier) -> None:
+    """Each is priced at a moment of its own; the quote that is kept is what all are told, and can be paid."""
+    cart = await filled(engine, ADA, "ONLY-ONE")
+
+    async def late(seconds: float) -> Begun:
+        await asyncio.sleep(seconds)
+        return await begun(engine, ADA, cart, "op")
+
+    answers = await asyncio.gather(*[late(number / 2000) for number in range(20)])
+    quotes = [answer.quoted.quote for answer in answers if answer.quoted]
+    assert len(quotes) == len(answers)
+    assert all(quote == quotes[0] for quote in quotes)
+    assert (await paid(engine, ADA, quotes[0])).order is not None
+    assert await counted(engine, SINGLE) == (1, 0)
