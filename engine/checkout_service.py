@@ -30,6 +30,7 @@ from engine.pricing.notices import NoticeCode
 from engine.rules.uses import uses_of
 from engine.service import Changed, Panier, actor_of, derived_id, read_operation
 from engine.spendable import account_for
+from engine.standing import count_order, touch
 from engine.storage.carts import Edit, Missing, Refused
 from engine.storage.checkouts import (
     CANCELLING,
@@ -139,6 +140,8 @@ async def begin_checkout(
         # Nothing is held for whoever may not pay, not even for a moment.
         is_member = read is not None and read.cart.member(caller.member) is not None
         return Begun(errors=(_error(UserErrorCode.ROLE_FORBIDS) if is_member else _NO_CART,))
+    if read.cart.customer:
+        await touch(engine, read.cart.customer)
     priced = await engine.with_fresh_facts(read)
     if priced.cart.ordered is not None or priced.cart.freeze_at(priced.as_of_ms) is not None:
         # Of a checkout that is under way, only the one that the same request began is of interest.
@@ -315,6 +318,7 @@ async def _settle(engine: Panier, order: Order, work: str) -> None:
         # First what it spent comes back, so that there is something to take what it earned from.
         await holdings.give_back(points_given_back(engine, order))
         await take_back_earned(engine, order)
+    await count_order(engine, order, cancelled=CANCELLING in work.split())
     engine.reached(Step.POSTED)
     await engine.stores.checkouts.finished(order.number, work)
 

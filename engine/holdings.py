@@ -57,7 +57,7 @@ class Holdings:
 
     def __init__(self, stores: Stores, quote: Quote) -> None:
         self._carts = stores.carts
-        self._limits = stores.limits
+        self._uses = stores.uses
         self._ledger = stores.ledger
         self._quote = quote
         self._owner = owner_of(quote.cart.id, quote.id)
@@ -66,7 +66,7 @@ class Holdings:
         """Hold all of it until an instant, or, where something is short, nothing for long: then `release` it."""
         uses, points = self._quote.uses, self._quote.points
         holds, points_left = await gather(
-            self._limits.hold_all(uses, self._quote.id, deadline_ms, self._owner),
+            self._uses.hold_all(uses, self._quote.id, deadline_ms, self._owner),
             self._hold_points(points, deadline_ms) if points else _nothing(),
         )
         left = {use.limit: _left(use, hold) for use, hold in zip(uses, holds, strict=True)}
@@ -76,7 +76,7 @@ class Holdings:
         """Hold it until another instant; what lapsed is held again at what was quoted."""
 
         async def extended(use: Use) -> Hold:
-            found = await self._limits.extend(use.limit, self._quote.id, deadline_ms)
+            found = await self._uses.extend(use.limit, self._quote.id, deadline_ms)
             return found if found.made else await self._again(use, deadline_ms)
 
         async def points_extended(points: PointsUse) -> int | None:
@@ -89,11 +89,11 @@ class Holdings:
         """Let it lapse no more; what lapsed is held again at what was quoted."""
 
         async def pinned(use: Use) -> Hold:
-            found = await self._limits.pin(use.limit, self._quote.id, attempt.number)
+            found = await self._uses.pin(use.limit, self._quote.id, attempt.number)
             if found.made:
                 return found
             held = await self._again(use, InstantMs(attempt.at_ms + GRACE_MS))
-            return await self._limits.pin(use.limit, self._quote.id, attempt.number) if held.made else held
+            return await self._uses.pin(use.limit, self._quote.id, attempt.number) if held.made else held
 
         async def points_pinned(points: PointsUse) -> int | None:
             pin = PinHold(self._quote.id, attempt.number)
@@ -110,32 +110,32 @@ class Holdings:
         """Let it lapse again, at an instant, but for what another attempt has pinned."""
         id_ = self._quote.id
         await gather(
-            *(self._limits.unpin(use.limit, id_, deadline_ms, attempt.number) for use in self._quote.uses),
+            *(self._uses.unpin(use.limit, id_, deadline_ms, attempt.number) for use in self._quote.uses),
             self._points(UnpinHold(id_, deadline_ms, attempt.number)),
         )
 
     async def release(self) -> None:
         """Give it up."""
-        released = [self._limits.release(use.limit, self._quote.id) for use in self._quote.uses]
+        released = [self._uses.release(use.limit, self._quote.id) for use in self._quote.uses]
         await gather(*released, self._points(ReleaseHold(self._quote.id)))
 
     async def post(self, order: OrderNumber) -> None:
         """Spend it: its order is placed."""
 
         async def post(use: Use) -> None:
-            posted = await self._limits.post(use.limit, self._quote.id)
+            posted = await self._uses.post(use.limit, self._quote.id)
             if not posted.made and posted.state is not HoldState.RETURNED:
-                await self._limits.post_beyond(use, self._quote.id, self._owner)
+                await self._uses.post_beyond(use, self._quote.id, self._owner)
 
         await gather(*map(post, self._quote.uses), self._post_points(order))
 
     async def give_back(self, points: ReturnPoints) -> None:
         """Give back what is to be given back of it, points as the command says: its order was cancelled."""
         returning = [use.limit for use in self._quote.uses if use.returns]
-        await gather(*(self._limits.give_back(limit, self._quote.id) for limit in returning), self._points(points))
+        await gather(*(self._uses.give_back(limit, self._quote.id) for limit in returning), self._points(points))
 
     async def _again(self, use: Use, deadline_ms: InstantMs) -> Hold:
-        return await self._limits.hold(replace(use, partial=False), self._quote.id, deadline_ms, self._owner)
+        return await self._uses.hold(replace(use, partial=False), self._quote.id, deadline_ms, self._owner)
 
     async def _short_of(
         self, step: Callable[[Use], Awaitable[Hold]], of_points: Callable[[PointsUse], Awaitable[int | None]]

@@ -27,6 +27,7 @@ from engine.cart.commands import (
 )
 from engine.cart.draw import draw_of
 from engine.cart.handoff import discretion_towards
+from engine.cart.history import with_history
 from engine.cart.members import SignIn
 from engine.cart.merging import MergeReport
 from engine.cart.model import Cart, Facts, LogEntry, Member, Role
@@ -308,10 +309,19 @@ class Panier:
             stored = await self.stores.customers.write_facts(record)
             if record.customer in phones:
                 await self.stores.phones.keep(record.customer, phones[record.customer])
+            facts = with_history(stored.facts, stored.history)
             for cart_id in stored.open_carts:
-                await self._refresh(cart_id, stored.facts)
-            written.append(stored.facts)
+                await self._refresh(cart_id, facts)
+            written.append(facts)
         return written
+
+    async def tell_carts(self, customer: CustomerId) -> None:
+        """Copy what is known of a customer into their open carts, if there are any. Three round trips for one."""
+        open_carts = await self.stores.customers.open_carts(customer)
+        if open_carts:
+            facts = await self.facts_of(customer)
+            for cart_id in open_carts:
+                await self._refresh(cart_id, facts)
 
     async def facts_of(self, customer: CustomerId) -> Facts:
         """Return what is known of a customer: the back office's word, else the shop folder's. One round trip."""
@@ -319,8 +329,9 @@ class Panier:
 
     def _facts(self, customer: CustomerId, record: CustomerRecord) -> Facts:
         if record.facts is not None:
-            return record.facts
-        facts = self.snapshot.shop.customers.get(customer) or Facts(customer)
+            return with_history(record.facts, record.history)
+        of_folder = self.snapshot.shop.customers.get(customer) or Facts(customer)
+        facts = with_history(of_folder, record.history, told_long_ago=True)
         return replace(facts, version=content_version(facts))
 
     async def with_fresh_facts(self, priced: PricedCart) -> PricedCart:

@@ -400,6 +400,7 @@ def facts_of(packed: Mapping[str, Any]) -> Facts:
         birthday=packed.get("b", ""),
         orders=packed.get("o"),
         ordered_categories=None if categories is None else frozenset(categories),
+        stamps=packed.get("m", {}),
     )
 
 

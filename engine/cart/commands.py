@@ -474,6 +474,8 @@ def packed_facts(facts: Facts) -> dict[str, Plain]:
         packed["o"] = facts.orders
     if facts.ordered_categories is not None:
         packed["k"] = [*sorted(facts.ordered_categories)]
+    if facts.stamps:
+        packed["m"] = dict(sorted(facts.stamps.items()))
     return packed
 
 

@@ -276,8 +276,8 @@ class Facts:
     """What is known of a cart's owner: a small versioned copy of the customer record.
 
     ``first_order_ms`` is the instant of the first order, None before it. ``birthday`` is ``MM-DD``; ``orders`` counts
-    those placed so far, ``ordered_categories`` are the category paths of what was in them. What nobody told is None,
-    or empty for the birthday: a promotion that asks for it is not for this customer.
+    those placed so far, ``ordered_categories`` are the category paths of what was in them; ``stamps`` are those on each
+    card. What nobody told is None, or empty for the birthday: a promotion that asks for it is not for this customer.
     """
 
     customer: CustomerId
@@ -290,6 +290,7 @@ class Facts:
     birthday: str = ""
     orders: int | None = None
     ordered_categories: frozenset[str] | None = None
+    stamps: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

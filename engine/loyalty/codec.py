@@ -8,8 +8,7 @@ from typing import Any, Final
 import msgpack  # type: ignore[import-untyped]  # ships no types
 
 from engine.errors import PanierError
-from engine.loyalty.account import Account, Entry, EntryKind, FamilyRole, Lot, Outgoing, PointsHold, Taken
-from engine.loyalty.ledger import Record
+from engine.loyalty.account import Account, Entry, EntryKind, FamilyRole, Lot, Outgoing, PointsHold, Record, Taken
 
 LAYOUT: Final = 1
 """Raised when the meaning of stored bytes changes; a reader refuses what it does not know."""
@@ -73,15 +72,15 @@ def decode_entry(blob: bytes) -> Entry:
 
 def encode_record(record: Record) -> bytes:
     """Return the bytes of an operation's record."""
-    return _packed((record.points, _plain(record.taken), record.reversed))
+    return _packed((record.points, _plain(record.taken), record.reversed, record.to))
 
 
 def decode_record(blob: bytes | None) -> Record | None:
     """Return the record of some bytes; None where there are none."""
     if blob is None:
         return None
-    points, taken, reversed_ = msgpack.unpackb(blob)
-    return Record(points, _taken(taken), reversed_)
+    points, taken, reversed_, to = msgpack.unpackb(blob)
+    return Record(points, _taken(taken), reversed_, to)
 
 
 def _packed(value: object) -> bytes:

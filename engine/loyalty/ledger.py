@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from engine.errors import PanierError
-from engine.loyalty.account import NO_LOT, Account, Entry, EntryKind, Lot, Outgoing, PointsHold, Taken
+from engine.loyalty.account import NO_LOT, Account, Entry, EntryKind, Lot, Outgoing, PointsHold, Record, Taken
 from engine.loyalty.commands import (
     Adjust,
     ClawBack,
@@ -60,18 +60,8 @@ class Status(StrEnum):
     """The deadline is over already."""
     UNKNOWN = "unknown"
     """There is no such earning."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What an account remembers for ever of an operation: the points it moved, and from which lots.
-
-    ``reversed`` are those points of an earning that were taken back since, or tried to be.
-    """
-
-    points: int
-    taken: tuple[Taken, ...] = ()
-    reversed: int = 0
+    REUSED = "reused"
+    """The operation was something else: nothing is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,8 +423,10 @@ def _return(book: _Book, command: ReturnPoints, records: Records) -> Done:
 
 
 def _send(book: _Book, command: SendPoints, records: Records) -> Done:
-    if records[0]:
-        return Status.DONE, records[0]
+    sent = records[0]
+    if sent:
+        same = (sent.points, sent.to) == (command.points, command.to)
+        return (Status.DONE if same else Status.REUSED), sent
     points = _positive(command.points)
     if command.to == book.before.id:
         raise InvalidCommandError("points are sent to another account")
@@ -442,7 +434,7 @@ def _send(book: _Book, command: SendPoints, records: Records) -> Done:
         return Status.SHORT, None
     taken = book.take(points, EntryKind.TRANSFER_OUT, command.operation, command.to)
     book.outgoing[command.operation] = Outgoing(command.operation, command.to, taken, book.now_ms)
-    return _remembered(book, command, Status.DONE, Record(points, taken))
+    return _remembered(book, command, Status.DONE, Record(points, taken, to=command.to))
 
 
 def _receive(book: _Book, command: ReceivePoints, records: Records) -> Done:

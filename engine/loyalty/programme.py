@@ -14,10 +14,13 @@ from engine.money import allocate
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import Evaluation
 from engine.rules.burning import burnable_on, pays_for, worth_minor
+from engine.rules.customers import birthday_in
 from engine.rules.loyalty import Expiry, Loyalty
+from engine.rules.selectors import Selections
 from engine.types import InstantMs, MemberId, OperationId
 
 _DAY_MS: Final = 86_400_000
+_BIRTHDAY_LASTS: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,28 @@ def earning(programme: Loyalty, points: int, operation: OperationId, now_ms: Ins
     return replace(earned, qualifying=points, day=_day(now_ms, _zone(programme, store_zone)).isoformat())
 
 
+def stamping(
+    programme: Loyalty, card: str, stamps: int, operation: OperationId, now_ms: InstantMs, store_zone: str
+) -> Earn:
+    """Return the command that puts the stamps of an order on a card; the programme may have the card no more."""
+    zone = _zone(programme, store_zone)
+    expires = next((each.expires for each in programme.stamps if each.id == card), None)
+    lost_ms = _expires_ms(expires, _day(now_ms, zone), zone) if expires else None
+    return Earn(operation, stamps, expires_ms=lost_ms, note=operation)
+
+
+def stamps_of(programme: Loyalty, basket: Basket, evaluation: Evaluation) -> dict[str, int]:
+    """Return the stamps that a cart brings when it is paid for, by card; cards without any are left out."""
+    priced = {line.line for line in evaluation.lines if line.gift_of is None and line.total_minor > 0}
+    bought = [line for line in basket.lines if line.id in priced]
+    stamps = {}
+    for card in programme.stamps:
+        chosen = Selections().get(card.on, card.except_, regulated=True)
+        units = [line.units for line in bought if chosen.matches(line, basket.currency)]
+        stamps[card.id] = min(len(units), 1) if card.per == "order" else sum(units)
+    return {card: count for card, count in stamps.items() if count}
+
+
 def welcome(programme: Loyalty, now_ms: InstantMs, store_zone: str) -> Earn | None:
     """Return the command that credits the points for joining, once for each account; None where there are none."""
     if programme.welcome is None:
@@ -87,12 +112,19 @@ def welcome(programme: Loyalty, now_ms: InstantMs, store_zone: str) -> Earn | No
     return credit(programme, programme.welcome, OperationId("welcome"), now_ms, store_zone)
 
 
-def birthday(programme: Loyalty, now_ms: InstantMs, store_zone: str) -> Earn | None:
-    """Return the command that credits the points for this year's birthday, once a year; None where there are none."""
-    if programme.birthday is None:
+def birthday(programme: Loyalty, born: str, now_ms: InstantMs, store_zone: str) -> Earn | None:
+    """Return the command that credits the points for a birthday, ``MM-DD``, once a year; None where none are due.
+
+    They are on the day itself and for some weeks after it: whoever comes later has to wait for the next one.
+    """
+    if programme.birthday is None or not born:
         return None
-    year = _day(now_ms, _zone(programme, store_zone)).year
-    return credit(programme, programme.birthday, OperationId(f"birthday:{year}"), now_ms, store_zone)
+    today = _day(now_ms, _zone(programme, store_zone))
+    days = [birthday_in(year, born) for year in (today.year - 1, today.year)]
+    latest = max((day for day in days if timedelta() <= today - day <= _BIRTHDAY_LASTS), default=None)
+    if latest is None:
+        return None
+    return credit(programme, programme.birthday, OperationId(f"birthday:{latest.year}"), now_ms, store_zone)
 
 
 def credit(programme: Loyalty, points: int, operation: OperationId, now_ms: InstantMs, store_zone: str) -> Earn:

@@ -121,6 +121,7 @@ class CustomerDocument(Written):
     birthday: Birthday | None = None
     orders: Whole | None = None
     ordered_categories: tuple[str, ...] | None = None
+    stamps: dict[str, Whole] = Field(default_factory=dict)
 
 
 class FeeDocument(Written):
@@ -453,6 +454,7 @@ class _Reader:
             birthday=known.birthday if written.birthday is None else written.birthday,
             orders=known.orders if written.orders is None else written.orders,
             ordered_categories=known.ordered_categories if categories is None else frozenset(categories),
+            stamps=written.stamps,
         )
 
     def _moment_ms(self, written: datetime | None, known_ms: InstantMs | None) -> InstantMs | None:

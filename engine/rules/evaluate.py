@@ -131,15 +131,19 @@ _CLOSED = {Closing.LIMIT: OutcomeCode.LIMIT_REACHED, Closing.BUDGET: OutcomeCode
 
 
 def _limit_refusal(promotion: CompiledPromotion, basket: Basket) -> Outcome | None:
-    """Refuse what is used up; a use by customer asks who that is."""
+    """Refuse what is used up, and what takes more stamps than there are; a use by customer asks who that is."""
     limits = promotion.written.limits
     if limits is None:
         return None
     closing = basket.closed.closed.get(promotion.id)
     if closing is not None:
         return Outcome(promotion.id, _CLOSED[closing])
-    asks_customer = limits.per_customer is not None and basket.facts is None
-    return Outcome(promotion.id, OutcomeCode.SIGN_IN) if asks_customer else None
+    if basket.facts is None:
+        asks_customer = limits.per_customer is not None or limits.stamps is not None
+        return Outcome(promotion.id, OutcomeCode.SIGN_IN) if asks_customer else None
+    if limits.stamps is not None and basket.facts.stamps.get(limits.stamps.card, 0) < limits.stamps.take:
+        return Outcome(promotion.id, OutcomeCode.NOT_FOR_CUSTOMER, condition="stamps")
+    return None
 
 
 def _customer_refusal(promotion: CompiledPromotion, basket: Basket) -> Outcome | None:

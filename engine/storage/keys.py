@@ -155,6 +155,12 @@ class KeyNames:
         tag = self.partition(name)
         return f"{tag}:u:{name}", f"{tag}:o:{name}"
 
+    def history(self, customer: CustomerId) -> tuple[str, str]:
+        """Return the keys of a customer's orders as they count, and of the categories of what was in them."""
+        name = f"{self.shop}:{customer}"
+        tag = self.partition(name)
+        return f"{tag}:ho:{name}", f"{tag}:hc:{name}"
+
     def limit(self, limit: Limit, shard: int) -> tuple[str, str, str, str]:
         """Return the keys of one shard of a limit: counter, holds, deadlines, and the pins of its partition."""
         name = f"{self.shop}:{shard}:{limit.kind}:{limit.promotion}:{limit.subject}"

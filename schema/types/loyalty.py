@@ -8,7 +8,8 @@ from engine.loyalty.programme import LoyaltySummary
 from engine.loyalty_service import AccountShown
 from engine.priced import PricedCart
 from engine.pricing.shop import Shop
-from engine.rules.loyalty import Tier
+from engine.rules.loyalty import StampCard, Tier
+from engine.rules.uses import stamps_taken
 from engine.types import InstantMs
 from schema.context import Info
 from schema.scalars import Long
@@ -136,6 +137,38 @@ class TierView:
         return label_in(self._tier.label, locale or self._shop.locales[0]) or self._tier.id
 
 
+@object_type("StampCard")
+class StampCardView:
+    """A card on which a customer collects stamps."""
+
+    __slots__ = ("_card", "_count", "_shop")
+
+    def __init__(self, card: StampCard, count: int, shop: Shop) -> None:
+        self._card = card
+        self._count = count
+        self._shop = shop
+
+    @property
+    def id(self) -> str:
+        """What the rules call it."""
+        return self._card.id
+
+    @property
+    def count(self) -> int:
+        """How many stamps are on it, also those that a checkout holds at present."""
+        return self._count
+
+    @field("What shoppers read, in a locale of the shop; by default in its first one.")
+    def label(self, locale: str | None = None) -> str:
+        """Return the label, or the id where there is none."""
+        return label_in(self._card.label, locale or self._shop.locales[0]) or self._card.id
+
+    @field("How many stamps the cheapest reward takes; null where nothing takes any.")
+    def needed(self, info: Info) -> int | None:
+        """No round trip."""
+        return stamps_taken(info.context.engine.snapshot.ruleset, self._card.id)
+
+
 @object_type("CartLoyalty")
 class CartLoyaltyView:
     """What a cart and its owner's points have to do with each other, before checkout."""
@@ -242,6 +275,13 @@ class AccountView:
     def points_to_next_tier(self) -> Long:
         """How many more lead to the tier above; 0 where there is none."""
         return Long(self._shown.standing.missing if self._shown.standing else 0)
+
+    @field("The cards on which the customer collects stamps, whoever they share points with.")
+    def stamps(self, info: Info) -> list[StampCardView]:
+        """No round trip."""
+        programme = info.context.engine.snapshot.ruleset.loyalty
+        cards = programme.stamps if programme else ()
+        return [StampCardView(card, self._shown.stamps.get(card.id, 0), self._shop) for card in cards]
 
     @field("What changed it, newest first.")
     async def entries(self, info: Info, first: int | None = 20, after: str | None = None) -> EntryConnectionView:

@@ -19,6 +19,7 @@ from tests.generator.rules import (
 )
 from tests.generator.shop import (
     BRANDS,
+    CARDS,
     CATEGORIES,
     CHANNELS,
     DECIMALS,
@@ -256,6 +257,7 @@ def _known_customer(chance: Random) -> Written:
     maybe(chance, written, "orders", any_of([0, 1, 2, 3, 4]), 2)
     maybe(chance, written, "tier", any_of(TIERS), 2)
     maybe(chance, written, "segments", some_of(SEGMENTS), 2)
+    maybe(chance, written, "stamps", lambda each: {card: each.randint(0, 4) for card in some(each, CARDS, 2)}, 2)
     maybe(chance, written, "ordered_categories", lambda each: each.sample(CATEGORIES, each.randint(0, 2)), 2)
     return written
 

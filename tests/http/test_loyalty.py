@@ -169,3 +169,36 @@ def test_a_shop_without_a_programme_has_no_accounts(store_url: str, shop: Snapsh
         assert account(customer(plain, "plain")) is None
         clerk = staff(plain, "loyalty:write")
         assert codes(only(clerk.run(ADJUST, customer="plain", points=1))) == ["NO_PROGRAMME"]
+
+
+EVENT = """
+mutation($event: String! = "delivered", $number: String, $customer: ID) {
+  loyaltyEvent(event: $event, number: $number, customerId: $customer) { activated userErrors { code field } }
+}
+"""
+
+
+def test_points_wait_for_what_the_back_office_reports(earning: Service) -> None:
+    phone, clerk = customer(earning, "waiting"), staff(earning, "loyalty:write")
+    numbers = [paid(phone, begun(phone, filled(phone))["quote"])["order"]["number"] for _ in range(3)]
+    pending = account(phone)["pending"]
+    wrong = only(clerk.run(EVENT, number=numbers[0], event="lost"))
+    assert wrong["userErrors"] == [{"code": "INVALID_EVENT", "field": ["event"]}]
+    first = only(clerk.run(EVENT, number=numbers[0]))["activated"]
+    assert first == pending // 3 > 0
+    assert only(clerk.run(EVENT, number=numbers[0])) == {"activated": 0, "userErrors": []}
+    seen = account(phone)
+    assert (seen["pending"], seen["active"]) == (pending - first, first)
+    # Of what was cancelled there is nothing to wait for any more.
+    staff(earning, "checkout").run(CANCEL_ORDER, number=numbers[1])
+    assert only(clerk.run(EVENT, number=numbers[1])) == {"activated": 0, "userErrors": []}
+    assert only(clerk.run(EVENT, customer="waiting"))["activated"] == first
+    seen = account(phone)
+    assert (seen["pending"], seen["active"]) == (0, 2 * first)
+
+
+def test_an_event_is_of_something_that_is_there(earning: Service) -> None:
+    clerk = staff(earning, "loyalty:write")
+    assert codes(only(clerk.run(EVENT, number="nothing"))) == ["ORDER_NOT_FOUND"]
+    assert codes(only(clerk.run(EVENT))) == codes(only(clerk.run(EVENT, number="x", customer="y"))) == ["INVALID_EVENT"]
+    assert codes(only(customer(earning, "own").run(EVENT, customer="own"))) == ["FORBIDDEN"]

@@ -106,7 +106,7 @@ def test_what_a_cart_earns_becomes_a_command_and_its_cancellation_too(shop: Shop
     assert cancelled == Reverse(OperationId("cancel"), ORDER, ClawBack.NEGATIVE, None, "2026-06-02", "cancel")
     grace = at("2026-06-06T23:30+00:00")
     assert programmes.giving_back(programme, "q1", now) == ReturnPoints("q1", grace, "q1")
-    welcome, birthday = programmes.welcome(programme, now, PARIS), programmes.birthday(programme, now, PARIS)
+    welcome, birthday = programmes.welcome(programme, now, PARIS), programmes.birthday(programme, "06-01", now, PARIS)
     assert [(each.operation, each.points, each.qualifying) for each in (welcome, birthday) if each] == [
         ("welcome", 50, 0),
         ("birthday:2026", 70, 0),
@@ -117,9 +117,29 @@ def test_a_programme_that_gives_nothing_makes_no_commands(shop: Shop) -> None:
     basket = basket_of(shop, lines=[item("mug", "10.00")])
     evaluation = evaluate(basket, load_rule_sources([], shop).ruleset)
     nothing = Loyalty()
-    assert programmes.welcome(nothing, InstantMs(0), PARIS) is programmes.birthday(nothing, InstantMs(0), PARIS) is None
+    assert programmes.welcome(nothing, InstantMs(0), PARIS) is None
+    assert programmes.birthday(nothing, "01-01", InstantMs(0), PARIS) is None
     found = programmes.summary(nothing, Account(AccountId("x"), active=5), basket, evaluation)
     assert (found.to_earn, found.burnable, found.worth_minor, found.standing) == (0, 0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("born", "today", "operation"),
+    [
+        ("05-02", "2026-05-01T21:59Z", None),
+        ("05-02", "2026-05-01T22:00Z", "birthday:2026"),
+        ("05-02", "2026-06-01T12:00Z", "birthday:2026"),
+        ("05-02", "2026-06-02T12:00Z", None),
+        ("12-20", "2027-01-05T12:00Z", "birthday:2026"),
+        ("02-29", "2026-02-28T12:00Z", "birthday:2026"),
+        ("", "2026-05-02T12:00Z", None),
+    ],
+)
+def test_points_for_a_birthday_are_due_on_the_day_and_some_weeks_after_it(
+    born: str, today: str, operation: str | None
+) -> None:
+    given = programmes.birthday(Loyalty(birthday=70), born, at(today), PARIS)
+    assert (given.operation if given else None) == operation
 
 
 def test_points_of_a_shared_cart_are_split_by_what_each_wished_for() -> None:

@@ -238,6 +238,8 @@ def _facts(document: dict[str, Any] | None, shop: Shop, store: Store) -> Custome
     for key in ("points", "orders"):
         if document.get(key) is not None:
             told[key] = int(document[key])
+    if document.get("stamps"):
+        told["stamps"] = {card: int(count) for card, count in document["stamps"].items()}
     for key in ("segments", "ordered_categories"):
         if document.get(key) is not None:
             told[key] = frozenset(document[key])

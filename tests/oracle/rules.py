@@ -229,7 +229,11 @@ def _limit_gate(promotion: Promotion, cart: Cart) -> Verdict | None:
         return None
     if promotion.id in cart.closed:
         return Verdict({"limit": "limit_reached", "budget": "budget_spent"}[cart.closed[promotion.id]])
-    return Verdict("sign_in") if promotion.limits.per_customer is not None and cart.facts is None else None
+    stamps = promotion.limits.stamps
+    if cart.facts is None:
+        return Verdict("sign_in") if promotion.limits.per_customer is not None or stamps is not None else None
+    enough = stamps is None or cart.facts.stamps.get(stamps.card, 0) >= stamps.take
+    return None if enough else Verdict("not_for_customer")
 
 
 def _in_store(wanted: Promotion | Context, cart: Cart) -> bool:
