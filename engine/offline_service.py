@@ -235,7 +235,7 @@ async def post_sale(engine: Panier, cart_id: CartId, sale_id: str) -> None:
     beyond = [
         use.limit.promotion
         for use in uses_told(build_basket(cart, snapshot.shop, sale.at_ms), snapshot.ruleset, given)
-        if await stores.limits.post_beyond(use, f"sale-{cart_id}-{sale_id}", f"{cart_id}/{sale_id}")
+        if await stores.uses.post_beyond(use, f"sale-{cart_id}-{sale_id}", f"{cart_id}/{sale_id}")
     ]
     if not (sale.points_spent or sale.points_earned):
         await stores.offline.posted(cart_id, sale_id, tuple(dict.fromkeys(beyond)))

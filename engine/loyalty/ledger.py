@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from engine.errors import PanierError
-from engine.loyalty.account import NO_LOT, Account, Entry, EntryKind, Lot, Outgoing, PointsHold, Taken
+from engine.loyalty.account import NO_LOT, Account, Entry, EntryKind, Lot, Outgoing, PointsHold, Record, Taken
 from engine.loyalty.commands import (
     Adjust,
     ClawBack,
@@ -60,18 +60,8 @@ class Status(StrEnum):
     """The deadline is over already."""
     UNKNOWN = "unknown"
     """There is no such earning."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What an account remembers for ever of an operation: the points it moved, and from which lots.
-
-    ``reversed`` are those points of an earning that were taken back since, or tried to be.
-    """
-
-    points: int
-    taken: tuple[Taken, ...] = ()
-    reversed: int = 0
+    REUSED = "reused"
+    """The operation was something else: nothing is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,17 +371,20 @@ def _extend(book: _Book, command: ExtendHold, records: Records) -> Done:
 
 def _pin(book: _Book, command: PinHold, records: Records) -> Done:
     status, record = _over(book, command.hold, records)
-    if status is not Status.HELD:
+    if status not in (Status.HELD, Status.PINNED):
         return status, record
-    book.holds[command.hold] = replace(book.holds[command.hold], pinned_ms=book.now_ms)
+    hold = book.holds[command.hold]
+    attempt, since_ms = max(hold.attempt, command.attempt), hold.pinned_ms or book.now_ms
+    book.holds[hold.id] = replace(hold, pinned_ms=since_ms, attempt=attempt)
     return Status.PINNED, record
 
 
 def _unpin(book: _Book, command: UnpinHold, records: Records) -> Done:
     if _over(book, command.hold, records)[0] is Status.PINNED:
         hold = book.holds[command.hold]
-        book.holds[command.hold] = replace(hold, pinned_ms=None, deadline_ms=command.deadline_ms)
-        book.settle()
+        if command.attempt is None or hold.attempt <= command.attempt:
+            book.holds[hold.id] = replace(hold, pinned_ms=None, deadline_ms=command.deadline_ms)
+            book.settle()
     return _over(book, command.hold, records)
 
 
@@ -430,8 +423,10 @@ def _return(book: _Book, command: ReturnPoints, records: Records) -> Done:
 
 
 def _send(book: _Book, command: SendPoints, records: Records) -> Done:
-    if records[0]:
-        return Status.DONE, records[0]
+    sent = records[0]
+    if sent:
+        same = (sent.points, sent.to) == (command.points, command.to)
+        return (Status.DONE if same else Status.REUSED), sent
     points = _positive(command.points)
     if command.to == book.before.id:
         raise InvalidCommandError("points are sent to another account")
@@ -439,7 +434,7 @@ def _send(book: _Book, command: SendPoints, records: Records) -> Done:
         return Status.SHORT, None
     taken = book.take(points, EntryKind.TRANSFER_OUT, command.operation, command.to)
     book.outgoing[command.operation] = Outgoing(command.operation, command.to, taken, book.now_ms)
-    return _remembered(book, command, Status.DONE, Record(points, taken))
+    return _remembered(book, command, Status.DONE, Record(points, taken, to=command.to))
 
 
 def _receive(book: _Book, command: ReceivePoints, records: Records) -> Done:
@@ -464,16 +459,13 @@ def _set_tier(book: _Book, command: SetTier, _records: Records) -> Done:
 
 
 def _join(book: _Book, command: JoinFamily, _records: Records) -> Done:
-    book.members[command.customer] = command.role
+    if command.customer in book.members or not command.members_only:
+        book.members[command.customer] = command.role
     return Status.DONE, None
 
 
 def _leave(book: _Book, command: LeaveFamily, _records: Records) -> Done:
     book.members.pop(command.customer, None)
-    return Status.DONE, None
-
-
-def _settle(_book: _Book, _command: Settle, _records: Records) -> Done:
     return Status.DONE, None
 
 
@@ -495,5 +487,5 @@ _DO: Final[dict[type[Any], Callable[[_Book, Any, Records], Done]]] = {
     SetTier: _set_tier,
     JoinFamily: _join,
     LeaveFamily: _leave,
-    Settle: _settle,
+    Settle: lambda *_: (Status.DONE, None),
 }

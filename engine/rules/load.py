@@ -12,6 +12,7 @@ from engine.rules.check import (
     ParsedFile,
     ParsedPromotion,
     check_against_shop,
+    check_programme,
     check_together,
     lanes_of,
     loyalty_of,
@@ -74,7 +75,7 @@ def load_rule_sources(
 ) -> LoadedRules:
     """Load rule files that are already text; `found` are faults of reading them, `read_list` reads lists of codes."""
     checked = _checked(sources, shop, progress, found or [], read_list or _no_list)
-    failed = failed_examples(checked.with_examples, shop, checked.roundings, progress)
+    failed = failed_examples(checked.with_examples, shop, checked.roundings, loyalty_of(checked.files), progress)
     diagnostics = [*checked.diagnostics, *failed]
     _refuse_errors(diagnostics)
     return LoadedRules(_compiled(checked), in_order(diagnostics), checked.files)
@@ -107,6 +108,7 @@ def _checked(
     known = Known(shop, loyalty_of(files))
     with_examples = []
     for file in files:
+        diagnostics += check_programme(file, known)
         for promotion in file.promotions:
             faults = list(check_against_shop(file, promotion, known))
             diagnostics += faults

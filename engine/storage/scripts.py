@@ -39,6 +39,8 @@ CUSTOMER_READ: Final = _load("customer_read")
 CUSTOMER_OPEN: Final = _load("customer_open")
 CUSTOMER_RELEASE: Final = _load("customer_release")
 CUSTOMER_UPSERT: Final = _load("customer_upsert")
+CUSTOMER_ORDER: Final = _load("customer_order")
+CUSTOMER_POINTS: Final = _load("customer_points")
 READ_SEEN: Final = _load("read_seen")
 VIEWERS: Final = _load("viewers")
 HANDOFF_CREATE: Final = _load("handoff_create")
@@ -59,6 +61,7 @@ LIMIT_MOVE: Final = _load("limit_move")
 LIMIT_READ: Final = _load("limit_read")
 PINS: Final = _load("pins")
 CHECKOUT_KEEP: Final = _load("checkout_keep")
+CHECKOUT_STAY: Final = _load("checkout_stay")
 CHECKOUT_READ: Final = _load("checkout_read")
 CHECKOUT_ATTEMPT: Final = _load("checkout_attempt")
 CHECKOUT_GIVE_UP: Final = _load("checkout_give_up")
@@ -79,6 +82,8 @@ ALL: Final = (
     CUSTOMER_OPEN,
     CUSTOMER_RELEASE,
     CUSTOMER_UPSERT,
+    CUSTOMER_ORDER,
+    CUSTOMER_POINTS,
     READ_SEEN,
     VIEWERS,
     HANDOFF_CREATE,
@@ -99,6 +104,7 @@ ALL: Final = (
     LIMIT_READ,
     PINS,
     CHECKOUT_KEEP,
+    CHECKOUT_STAY,
     CHECKOUT_READ,
     CHECKOUT_ATTEMPT,
     CHECKOUT_GIVE_UP,

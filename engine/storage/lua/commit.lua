@@ -51,7 +51,7 @@ end
 local RIGHTS = {
   o = setmetatable({}, {__index = function() return true end}),
   e = set_of('add', 'set', 'del', 'less', 'line_put', 'put', 'clear', 'code', 'uncode', 'fee', 'unfee', 'choose',
-    'adjust', 'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease', 'stay', 'freeze', 'extend',
+    'adjust', 'unadjust', 'burn', 'facts', 'balance', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease', 'stay', 'freeze', 'extend',
     'thaw'),
   a = set_of('add', 'set', 'del', 'less', 'line_put', 'join', 'leave', 'sign_in', 'lease', 'stay'),
   s = set_of('add', 'set', 'del', 'join', 'leave', 'sign_in', 'lease', 'stay'),
@@ -59,11 +59,14 @@ local RIGHTS = {
 }
 
 -- What may be done to a cart that another device has: sign in, come, be told less, and end or ask for the lease.
-local WHILE_ELSEWHERE = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease', 'stay')
+local WHILE_ELSEWHERE = set_of('attach', 'sign_in', 'facts', 'balance', 'join', 'role', 'uninvite', 'lease', 'stay')
 -- What may be done to a cart in checkout: likewise, and renew or end that.
 local WHILE_FROZEN = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease', 'stay', 'extend', 'thaw')
 -- What may be done to a cart that was sold or ordered: be told less, go, and be known by another name.
 local WHEN_SOLD = set_of('sign_in', 'role', 'leave')
+
+-- What brings copies up to date and changes nothing that is wished: a checkout that expired may yet be paid for.
+local REFRESHES = set_of('facts', 'balance')
 
 -- include: lease
 -- include: freeze
@@ -182,7 +185,7 @@ function apply.put(field, value, seen)
 end
 
 function apply.clear()
-  cart.n, cart.k, cart.f, cart.g, cart.j, cart.sg = {}, {}, {}, nil, nil, nil
+  cart.n, cart.k, cart.f, cart.g, cart.j, cart.sg, cart.bu = {}, {}, {}, nil, nil, nil, nil
   put('note', nil)
 end
 
@@ -247,6 +250,23 @@ function apply.unadjust(id)
   if #(cart.j or {}) == before then return 'ADJUSTMENT_NOT_FOUND' end
 end
 
+-- Points to be spent: cart.bu is {n = how many, absent for as many as it takes, b = balance, p = place of who wished it}.
+function apply.burn(points, customer, balance)
+  if points == 0 then
+    cart.bu = nil
+  elseif cart.u ~= (customer or nil) then
+    return 'CART_CHANGED'
+  else
+    cart.bu = {n = points or nil, b = balance, p = place_made(actor)}
+  end
+  return nil, points or 'all', ''
+end
+
+function apply.balance(balance)
+  if cart.bu then cart.bu.b = balance end
+  return nil, '', ''
+end
+
 function apply.lease(what)
   return lease.change(cart, what, now, actor, who[8])
 end
@@ -309,7 +329,7 @@ local function write(blob, place, parted, life_ms)
 end
 
 local function commit(operations)
-  local parted, outside = false, not role()
+  local parted, refreshes, outside = false, true, not role()
   if is_sealed(operations) and outside then
     -- Somebody outside has come with a code, which is good for nothing now.
     return {'refused', now, false, 'INVITE_NOT_FOUND', 0}
@@ -317,7 +337,10 @@ local function commit(operations)
   local closed = is_sealed(operations) and 'CART_MERGED' or closed_to(operations)
   if closed then return {'refused', now, not outside and stored, closed, -1} end
   if not stored then changes[1] = {'create'} end
-  for _, operation in ipairs(operations) do parted = parted or PARTING[operation[1]] end
+  for _, operation in ipairs(operations) do
+    parted = parted or PARTING[operation[1]]
+    refreshes = refreshes and REFRESHES[operation[1]]
+  end
   local code, index = apply_all(operations)
   if code then return {'refused', now, not outside and stored, code, index} end
 
@@ -327,7 +350,7 @@ local function commit(operations)
   if rules and rules.t then rules.t = now + rules.r end
   if cart.sg and not cart.sg[1] then cart.sg = nil end
   if not lease.now_of(cart, now) then cart.o = nil end
-  if not freeze.now_of(cart, now) then cart.fz = nil end
+  if not (refreshes or freeze.now_of(cart, now)) then cart.fz = nil end
   cart.v, cart.e, cart.x = version, now, now + life_ms
   local blob = cmsgpack.pack(cart)
   -- A cart that is over a lowered limit may still shrink, and be sealed.
