@@ -91,12 +91,16 @@ class QuotedCart:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The answer to a checkout: a quote, or why there is none and what the cart would cost now."""
+    """The answer to a checkout: a quote, or why there is none and what the cart would cost now.
+
+    ``told_meanwhile``: its owner became better known at that moment, and nothing else was in the way.
+    """
 
     quoted: QuotedCart | None = None
     priced: PricedCart | None = None
     errors: tuple[UserError, ...] = ()
     replayed: bool = False
+    told_meanwhile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,17 @@ async def begin_checkout(
     fault = operation if isinstance(operation, UserError) else _life_fault(life_s)
     if fault or isinstance(operation, UserError):
         return Begun(errors=(fault,) if fault else ())
+    begun = await _begin(engine, caller, cart_id, expected_total, operation, life_s)
+    for _ in range(_ROUNDS_MOST):
+        if not begun.told_meanwhile:
+            break
+        begun = await _begin(engine, caller, cart_id, expected_total, operation, life_s)
+    return begun
+
+
+async def _begin(
+    engine: Panier, caller: Caller, cart_id: CartId, expected_total: str, operation: OperationId, life_s: int
+) -> Begun:
     read = await engine.kept_cart(caller, cart_id)
     if read is None or not may_check_out(caller, read.cart, read.as_of_ms):
         # Nothing is held for whoever may not pay, not even for a moment.
@@ -224,7 +239,8 @@ async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: Opera
         return Begun(errors=(_NO_CART,))
     priced = _priced(engine, cart, answer.at_ms)
     if isinstance(answer, Refused):
-        return Begun(priced=priced, errors=(_error(answer.code),))
+        told = answer.code is UserErrorCode.CART_CHANGED and _same_but_for_copies(quote.cart, cart)
+        return Begun(priced=priced, errors=(_error(answer.code),), told_meanwhile=told)
     engine.reached(Step.FROZEN)
     kept = await checkouts.keep_for_payments(cart_id, frozen.quote) if frozen else ""
     if kept != quote.amount_hash:
@@ -236,6 +252,13 @@ async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: Opera
         quote = read.quote
     engine.reached(Step.BEGUN)
     return Begun(QuotedCart(quote, frozen), priced, replayed=answer.replayed)
+
+
+def _same_but_for_copies(before: Cart, after: Cart) -> bool:
+    """Say whether nothing of a cart changed but what is known of its owner, which another order of theirs may do."""
+    burn = before.burn and after.burn and replace(before.burn, balance=after.burn.balance)
+    told = replace(before, version=after.version, facts=after.facts, burn=burn)
+    return replace(told, updated_ms=after.updated_ms, expires_ms=after.expires_ms) == after
 
 
 async def complete_checkout(
