@@ -162,7 +162,7 @@ class OperationResultView:
         self._result = result
 
     @property
-    def id(self) -> ID:
+    def operation_id(self) -> ID:
         """The operation."""
         return ID(self._result.id)
 
@@ -238,7 +238,7 @@ class SaleView:
         self._kept = recorded.kept
 
     @property
-    def id(self) -> ID:
+    def sale_id(self) -> ID:
         """The sale, as the till named it first."""
         return ID(self._kept.sale.id)
 

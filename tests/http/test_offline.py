@@ -29,7 +29,7 @@ mutation($id: ID!, $life: Int! = 3600) {
 SYNC = """
 mutation($snapshot: String!, $operations: [OfflineOperationInput!]!) {
   cartSync(snapshot: $snapshot, operations: $operations) {
-    results { id outcome version error { code field message } } rulesChanged pricesChanged
+    results { operationId outcome version error { code field message } } rulesChanged pricesChanged
     difference { version totalBefore { minorUnits } lines { sku news quantityBefore quantity }
                  offersEnded { promotionId } offersBegun { promotionId } }
     cart { ...cart sold { sale device } } userErrors { code field message }
@@ -39,7 +39,7 @@ mutation($snapshot: String!, $operations: [OfflineOperationInput!]!) {
 SALE = """
 mutation($snapshot: String!, $sale: OfflineSaleInput!) {
   offlineSale(snapshot: $snapshot, sale: $sale) {
-    sale { id at recordedAt total { amount } verification expectedTotal { amount } differingLines second overshoot }
+    sale { saleId at recordedAt total { amount } verification expectedTotal { amount } differingLines second overshoot }
     cart { ...cart sold { sale member device channel store at } } replayed userErrors { code field message }
   }
 }
@@ -82,7 +82,7 @@ def lines(cart: dict[str, Any]) -> dict[str, Any]:
 
 
 def ids(client: Client, cart: str) -> dict[str, str]:
-    return {line["sku"]: line["id"] for line in client.run(READ, id=cart)["cart"]["lines"]["nodes"]}
+    return {line["sku"]: line["lineId"] for line in client.run(READ, id=cart)["cart"]["lines"]["nodes"]}
 
 
 def sale_of(taken: dict[str, Any], *sold: dict[str, Any], total: str, **more: Any) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def test_the_till_claims_by_code_goes_offline_and_syncs_what_the_phone_changed_m
 
     of = ids(till_4, cart)
     done: list[dict[str, Any]] = [
-        {"update": [{"id": of["milk"], "quantity": 1}]},
+        {"update": [{"lineId": of["milk"], "quantity": 1}]},
         {"add": [{"sku": "cake"}]},
         {"remove": [of["oat"]]},
         {"add": [{"sku": "no such thing"}]},
@@ -142,7 +142,7 @@ def test_what_was_removed_at_one_end_does_not_come_back_from_the_other(service: 
         l=[of["milk"], of["oat"]],
     )
     phone.add(cart, "oat", 4)
-    answer = synced(till_4, taken, {"remove": [of["oat"]]}, {"update": [{"id": of["milk-6"], "quantity": 3}]})
+    answer = synced(till_4, taken, {"remove": [of["oat"]]}, {"update": [{"lineId": of["milk-6"], "quantity": 3}]})
     assert outcomes(answer) == ["APPLIED", "APPLIED"]
     assert lines(answer["cart"]) == {"oat": 4, "milk-6": 3}
     assert {(each["sku"], each["news"]) for each in answer["difference"]["lines"]} == {
@@ -444,4 +444,4 @@ def test_codes_of_the_snapshot_are_those_of_a_sale_that_names_none(service: Serv
     key = KeyNames().sales_to_post(KeyNames().partition(key_of(cart, "Cart")))
     with Redis.from_url(service.store_url) as redis:
         waiting = b"".join(redis.zrange(key, 0, -1))
-    assert (kept["overshoot"], kept["id"].encode() in waiting) == ([], False)
+    assert (kept["overshoot"], kept["saleId"].encode() in waiting) == ([], False)

@@ -52,7 +52,7 @@ mutation($id: ID!) {
     cart {
       currency computedFrom { asOf }
       totals { goods { minorUnits } total { minorUnits } taxIncluded { minorUnits } taxAdded { minorUnits } }
-      lines(first: 500) { nodes { id available total { minorUnits } } }
+      lines(first: 500) { nodes { lineId available total { minorUnits } } }
       discounts { promotionId amount { minorUnits } } pointsEarned
       deliveries { method total { minorUnits } } fees { fee total { minorUnits } } codes { code state }
     }
@@ -76,7 +76,7 @@ def _till(own: Service) -> Client:
 def told(answer: dict[str, Any]) -> dict[str, Any]:
     """Return what the service says that a cart comes to."""
     cart = answer["cart"]
-    lines = {line["id"]: line for line in cart["lines"]["nodes"] if line["available"]}
+    lines = {line["lineId"]: line for line in cart["lines"]["nodes"] if line["available"]}
     return {
         "currency": cart["currency"],
         "totals": {name: money["minorUnits"] for name, money in cart["totals"].items()},
