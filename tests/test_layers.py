@@ -21,7 +21,13 @@ BASE = (
     "engine.remembered",
 )
 CORE = (*BASE, "engine.cart", "engine.pricing", "engine.rules")
-LEDGER = ("engine.loyalty.account", "engine.loyalty.commands", "engine.loyalty.ledger", "engine.loyalty.codec")
+LEDGER = (
+    "engine.loyalty.account",
+    "engine.loyalty.commands",
+    "engine.loyalty.book",
+    "engine.loyalty.ledger",
+    "engine.loyalty.codec",
+)
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(BASE, BASE),
     "engine.cart": (*BASE, "engine.cart"),

@@ -35,6 +35,8 @@ class EntryKind(StrEnum):
     """Held points are free again: released, or their deadline was over."""
     POST = "post"
     """Held points were spent."""
+    SPEND = "spend"
+    """Points were spent that nobody had set aside, at a till that was offline."""
     RETURN = "return"
     """Spent points came back: their order was cancelled."""
     EXPIRE = "expire"
@@ -97,6 +99,18 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """What an account remembers for ever of an operation: the points it moved, and from which lots.
+
+    ``reversed`` are those points of an earning that were taken back since, or tried to be.
+    """
+
+    points: int
+    taken: tuple[Taken, ...] = ()
+    reversed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PointsHold:
     """Points set aside. It lapses at ``deadline_ms`` unless ``pinned_ms`` says since when it does not."""
 
@@ -133,7 +147,7 @@ class FamilyRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account at one version. ``entries`` is how many there are; ``owed`` points were taken back and not there.
+    """An account at one version. ``entries`` is how many there are; ``owed`` points were taken and not there.
 
     ``qualifying`` are points by day, ``2026-12-24``, that count for a tier; ``tier`` is the one that was reached, since
     ``tier_since_ms``. ``members`` are those who pool their points here; an account of one customer has none.

@@ -8,8 +8,7 @@ from typing import Any, Final
 import msgpack  # type: ignore[import-untyped]  # ships no types
 
 from engine.errors import PanierError
-from engine.loyalty.account import Account, Entry, EntryKind, FamilyRole, Lot, Outgoing, PointsHold, Taken
-from engine.loyalty.ledger import Record
+from engine.loyalty.account import Account, Entry, EntryKind, FamilyRole, Lot, Outgoing, PointsHold, Record, Taken
 
 LAYOUT: Final = 1
 """Raised when the meaning of stored bytes changes; a reader refuses what it does not know."""
