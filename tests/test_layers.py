@@ -69,6 +69,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "engine.offline_service": (
         *CORE,
+        "engine.loyalty_service",
         "engine.callers",
         "engine.storage",
         "engine.service",
