@@ -1,7 +1,7 @@
 """What happened to users of other carts, and must not happen here: a test for each thread, named by it.
 
-These are the threads about merging, signing in, races and lost lines of carts; those about checkout, payment and points
-are tested where these are. What went wrong there is said in the docstring.
+These are the threads about merging, signing in, races and lost lines of carts; those about checkout and payment
+are in `test_checkout_threads`. What went wrong there is said in the docstring.
 """
 
 from functools import partial
