@@ -67,6 +67,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> RequestContext:
     priced = PricedCart(Cart(CART, 21, (member,), ChannelId("web"), None, "en", lines), snapshot, now)
     quantities = {line["sku"]: line["quantity"] for line in workload.lines()}
     assert priced.evaluation.totals.total_minor == workload.expected_total_minor(quantities)
+    vars(priced)["answers"] = None  # where it keeps what was written of it: here that is to be written anew
     engine = cast("Panier", Priced(snapshot, priced))
     return RequestContext(engine, snapshot, TokenAuthority("x" * 32), 60, ME, now)
 

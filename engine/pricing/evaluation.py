@@ -183,8 +183,8 @@ class EvaluatedLine:
         if self.list_minor != self.unit_list_minor * self.quantity:
             return None  # sold by measure, or by a label's price: there is no price of one unit to lower
         left_minor = self.list_minor + self.price_change_minor - self.discount_minor
-        unit_minor, remainder = divmod(left_minor, self.quantity)
-        return unit_minor if not remainder else None
+        unit_minor = left_minor // self.quantity
+        return unit_minor if unit_minor * self.quantity == left_minor else None
 
 
 @record

@@ -113,7 +113,7 @@ def _gone(cart: Cart, shop: Shop) -> list[Notice]:
     if cart.channel not in shop.channels:
         notices.append(Notice(NoticeCode.UNKNOWN_CHANNEL, f"the channel {cart.channel} is no more: choose another one"))
     for line in cart.lines:
-        product = shop.products.get(line.sku)
+        product = shop.products.get(line.sku) if line.options else None
         for name, value in line.options if product else ():
             option = shop.options.get(name) if product and name in product.options else None
             if option is None or not (option.text_length_max or value in option.surcharges_minor):
@@ -143,12 +143,20 @@ def _unavailable(basket: Basket) -> list[Notice]:
 
 def _repriced(cart: Cart, basket: Basket, shop: Shop) -> list[Notice]:
     """Compare each line with its price at the instant when it was last changed."""
+    earliest_ms = min([line.changed_at_ms for line in cart.lines], default=basket.as_of_ms)
+    dated = shop.prices.edges_between(earliest_ms, basket.as_of_ms)
+    if not dated:
+        return []
     priced = {line.id: line for line in basket.lines}
     then: dict[InstantMs, Basket] = {}
     notices = []
     for wish in cart.lines:
         line, changed_ms = priced.get(wish.id), wish.changed_at_ms
-        if line is None or line.price_list is None or not changed_ms or not _dated(line, changed_ms, basket, shop):
+        if line is None or line.price_list is None or not changed_ms:
+            continue
+        lists = shop.prices.breaks.get(line.product.sku, {})
+        # Nothing else than a list with a price for it that began or ended can change the price of a product.
+        if not any(changed_ms < edge_ms and price_list in lists for edge_ms, price_list in dated):
             continue
         if changed_ms not in then:
             then[changed_ms] = build_basket(cart, shop, changed_ms)
@@ -156,17 +164,6 @@ def _repriced(cart: Cart, basket: Basket, shop: Shop) -> list[Notice]:
         if before is not None and before.unit_list_minor != line.unit_list_minor:
             notices.append(_price_notice(line, before, basket, shop))
     return notices
-
-
-def _dated(line: BasketLine, changed_ms: InstantMs, basket: Basket, shop: Shop) -> bool:
-    """Say whether a list with a price for this product began or ended since: nothing else can change its price."""
-    of_sku = shop.prices.breaks.get(line.product.sku, {})
-    return any(
-        edge is not None and changed_ms < edge <= basket.as_of_ms
-        for price_list in shop.prices.lists
-        if price_list.id in of_sku
-        for edge in (price_list.from_ms, price_list.until_ms)
-    )
 
 
 def _price_notice(line: BasketLine, before: BasketLine, basket: Basket, shop: Shop) -> Notice:

@@ -88,6 +88,15 @@ class PriceBook:
         """Return the lists that hold for this buyer, best first. Do it once a cart, not once a line."""
         return tuple(price_list for price_list in self.lists if _holds(price_list, buyer))
 
+    def edges_between(self, after_ms: InstantMs, until_ms: InstantMs) -> list[tuple[InstantMs, PriceListId]]:
+        """Return the instants after one and up to another at which a list begins or ends to hold, and which."""
+        return [
+            (edge_ms, price_list.id)
+            for price_list in self.lists
+            for edge_ms in (price_list.from_ms, price_list.until_ms)
+            if edge_ms is not None and after_ms < edge_ms <= until_ms
+        ]
+
     def unit_price(self, sku: Sku, quantity: int, lists: tuple[PriceList, ...]) -> UnitPrice | None:
         """Return the price of `sku` at that quantity from the first of `lists` that has one."""
         of_sku = self.breaks.get(sku)

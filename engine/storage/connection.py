@@ -1,4 +1,4 @@
-"""The connection to the store: a small pool, deadlines, and errors in our words."""
+"""The connection to the store: a line for scripts, a small pool for the rest, deadlines, and errors in our words."""
 
 import asyncio
 import logging
@@ -16,6 +16,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from engine.errors import PanierError, StoreUnavailableError
 from engine.storage import scripts
+from engine.storage.line import Line
 from engine.storage.scripts import Script
 
 Answer = TypeVar("Answer")
@@ -23,8 +24,7 @@ Argument = bytes | str | int
 
 _LOG: Final = logging.getLogger("panier.store")
 _RETRIES: Final = 2
-_BACKOFF_S: Final = 0.02
-_BACKOFF_MOST_S: Final = 0.2
+_BACKOFF: Final = ExponentialWithJitterBackoff(base=0.02, cap=0.2)
 
 _NOT_NOW: Final = ("BUSY", "CLUSTERDOWN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "UNKILLABLE")
 """How error answers begin that speak of the server's state and have no class of their own in redis-py."""
@@ -49,7 +49,9 @@ class StoreAccessError(StoreUnavailableError):
 
 
 class Connection:
-    """A pool of connections to one server, shared by all requests of a worker.
+    """A line to one server, and a pool of connections beside it, shared by all requests of a worker.
+
+    Scripts go over the line, one after the other. What keeps a connection waiting at the server has one of the pool.
 
     One instance belongs to one event loop. A lost connection is made anew and the command sent again, at most twice:
     safe because every script does its work once, however often it is sent. A timeout is not tried again, because
@@ -62,11 +64,7 @@ class Connection:
         ``timeout_s`` bounds each of: waiting for a free connection, connecting, sending, and awaiting an answer.
         Raises `ValueError` where the URL is none of those, or has an option that no connection has.
         """
-        retry = Retry(
-            ExponentialWithJitterBackoff(base=_BACKOFF_S, cap=_BACKOFF_MOST_S),
-            _RETRIES,
-            supported_errors=(redis_errors.ConnectionError,),
-        )
+        retry = Retry(_BACKOFF, _RETRIES, supported_errors=(redis_errors.ConnectionError,))
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=connections,
@@ -83,6 +81,9 @@ class Connection:
         self._redis = Redis.from_pool(pool)
         # The server gives up before we do: its answer says why, and ours would only say that there is none.
         self._disk_ms = int(timeout_s * 800)
+        self._timeout_s = timeout_s
+        self._line: Line | None = None
+        self._opening: asyncio.Future[Line] | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
         self._state = _State.UNKNOWN
 
@@ -97,7 +98,11 @@ class Connection:
         A server that does not know the script, such as one that was restarted, is given it once.
         Raises `StoreUnavailableError`, and `StoreFaultError` where the script itself failed.
         """
-        answer: list[Any] = await self._finished(self._run(script, keys, arguments))
+        try:
+            answer: list[Any] = await self._run(script, keys, arguments)
+        except redis_errors.RedisError as error:
+            raise self._noted(error) from error
+        self._note(None)
         return answer
 
     async def run_durably(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
@@ -137,14 +142,41 @@ class Connection:
     async def close(self) -> None:
         """Let the commands under way finish and close all connections."""
         await asyncio.gather(*self._under_way, return_exceptions=True)
+        if self._opening is not None:
+            await asyncio.gather(self._opening, return_exceptions=True)
+        if self._line is not None:
+            await self._line.close()
         await self._redis.aclose(close_connection_pool=True)
 
     async def _run(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+        words = ("EVALSHA", script.sha, len(keys), *keys, *arguments)
         try:
-            return await self._redis.evalsha(script.sha, len(keys), *keys, *arguments)
+            return await self._asked(words)
         except redis_errors.NoScriptError:
-            await self._redis.script_load(script.source)
-            return await self._redis.evalsha(script.sha, len(keys), *keys, *arguments)
+            await self._asked(("SCRIPT", "LOAD", script.source))
+            return await self._asked(words)
+
+    async def _asked(self, words: tuple[Argument, ...]) -> Any:
+        """Send a command on the line; where that is lost, on a new one, a little later each time."""
+        for failures in range(1, _RETRIES + 1):
+            try:
+                line = self._line if self._line is not None and self._line.is_open else await self._opened()
+                return await line.ask(words)
+            except redis_errors.ConnectionError:
+                await asyncio.sleep(_BACKOFF.compute(failures))
+        return await (await self._opened()).ask(words)
+
+    async def _opened(self) -> Line:
+        """Return the line, opened if need be: by one task for all who wait, so that none of them cuts it off."""
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.ensure_future(self._open())
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> Line:
+        if self._line is None or not self._line.is_open:
+            connection = self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+            self._line = await Line.through(connection, self._timeout_s)
+        return self._line
 
     async def _run_durably(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         answer, written = await self._run_and_wait(script, keys, arguments)
@@ -179,11 +211,14 @@ class Connection:
         try:
             answer = await asyncio.shield(task)
         except redis_errors.RedisError as error:
-            translated = _translated(error)
-            self._note(translated)
-            raise translated from error
+            raise self._noted(error) from error
         self._note(None)
         return answer
+
+    def _noted(self, error: redis_errors.RedisError) -> PanierError:
+        translated = _translated(error)
+        self._note(translated)
+        return translated
 
     def _note(self, fault: PanierError | None) -> None:
         """Log that the store went away or came back: once, and not for each request that meets it.

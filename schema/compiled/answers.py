@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -24,6 +24,7 @@ from schema.compiled.plan import PlannedField, Planner
 from schema.compiled.write import Ask, Later, Module, Write
 from schema.context import Info, RequestContext
 from schema.documents import Document
+from schema.views import KeepsAnswers
 
 _LOG: Final = logging.getLogger("panier.graphql")
 _REMEMBERED_MAX: Final = 256
@@ -80,7 +81,7 @@ class _Root:
     write: Write
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Compiled:
     """An operation under one decision of its conditions."""
 
@@ -193,13 +194,13 @@ class CompiledAnswers:
             roots = tuple(_root(each, place, function(name)) for each, place, name in placed)
         except (NotCoveredError, RecursionError):
             return None
-        return _Compiled(
-            {each.key: str(root_type) if each.is_typename else None for each in selection},
-            roots,
-            variables,
-            tuple(module.arguments),
-            _one_by_one if kind is OperationType.MUTATION else _together,
-        )
+        run = _together
+        if kind is OperationType.MUTATION:
+            run = _one_by_one
+        elif len(roots) == 1 and roots[0].is_async and module.holds_for_a_moment:
+            run = _kept
+        keys = {each.key: str(root_type) if each.is_typename else None for each in selection}
+        return _Compiled(keys, roots, variables, tuple(module.arguments), run)
 
 
 def note_failed(fault: Exception) -> None:
@@ -231,6 +232,32 @@ async def _one_by_one(compiled: _Compiled, ask: Ask) -> Attempt:
         except Exception as fault:  # noqa: BLE001  # whatever it is, the ordinary way meets it again, and says so
             return Attempt(None, roots, fault)
     return _written(data, roots)
+
+
+async def _kept(compiled: _Compiled, ask: Ask) -> Attempt:
+    """Run a query of one field, of which the answer may have been written a moment ago, for the same value."""
+    [root] = compiled.roots
+    outcome = await _resolved(root, ask)
+    roots = {root.key: outcome}
+    if outcome.fault is not None:
+        return Attempt(None, roots, outcome.fault)
+    known = outcome.value.answers_kept() if isinstance(outcome.value, KeepsAnswers) else None
+    key: Hashable = None
+    if known is not None:
+        # The value stands for the arguments of its own field, which come first.
+        key = (compiled, known[1], repr(ask.values[1:]))
+        answer = known[0].get(key)
+        if answer is not None:
+            return Attempt(answer, roots)
+    data: dict[str, Any] = dict(compiled.keys)
+    try:
+        data[root.key] = root.write(outcome.value, ask)
+    except Exception as fault:  # noqa: BLE001  # as above
+        return Attempt(None, roots, fault)
+    attempt = _written(data, roots)
+    if known is not None and attempt.answer is not None:
+        known[0].keep(key, attempt.answer, len(attempt.answer))
+    return attempt
 
 
 async def _together(compiled: _Compiled, ask: Ask) -> Attempt:

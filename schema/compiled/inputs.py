@@ -11,12 +11,15 @@ from typing import Any, Final, cast
 from graphql import (
     FieldNode,
     GraphQLField,
+    GraphQLID,
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLSchema,
+    GraphQLString,
     OperationDefinitionNode,
     Undefined,
     coerce_input_value,
+    get_nullable_type,
     get_variable_values,
     is_input_object_type,
     is_list_type,
@@ -33,6 +36,8 @@ from schema.compiled.plan import DEFINITION, PlannedField
 Convert = Callable[[Any], Any]
 
 _NO_VARIABLES: Final = VariableValues({}, {})
+_TEXTS: Final = frozenset({GraphQLID, GraphQLString})
+"""Types that take a text as it is, which nearly every variable is."""
 
 
 class Variables:
@@ -43,6 +48,7 @@ class Variables:
         self._nodes = operation.variable_definitions or ()
         signatures = [get_variable_signature(schema, node) for node in self._nodes]
         self._signatures = [each for each in signatures if isinstance(each, GraphQLVariableSignature)]
+        self._texts = {each.name for each in self._signatures if get_nullable_type(each.type) in _TEXTS}
 
     def values(self, given: Mapping[str, Any]) -> VariableValues:
         """Return the values in the form that arguments are made from. Raises `NotCoveredError` where they do not fit.
@@ -52,8 +58,9 @@ class Variables:
         sources, coerced = {}, {}
         for signature in self._signatures:
             value = given.get(signature.name, Undefined)
-            fitting = coerce_input_value(value, signature.type) if value is not Undefined else Undefined
-            if fitting is Undefined:
+            if value.__class__ is str and signature.name in self._texts:
+                fitting = value
+            elif value is Undefined or (fitting := coerce_input_value(value, signature.type)) is Undefined:
                 return self._by_core(given)
             sources[signature.name] = VariableValueSource(signature, value)
             coerced[signature.name] = fitting

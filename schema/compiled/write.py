@@ -37,6 +37,7 @@ from schema.compiled.inline import expression as inlined
 from schema.compiled.inputs import Arguments, arguments_of
 from schema.compiled.leaves import leaf_of
 from schema.compiled.plan import DEFINITION, PlannedField, Selection
+from schema.views import holds_for_a_moment
 
 
 class Later:
@@ -90,6 +91,8 @@ class Module:
 
     def __init__(self) -> None:
         self.arguments: list[Arguments] = []
+        self.holds_for_a_moment = True
+        """Whether equal values are written alike a little later: nothing is awaited, and nothing says the time."""
         self._lines: list[str] = []
         self._names: dict[str, Any] = {"absent": _absent}
         self._bound: dict[int, str] = {}
@@ -140,6 +143,7 @@ class Module:
     def _field(self, type_: GraphQLObjectType, planned: PlannedField, subject: Subject) -> str:
         if planned.is_typename:
             return f'"{type_.name}"'
+        self._note(type_, planned)
         try:
             expression = self._expression(type_, planned, subject)
         except NotInlinedError:
@@ -152,6 +156,13 @@ class Module:
         return self._unmade(planned, expression) or self._value(
             planned.definition.type, planned, ast.unparse(expression)
         )
+
+    def _note(self, type_: GraphQLObjectType, planned: PlannedField) -> None:
+        read = planned.view_field
+        resolver = read.base_resolver
+        of_the_request = read.is_async or (resolver is not None and resolver.info_parameter is not None)
+        if of_the_request or not holds_for_a_moment(type_.extensions[DEFINITION].origin, read.python_name):
+            self.holds_for_a_moment = False
 
     def _expression(self, type_: GraphQLObjectType, planned: PlannedField, subject: Subject) -> ast.expr:
         """Return what the property behind a field returns. Raises `NotInlinedError`."""

@@ -23,7 +23,7 @@ from schema.scalars import DecimalText
 from schema.types.line import AllocationView, label_of, percent_text
 from schema.types.money import MoneyView
 from schema.types.offers import OutcomeView
-from schema.views import object_type
+from schema.views import object_type, of_this_instant
 
 strawberry.enum(Target, name="DiscountTarget", description="What a discount lowers.")
 strawberry.enum(CodeState, name="CodeState", description="What became of a code.")
@@ -441,6 +441,7 @@ class ComputedFromView:
         return self._owner.evaluation.computed_from.price_book_version
 
     @property
+    @of_this_instant
     def as_of(self) -> InstantMs:
         """The instant, by the clock of the store."""
         return self._owner.evaluation.computed_from.as_of_ms

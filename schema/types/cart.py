@@ -1,6 +1,6 @@
 """The cart as clients see it."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import cached_property
 
 from strawberry import ID
@@ -15,6 +15,7 @@ from engine.pricing.evaluation import EvaluatedLine
 from engine.pricing.member_totals import member_totals
 from engine.pricing.notices import Notice, NoticeCode
 from engine.pricing.timeline import contributions
+from engine.remembered import Remembered
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from engine.viewing import since_last_seen
 from schema.context import Info
@@ -36,7 +37,7 @@ from schema.types.offers import ExplanationView, NearMissView
 from schema.types.paging import Page, PageInfoView, page_of
 from schema.types.priced import PricedParts
 from schema.types.viewing import SinceSeenView, ViewerView
-from schema.views import field, object_type
+from schema.views import KeepsAnswers, field, object_type
 
 
 def warnings_for(notices: Iterable[Notice], discretion: Discretion) -> list[CartWarningView]:
@@ -231,7 +232,7 @@ class CartPreviewView(_Content):
 
 
 @object_type("Cart", interfaces=(Node,))
-class CartView(_Content):
+class CartView(_Content, KeepsAnswers):
     """What shoppers want, priced where the cart is, with its owner's offers, for every viewer alike."""
 
     def __init__(
@@ -244,6 +245,11 @@ class CartView(_Content):
         """Show a cart to a viewer; in a feed also to others like them, with those who are `present`."""
         super().__init__(priced, viewer, discretion)
         self._present = present
+
+    def answers_kept(self) -> tuple[Remembered[Hashable, bytes], Hashable] | None:
+        """Return what was written of this version, and what makes viewers see it alike."""
+        kept = self._priced.answers
+        return None if kept is None else (kept, (self._staff, self._sees_staff, self._discretion))
 
     @property
     def id(self) -> ID:

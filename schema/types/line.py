@@ -187,7 +187,12 @@ class LineItemView:
     @property
     def quantity(self) -> QuantityOut:
         """How much of it."""
-        return quantity_out(self._wish.quantity, measured=self._wish.measured)
+        # Pieces are written as they are, which takes no call in the twenty lines of an answer.
+        return (
+            quantity_out(self._wish.quantity, measured=True)
+            if self._wish.measured
+            else QuantityOut(self._wish.quantity)
+        )
 
     @property
     def shares(self) -> list[MemberShareView]:
@@ -308,15 +313,13 @@ def priced_lines(priced: PricedCart, discretion: Discretion) -> list[LineItemVie
     evaluation, products = priced.evaluation, priced.snapshot.shop.products
     prices: Mapping[LineId, EvaluatedLine] = {line.line: line for line in evaluation.lines}
     gifts = [_as_wish(line) for line in evaluation.lines if line.gift_of is not None]
+    lines = priced.cart.lines
+    if discretion.withheld:
+        lines = tuple([replace(line, delivery=discretion.shown(line.delivery)) for line in lines])
     return [
         LineItemView(wish, prices[wish.id], products.get(wish.sku), priced, evaluation.currency)
-        for wish in (*[_discreet(line, discretion) for line in priced.cart.lines], *gifts)
+        for wish in (*lines, *gifts)
     ]
-
-
-def _discreet(line: LineItem, discretion: Discretion) -> LineItem:
-    shown = discretion.shown(line.delivery)
-    return line if shown is line.delivery else replace(line, delivery=shown)
 
 
 def _as_wish(gift: EvaluatedLine) -> LineItem:

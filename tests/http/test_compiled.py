@@ -166,6 +166,14 @@ def test_both_ways_answer_alike(ways: BothWays, kind: str, data: st.DataObject) 
     answered(ways, asked.query, asked.variables, data.draw(st.sampled_from([GUEST, GUEST, STAFF, ADA, None])))
 
 
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_what_was_written_for_one_is_right_for_the_next(ways: BothWays, data: st.DataObject) -> None:
+    selected = data.draw(requests(CORE, {**ways.pools, "id": [ways.cart]}, "query", often={"cart", "lines", "nodes"}))
+    for caller in data.draw(st.permutations([GUEST, STAFF, GUEST, ADA])):
+        answered(ways, selected.query, selected.variables, caller)
+
+
 def everything_of(name: str, depth: int = 6) -> str:
     type_ = CORE.type_map[name]
     assert isinstance(type_, GraphQLObjectType)
