@@ -322,6 +322,20 @@ def test_a_sale_is_recorded_once_and_closes_the_cart(service: Service) -> None:
     assert phone.create() != cart
 
 
+def test_points_of_a_sale_are_credited_and_taken_and_what_was_not_there_is_told(service: Service) -> None:
+    phone, till_4 = customer(service, "offline-points"), desk(service)
+    taken = snapshot(till_4, phone.create(lines=[{"sku": "milk"}]))
+    receipt = {"goods": {"sku": "milk"}, "total": "1.08"}
+    sale = sale_of(taken, receipt, total="1.08", at=taken["takenAt"], pointsSpent=3, pointsEarned=10)
+    answer = only(
+        till_4.run(SALE.replace("overshoot", "overshoot pointsOvershoot"), snapshot=taken["signed"], sale=sale)
+    )
+    assert (answer["sale"]["overshoot"], answer["sale"]["pointsOvershoot"]) == ([], 3)
+    account = phone.run("{ loyaltyAccount { active entries { nodes { kind active } } } }")["loyaltyAccount"]
+    kinds = [entry["kind"] for entry in account["entries"]["nodes"]]
+    assert (account["active"], kinds) == (7, ["SETTLE", "SETTLE", "EARN", "SPEND"])
+
+
 def test_a_sale_that_comes_to_something_else_is_kept_as_told_and_flagged(service: Service) -> None:
     till_4 = desk(service)
     cart = till_4.create(lines=[{"sku": "milk"}, {"sku": "oat"}], channel="pos")
