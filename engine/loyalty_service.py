@@ -1,8 +1,7 @@
-"""Points of orders and sales, and accounts as people see and change them: a part of the shell.
+"""Points of orders, and accounts as people see and change them: a part of the shell, beside `engine.checkout_service`.
 
 Who gets the points of an order, and how many, is written down with the order before the first one is credited. So it
-stays what it was when a crash cuts the work off, whatever programme and families are by the time it goes on. The same
-goes for what a till sold by itself.
+stays what it was when a crash cuts the work off, whatever programme and families are by the time it goes on.
 """
 
 from collections import Counter
@@ -11,21 +10,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.callers import Caller, Scope, customer_fault, customer_of
-from engine.cart.model import Cart
 from engine.checkout.model import Order
 from engine.errors import UserError, UserErrorCode
 from engine.loyalty import programme as programmes
 from engine.loyalty.account import Account, AccountId, account_of_customer
-from engine.loyalty.commands import Adjust, Command, Earn, SetTier, Settle, Spend
+from engine.loyalty.commands import Adjust, Command, Earn, SetTier, Settle
 from engine.loyalty.ledger import Status
 from engine.loyalty.tiers import Standing
 from engine.pricing.member_totals import member_totals
-from engine.pricing.sales import KeptSale
 from engine.rules.loyalty import Loyalty, SharedCart
 from engine.service import Panier, derived_id, read_operation
 from engine.storage.ledger import Booked
-from engine.storage.offline import PointsOfSale
-from engine.types import CartId, CustomerId, InstantMs, MemberId, OperationId
+from engine.types import CustomerId, MemberId, OperationId
 
 POINTS_PER_ADJUSTMENT_MAX: Final = 1_000_000
 REASON_LENGTH_MAX: Final = 200
@@ -38,14 +34,12 @@ async def post_earned(engine: Panier, order: Order) -> None:
     programme = engine.snapshot.ruleset.loyalty
     if programme is None:
         return
-    quote, owner = order.quote, order.customer
-    totals = member_totals(quote.cart, quote.evaluation)
-    paid_minor = {each.member: max(0, each.shares.goods_paid_minor) for each in totals}
-    payer = customer_of(quote.by) or owner
-    earners = _earners(programme, quote.evaluation.points_earned, owner, payer, paid_minor)
-    if shares := await _accounts(engine, programme, earners):
+    shares: Counter[AccountId] = Counter()
+    for customer, points in _earners(programme, order).items():
+        shares[await account_for(engine, programme, customer)] += points
+    if shares:
         for account, points in (await engine.stores.checkouts.earned_once(order.number, shares)).items():
-            await _do(engine, programme, account, _zone(engine, order), _earning(engine, programme, order, points))
+            await _do(engine, programme, account, order, _earning(engine, programme, order, points))
 
 
 async def take_back_earned(engine: Panier, order: Order) -> None:
@@ -54,45 +48,12 @@ async def take_back_earned(engine: Panier, order: Order) -> None:
     operation = OperationId(f"cancel:{order.number}")
     for account, points in (await engine.stores.checkouts.earned(order.number)).items():
         earned = _earning(engine, programme, order, points)
-        await _do(engine, programme, account, _zone(engine, order), programmes.reversal(programme, earned, operation))
-
-
-async def post_points_of_sale(engine: Panier, cart: CartId, kept: KeptSale, came_ms: InstantMs) -> int:
-    """Credit and take what a till said of points, once however often this is called.
-
-    Return how many more were spent than there were: they are owed. Without an account nothing is credited, and none of
-    what was spent was there. Points count from the day of the sale, unless the clock of the till was ahead.
-    """
-    programme, sale, whose = engine.snapshot.ruleset.loyalty, kept.sale, kept.sold_for
-    if programme is None or not (sale.points_spent or sale.points_earned):
-        return sale.points_spent
-    earners = _earners(programme, sale.points_earned, whose.customer, whose.customer, whose.paid_minor)
-    spender = await account_for(engine, programme, whose.customer) if whose.customer else None
-    found = PointsOfSale(await _accounts(engine, programme, earners), spender)
-    points_of = await engine.stores.offline.points_once(cart, sale.id, found)
-    zone = engine.snapshot.shop.store_of(whose.channel, whose.store).timezone
-    operation, missing = OperationId(f"sale:{cart}/{sale.id}"), sale.points_spent
-    if points_of.spender is not None and sale.points_spent:
-        spend = Spend(OperationId(f"spend:{cart}/{sale.id}"), sale.points_spent, operation)
-        missing -= (await engine.stores.ledger.do(points_of.spender, spend)).points
-    for account, points in points_of.earned.items():
-        earn = programmes.earning(programme, points, operation, min(sale.at_ms, came_ms), zone)
-        await _do(engine, programme, account, zone, earn)
-    return missing
+        await _do(engine, programme, account, order, programmes.reversal(programme, earned, operation))
 
 
 async def account_for(engine: Panier, programme: Loyalty, customer: CustomerId) -> AccountId:
     """Return the account a customer earns for: that of their family if they have one that pools, else their own."""
     return await engine.stores.ledger.account_of(customer) if programme.family.pooled else account_of_customer(customer)
-
-
-async def spendable_points(engine: Panier, cart: Cart) -> int:
-    """Return how many points the owner of a cart can spend; without a programme those that their record tells."""
-    programme, owner = engine.snapshot.ruleset.loyalty, cart.customer
-    if programme is None or owner is None:
-        return cart.facts.points if cart.facts else 0
-    account = (await engine.stores.ledger.do(await account_for(engine, programme, owner), Settle())).account
-    return max(0, account.active) if account.may_burn(owner) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +134,15 @@ def _shops_zone(engine: Panier) -> str:
     return shop.stores[shop.default_store].timezone
 
 
-def _earners(
+def _earners(programme: Loyalty, order: Order) -> dict[CustomerId, int]:
+    """Return who gets how many points of an order."""
+    quote, owner = order.quote, order.customer
+    totals = member_totals(quote.cart, quote.evaluation)
+    paid_minor = {each.member: max(0, each.shares.goods_paid_minor) for each in totals}
+    return earners(programme, quote.evaluation.points_earned, owner, customer_of(quote.by) or owner, paid_minor)
+
+
+def earners(
     programme: Loyalty,
     points: int,
     owner: CustomerId | None,
@@ -198,14 +167,6 @@ def _earners(
     return {customer: part for customer, part in shares.items() if customer and part}
 
 
-async def _accounts(engine: Panier, programme: Loyalty, earners: Mapping[CustomerId, int]) -> dict[AccountId, int]:
-    """Return the accounts that get the points of these customers."""
-    shares: Counter[AccountId] = Counter()
-    for customer, points in earners.items():
-        shares[await account_for(engine, programme, customer)] += points
-    return dict(shares)
-
-
 def _zone(engine: Panier, order: Order) -> str:
     cart = order.quote.cart
     return engine.snapshot.shop.store_of(cart.channel, cart.store).timezone
@@ -217,10 +178,15 @@ def _earning(engine: Panier, programme: Loyalty, order: Order, points: int) -> E
     return programmes.earning(programme, points, operation, order.placed_ms, zone)
 
 
-async def _do(engine: Panier, programme: Loyalty, account: AccountId, zone: str, command: Command) -> None:
+async def _do(engine: Panier, programme: Loyalty, account: AccountId, order: Order, command: Command) -> None:
     """Do a command, and note the tier that it leads to."""
-    booked = await engine.stores.ledger.do(account, command)
-    standing = programmes.standing_of(programme, booked.account, booked.at_ms, zone)
+    await with_tier(engine, programme, await engine.stores.ledger.do(account, command), _zone(engine, order))
+
+
+async def with_tier(engine: Panier, programme: Loyalty, booked: Booked, store_zone: str) -> Booked:
+    """Note the tier that an account leads to."""
+    standing = programmes.standing_of(programme, booked.account, booked.at_ms, store_zone)
     tier = standing.tier.id if standing and standing.tier else ""
     if tier != booked.account.tier:
-        await engine.stores.ledger.do(account, SetTier(tier))
+        return await engine.stores.ledger.do(booked.account.id, SetTier(tier))
+    return booked

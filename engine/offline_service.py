@@ -18,7 +18,6 @@ from engine.cart.offline import BelievedCart
 from engine.cart.refusals import argument_of, sentence_of
 from engine.cart.snapshot import CartSnapshot, taken_along
 from engine.errors import RefusedError, UserError, UserErrorCode
-from engine.loyalty_service import post_points_of_sale, spendable_points
 from engine.priced import PricedCart
 from engine.pricing.admission import admit_codes
 from engine.pricing.basket import Basket, build_basket
@@ -37,6 +36,7 @@ from engine.pricing.since import SinceSeen, since_seen
 from engine.pricing.too_large import amounts_too_large
 from engine.rules.evaluate import evaluate
 from engine.rules.uses import allowances, closed_by, limits_at_issue, uses_told
+from engine.sale_points import post_points_of_sale, spendable_points
 from engine.service import Admit, Panier, actor_of, read_operation
 from engine.storage.offline import Applied, LateEdit, NewSale, NotApplied, Overshoot
 from engine.types import CartId, InstantMs, OperationId
