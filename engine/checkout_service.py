@@ -8,9 +8,9 @@ asking that slot (`engine.sweeping`).
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from asyncio import gather
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
 from engine.callers import Caller, Scope
@@ -18,26 +18,27 @@ from engine.cart.commands import Command
 from engine.cart.model import Cart, Freeze, Role
 from engine.cart.refusals import REFUSALS
 from engine.checkout.commands import ExtendFreeze, FreezeCart, ThawCart
-from engine.checkout.model import Order, Quote
+from engine.checkout.model import Order, PointsUse, Quote
+from engine.checkout.steps import Step
 from engine.errors import UserError, UserErrorCode
-from engine.limits import Limit, LimitKind, Use
-from engine.loyalty_service import post_earned, take_back_earned
+from engine.holdings import GRACE_MS, Holdings, limit_error, points_error
+from engine.limits import Use
+from engine.loyalty_service import points_given_back, post_earned, reason_fault, take_back_earned
 from engine.money import format_minor, parse_amount
 from engine.priced import PricedCart
 from engine.pricing.notices import NoticeCode
 from engine.rules.uses import uses_of
 from engine.service import Changed, Panier, actor_of, derived_id, read_operation
+from engine.spendable import account_for
+from engine.standing import count_order, touch
 from engine.storage.carts import Edit, Missing, Refused
-from engine.storage.checkouts import Attempt, Busy, Mismatch, Over, Placed, UnknownQuote
-from engine.storage.limits import Hold, HoldState
+from engine.storage.checkouts import CANCELLING, PLACING, Attempt, Busy, Mismatch, Over, Placed, Refunded, UnknownQuote
 from engine.types import CartId, CustomerId, InstantMs, OperationId, OrderNumber, QuoteId
 
 LIFE_S: Final = 15 * 60
 LIFE_S_LEAST: Final = 30
 LIFE_S_MOST: Final = 60 * 60
 REFERENCE_LENGTH_MAX: Final = 128
-_GRACE_MS: Final = 60_000
-"""By how much holds outlive their quote, so that a completion at the last moment finds them."""
 _ROUNDS_MOST: Final = 8
 """How often a price is tried again without what turned out to be used up."""
 _BLOCKING: Final = frozenset(
@@ -61,19 +62,11 @@ _MISMATCH: Final = UserError(
     "the amount hash is not that of the quote: the payment was for something else",
     ("amountHash",),
 )
-
-
-class Step(StrEnum):
-    """The steps of a checkout: between any two of them the process may die."""
-
-    HELD = "begin.held"
-    KEPT = "begin.kept"
-    FROZEN = "begin.frozen"
-    ATTEMPTED = "complete.attempted"
-    PINNED = "complete.pinned"
-    PLACED = "complete.placed"
-    POSTED = "complete.posted"
-    FINISHED = "complete.finished"
+_REFUND_DUE: Final = UserError(
+    UserErrorCode.REFUND_DUE,
+    "this payment is to be refunded, as was said before, or too many for this quote are: pay anew",
+    ("paymentReference",),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +109,7 @@ def _error(code: UserErrorCode) -> UserError:
 _NOT_COMPLETED: Final = {
     Busy: Completed(errors=(_error(UserErrorCode.CHECKOUT_BUSY),)),
     Mismatch: Completed(errors=(_MISMATCH,), refund_due=True),
+    Refunded: Completed(errors=(_REFUND_DUE,), refund_due=True),
     Over: Completed(errors=(_error(UserErrorCode.QUOTE_EXPIRED),), refund_due=True),
     UnknownQuote: Completed(errors=(_NO_QUOTE,)),
 }
@@ -130,70 +124,82 @@ async def begin_checkout(
     fault = operation if isinstance(operation, UserError) else _life_fault(life_s)
     if fault or isinstance(operation, UserError):
         return Begun(errors=(fault,) if fault else ())
-    read = await engine.cart(caller, cart_id)
-    if read is None:
-        return Begun(errors=(_NO_CART,))
+    read = await engine.kept_cart(caller, cart_id)
+    if read is None or not may_check_out(caller, read.cart, read.as_of_ms):
+        # Nothing is held for whoever may not pay, not even for a moment.
+        is_member = read is not None and read.cart.member(caller.member) is not None
+        return Begun(errors=(_error(UserErrorCode.ROLE_FORBIDS) if is_member else _NO_CART,))
+    if read.cart.customer:
+        await touch(engine, read.cart.customer)
     priced = await engine.with_fresh_facts(read)
     if priced.cart.ordered is not None or priced.cart.freeze_at(priced.as_of_ms) is not None:
         # Of a checkout that is under way, only the one that the same request began is of interest.
         return await _frozen(engine, caller, _quote(priced, caller, operation), operation, life_s * 1000)
     if errors := _not_sold(priced):
         return Begun(priced=priced, errors=errors)
-    held = await _held(engine, priced, caller, operation, life_s)
+    held = await _held(engine, await engine.with_fresh_balance(priced), caller, operation, life_s)
     if errors := _unexpected(held.priced, expected_total):
-        await release(engine, held.quote)
-        return Begun(priced=held.priced, errors=(*_used_up(held.priced), *errors))
+        await Holdings(engine.stores, held.quote).release()
+        return Begun(priced=held.priced, errors=(*_used_up(held.priced), *_points_short(priced, held.priced), *errors))
     engine.reached(Step.HELD)
     return await _frozen(engine, caller, held.quote, operation, life_s * 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A price of which every limit is held."""
+    """A price of which every limit is held, and the points that pay for it."""
 
     priced: PricedCart
     quote: Quote
 
 
-def _quote(priced: PricedCart, caller: Caller, operation: OperationId, uses: tuple[Use, ...] = ()) -> Quote:
+def _quote(
+    priced: PricedCart,
+    caller: Caller,
+    operation: OperationId,
+    uses: tuple[Use, ...] = (),
+    points: PointsUse | None = None,
+) -> Quote:
     """Return a quote whose id follows from the request and from what it uses: sent again, it holds nothing twice."""
-    digest = hashlib.blake2b(repr(uses).encode(), digest_size=8, key=derived_id(caller, operation, size=16).encode())
-    return Quote(QuoteId(digest.hexdigest()), priced.cart, priced.evaluation, uses, caller.member, priced.as_of_ms)
+    used = repr((uses, points)).encode()
+    digest = hashlib.blake2b(used, digest_size=8, key=derived_id(caller, operation, size=16).encode())
+    cart, evaluation, at_ms = priced.cart, priced.evaluation, priced.as_of_ms
+    return Quote(QuoteId(digest.hexdigest()), cart, evaluation, uses, caller.member, at_ms, points)
 
 
 async def _held(engine: Panier, priced: PricedCart, caller: Caller, operation: OperationId, life_s: int) -> _Held:
     """Hold what a cart uses; what is used up is taken out of the price, until all that is left in it is held."""
-    deadline_ms = InstantMs(priced.as_of_ms + life_s * 1000 + _GRACE_MS)
+    deadline_ms = InstantMs(priced.as_of_ms + life_s * 1000 + GRACE_MS)
     for _ in range(_ROUNDS_MOST):
         uses = uses_of(priced.basket, priced.snapshot.ruleset, priced.evaluation)
-        quote = _quote(priced, caller, operation, uses)
-        holds = await engine.stores.limits.hold_all(uses, quote.id, deadline_ms, owner_of(quote.cart.id, quote.id))
-        short = _short(uses, holds)
+        quote = _quote(priced, caller, operation, uses, await _points_of(engine, priced))
+        holdings = Holdings(engine.stores, quote)
+        short = await holdings.hold(deadline_ms)
         if not short:
             return _Held(priced, quote)
-        await release(engine, quote)
-        priced = replace(priced, short={**priced.short, **short})
-    # Limits that are contested so hard are taken for used up.
+        await holdings.release()
+        priced = replace(priced, short={**priced.short, **short.limits})
+        if short.points is not None:
+            priced = await engine.with_fresh_balance(priced, short.points)
+    # What is contested so hard is taken for used up.
     uses = uses_of(priced.basket, priced.snapshot.ruleset, priced.evaluation)
     priced = replace(priced, short={**priced.short, **{use.limit: 0 for use in uses}})
+    priced = await engine.with_fresh_balance(priced, 0)
     return _Held(priced, _quote(priced, caller, operation))
 
 
-def _short(uses: Sequence[Use], holds: Sequence[Hold]) -> dict[Limit, int]:
-    """Return what is left of the limits of which less was held than is used."""
-    short: dict[Limit, int] = {}
-    for use, hold in zip(uses, holds, strict=True):
-        if not hold.made:
-            short[use.limit] = hold.left if use.partial else 0
-        elif hold.amount < use.amount:
-            short[use.limit] = hold.amount
-    return short
+async def _points_of(engine: Panier, priced: PricedCart) -> PointsUse | None:
+    """Return what a cart spends of its customer's points. One round trip where it does."""
+    burned, programme, customer = priced.evaluation.burned, priced.snapshot.ruleset.loyalty, priced.cart.customer
+    if burned is None or not burned.points or programme is None or customer is None:
+        return None
+    return PointsUse(await account_for(engine.stores, programme, customer), burned.points)
 
 
 async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: OperationId, life_ms: int) -> Begun:
     """Freeze the cart for a quote that is held, or give up what it holds."""
     checkouts, cart_id = engine.stores.checkouts, quote.cart.id
-    await checkouts.keep(quote)
+    await checkouts.keep(quote, life_ms + GRACE_MS)
     engine.reached(Step.KEPT)
     command = FreezeCart(quote.id, life_ms, quote.cart.version)
     # What it uses may be something else when the request is sent again, but the request is the same.
@@ -202,19 +208,22 @@ async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: Opera
     cart = None if isinstance(answer, Missing) else answer.cart
     frozen = cart.freeze if cart else None
     if frozen is None or frozen.quote != quote.id:
-        await release(engine, quote)
+        await Holdings(engine.stores, quote).release()
     if cart is None or isinstance(answer, Missing):
         return Begun(errors=(_NO_CART,))
     priced = _priced(engine, cart, answer.at_ms)
     if isinstance(answer, Refused):
         return Begun(priced=priced, errors=(_error(answer.code),))
-    known = await checkouts.frozen(cart_id, frozen.quote) if frozen else None
-    if known is None:
-        # The same request was sent before, and what it began is over.
-        over = UserErrorCode.CART_ORDERED if cart.ordered else UserErrorCode.QUOTE_EXPIRED
-        return Begun(priced=priced, errors=(_error(over),))
+    if answer.replayed:
+        read = await checkouts.read(cart_id, frozen.quote) if frozen else None
+        if read is None or read.quote.cart.version + 1 != answer.version:
+            # The same request was sent before, and what it began is over.
+            over = UserErrorCode.CART_ORDERED if cart.ordered else UserErrorCode.QUOTE_EXPIRED
+            return Begun(priced=priced, errors=(_error(over),), replayed=True)
+        quote = read.quote
+    await checkouts.keep_for_payments(cart_id, quote.id)
     engine.reached(Step.FROZEN)
-    return Begun(QuotedCart(known.quote, frozen), priced, replayed=answer.replayed)
+    return Begun(QuotedCart(quote, frozen), priced, replayed=answer.replayed)
 
 
 async def complete_checkout(
@@ -242,11 +251,15 @@ async def complete_checkout(
 
 
 async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, reference: str) -> Completed:
-    short = await _pinned(engine, quote, attempt)
+    holdings = Holdings(engine.stores, quote)
+    short = await holdings.pin(attempt)
     if short:
-        await engine.stores.checkouts.give_up(quote.cart.id, quote.id, attempt, refund=reference)
-        await unpin(engine, quote, attempt.at_ms)
-        return Completed(errors=tuple(_used_up_by(short)), refund_due=True)
+        verdict = await engine.stores.checkouts.give_up(quote.cart.id, quote.id, attempt, refund=reference)
+        if isinstance(verdict, Placed):
+            # The same request, sent twice, found everything there a moment later.
+            return await complete_checkout(engine, caller, quote.cart.id, quote.id, reference, quote.amount_hash)
+        await holdings.unpin(attempt)
+        return Completed(errors=tuple(short.errors()), refund_due=True)
     engine.reached(Step.PINNED)
     actor = actor_of(caller, engine.snapshot.shop, Scope.CHECKOUT)
     operation = OperationId(f"order-{quote.id}")
@@ -255,62 +268,38 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
         # Somebody else took this for left behind, and has undone it or placed the order.
         return await complete_checkout(engine, caller, quote.cart.id, quote.id, reference, quote.amount_hash)
     engine.reached(Step.PLACED)
-    order = await settle(engine, placed.order, engine.reached)
+    if isinstance(placed, Placed):
+        return Completed(await settle(engine, placed.order), refund_due=not placed.paid)
+    await _settle(engine, placed, PLACING)
     engine.reached(Step.FINISHED)
-    return Completed(order, refund_due=not placed.paid)
+    return Completed(placed)
 
 
-async def _pinned(engine: Panier, quote: Quote, attempt: Attempt) -> list[Use]:
-    """Pin every hold, those that lapsed held again at what was quoted; return what is short, with nothing pinned."""
-    limits, owner = engine.stores.limits, owner_of(quote.cart.id, quote.id)
-    short: list[Use] = []
-    for use in quote.uses:
-        pinned = await limits.pin(use.limit, quote.id)
-        if not pinned.made:
-            again = replace(use, partial=False)
-            held = await limits.hold(again, quote.id, InstantMs(attempt.at_ms + _GRACE_MS), owner)
-            pinned = await limits.pin(use.limit, quote.id) if held.made else held
-        if not pinned.made:
-            short.append(use)
-    return short
-
-
-async def unpin(engine: Panier, quote: Quote, now_ms: InstantMs) -> None:
-    """Let the holds of a quote lapse again, a minute from now."""
-    for use in quote.uses:
-        await engine.stores.limits.unpin(use.limit, quote.id, InstantMs(now_ms + _GRACE_MS))
-
-
-async def release(engine: Panier, quote: Quote) -> None:
-    """Give up what a quote holds."""
-    for use in quote.uses:
-        await engine.stores.limits.release(use.limit, quote.id)
-
-
-async def settle(engine: Panier, number: OrderNumber, reached: Callable[[Step], None] = lambda _: None) -> Order | None:
+async def settle(engine: Panier, number: OrderNumber) -> Order | None:
     """Do what is still to be done for an order, each thing once however often this is called; return the order."""
-    order = await engine.stores.checkouts.order(number)
-    work = await engine.stores.checkouts.work_left(number)
-    if order is None or not work:
-        return order
-    quote, limits = order.quote, engine.stores.limits
-    if "place" in work.split():
-        for use in quote.uses:
-            posted = await limits.post(use.limit, quote.id)
-            if not posted.made and posted.state is not HoldState.RETURNED:
-                await limits.post_beyond(use, quote.id, owner_of(quote.cart.id, quote.id))
-        if order.customer:
-            await engine.stores.checkouts.list_for(order.customer, number, order.placed_ms)
-            await engine.stores.customers.release(order.customer, quote.cart.id)
-        await post_earned(engine, order)
-    if "cancel" in work.split():
-        for use in quote.uses:
-            if use.returns:
-                await limits.give_back(use.limit, quote.id)
-        await take_back_earned(engine, order)
-    reached(Step.POSTED)
-    await engine.stores.checkouts.finished(number, work)
+    checkouts = engine.stores.checkouts
+    order, work = await gather(checkouts.order(number), checkouts.work_left(number))
+    if order is not None and work:
+        await _settle(engine, order, work)
     return order
+
+
+async def _settle(engine: Panier, order: Order, work: str) -> None:
+    """Do what the outbox says is to be done for an order. What lies in other slots is done all at once."""
+    holdings = Holdings(engine.stores, order.quote)
+    if PLACING in work.split():
+        steps: list[Awaitable[object]] = [holdings.post(order.number), post_earned(engine, order)]
+        if order.customer:
+            steps.append(engine.stores.checkouts.list_for(order.customer, order.number, order.placed_ms))
+            steps.append(engine.stores.customers.release(order.customer, order.quote.cart.id))
+        await gather(*steps)
+    if CANCELLING in work.split():
+        # First what it spent comes back, so that there is something to take what it earned from.
+        await holdings.give_back(points_given_back(engine, order))
+        await take_back_earned(engine, order)
+    await count_order(engine, order, cancelled=CANCELLING in work.split())
+    engine.reached(Step.POSTED)
+    await engine.stores.checkouts.finished(order.number, work)
 
 
 async def extend_checkout(
@@ -322,25 +311,16 @@ async def extend_checkout(
         return Begun(errors=(_NO_QUOTE,))
     if fault := _life_fault(life_s):
         return Begun(errors=(fault,))
-    quote, deadline_ms = read.quote, InstantMs(read.at_ms + life_s * 1000 + _GRACE_MS)
+    quote, deadline_ms = read.quote, InstantMs(read.at_ms + life_s * 1000 + GRACE_MS)
     if read.order is None and read.cart and read.cart.freeze and read.cart.freeze.quote == quote_id:
-        short = await _extended(engine, quote, deadline_ms)
+        holdings = Holdings(engine.stores, quote)
+        short = await holdings.extend(deadline_ms)
         if short:
-            return Begun(QuotedCart(quote, read.cart.freeze_at(read.at_ms)), errors=tuple(_used_up_by(short)))
+            await holdings.release()
+            return Begun(QuotedCart(quote, read.cart.freeze_at(read.at_ms)), errors=tuple(short.errors()))
     changed = await _apply(engine, caller, cart_id, operation_id, ExtendFreeze(quote_id, life_s * 1000))
     frozen = changed.priced.cart.freeze if changed.priced and not changed.errors else None
     return Begun(QuotedCart(quote, frozen, read.order), changed.priced, changed.errors, changed.replayed)
-
-
-async def _extended(engine: Panier, quote: Quote, deadline_ms: InstantMs) -> list[Use]:
-    limits, owner, short = engine.stores.limits, owner_of(quote.cart.id, quote.id), []
-    for use in quote.uses:
-        extended = await limits.extend(use.limit, quote.id, deadline_ms)
-        if not extended.made:
-            extended = await limits.hold(replace(use, partial=False), quote.id, deadline_ms, owner)
-        if not extended.made:
-            short.append(use)
-    return short
 
 
 async def cancel_checkout(
@@ -352,7 +332,7 @@ async def cancel_checkout(
         return Changed(errors=(_NO_QUOTE,))
     changed = await _apply(engine, caller, cart_id, operation_id, ThawCart(quote_id))
     if not changed.errors:
-        await release(engine, read.quote)
+        await Holdings(engine.stores, read.quote).release()
     return changed
 
 
@@ -382,6 +362,8 @@ async def cancel_order(engine: Panier, caller: Caller, number: OrderNumber, why:
     """Take an order back: what it used is returned where its promotions say so. Needs scope `checkout`."""
     if not caller.may(Scope.CHECKOUT):
         return Completed(errors=(UserError(UserErrorCode.FORBIDDEN, "this needs the scope `checkout`"),))
+    if fault := reason_fault(why):
+        return Completed(errors=(fault,))
     if not await engine.stores.checkouts.cancel(number, caller.member, why):
         return Completed(errors=(UserError(UserErrorCode.ORDER_NOT_FOUND, "there is no such order", ("number",)),))
     return Completed(await settle(engine, number))
@@ -402,12 +384,9 @@ def may_see_order(caller: Caller, order: Order) -> bool:
     """Say whether a caller may see an order."""
     if caller.may(Scope.CART_READ) or caller.may(Scope.CHECKOUT):
         return True
+    if order.customer is not None and order.customer == caller.customer:
+        return True
     return order.quote.by == caller.member or order.quote.cart.member(caller.member) is not None
-
-
-def owner_of(cart: CartId, quote: QuoteId) -> str:
-    """Return what holds are made with, for whoever finds them pinned."""
-    return f"{cart}/{quote}"
 
 
 async def _apply(
@@ -439,31 +418,28 @@ def _not_sold(priced: PricedCart) -> tuple[UserError, ...]:
 
 
 def _unexpected(priced: PricedCart, expected: str) -> tuple[UserError, ...]:
-    """Compare the total with what the caller showed the shopper."""
+    """Compare what there is to pay with what the caller showed the shopper."""
     evaluation = priced.evaluation
-    total_minor, currency = evaluation.totals.total_minor, evaluation.currency
+    due_minor, currency = evaluation.totals.due_minor, evaluation.currency
     try:
-        if parse_amount(expected, currency) == total_minor:
+        if parse_amount(expected, currency) == due_minor:
             return ()
     except ValueError as fault:
         return (UserError(UserErrorCode.TOTAL_CHANGED, str(fault), ("expectedTotal",)),)
-    message = f"the total is {format_minor(total_minor, currency)} {currency} now, and not {expected[:40]}"
+    message = f"there is {format_minor(due_minor, currency)} {currency} to pay now, and not {expected[:40]}"
     return (UserError(UserErrorCode.TOTAL_CHANGED, message, ("expectedTotal",)),)
 
 
+def _points_short(before: PricedCart, now: PricedCart) -> list[UserError]:
+    """Tell of points that were spent elsewhere since the shopper saw the cart."""
+    shown, left = before.evaluation.burned, now.evaluation.burned
+    if shown is None or left is None or left.balance >= shown.balance or left.points >= shown.points:
+        return []
+    return [points_error(left.balance)]
+
+
 def _used_up(priced: PricedCart) -> list[UserError]:
-    return [_limit_error(limit) for limit in priced.short]
-
-
-def _used_up_by(uses: Iterable[Use]) -> list[UserError]:
-    return [_limit_error(use.limit) for use in uses]
-
-
-def _limit_error(limit: Limit) -> UserError:
-    what = "the money" if limit.kind is LimitKind.BUDGET else "the number of uses"
-    return UserError(
-        UserErrorCode.LIMIT_REACHED, f"{what} that the promotion `{limit.promotion}` is limited to is spent"
-    )
+    return [limit_error(limit) for limit in priced.short]
 
 
 def _priced(engine: Panier, cart: Cart, at_ms: InstantMs) -> PricedCart:

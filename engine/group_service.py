@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from engine.callers import Caller, CallerKind
+from engine.callers import Caller, CallerKind, customer_of
 from engine.cart.codes import canonical_code, is_intact
 from engine.cart.groups import (
     NAME_LENGTH_MAX,
@@ -18,6 +18,7 @@ from engine.cart.groups import (
 from engine.cart.members import CreateInvite, Join, LimitMember, RemoveMember
 from engine.cart.model import Invite, Role
 from engine.errors import RefusedError, UserError, UserErrorCode
+from engine.loyalty.account import account_of_family
 from engine.membership import drawn_code, reserved_invite
 from engine.pricing.admission_members import admit_invite, admit_member_limits, admit_role
 from engine.pricing.shop import Shop
@@ -150,7 +151,7 @@ async def part_from_group(
     out_of_carts: bool,
     keep_lines: bool,
 ) -> Grouped:
-    """Leave a group, or take a member out of it where one is named. One round trip.
+    """Leave a group, or take a member out of it where one is named. Two round trips, more for who pools points there.
 
     New carts do not include them. With `out_of_carts` they leave those too that were shared with the group so far, but
     for their own: one round trip more, and one for each of these carts. Sent again, it finishes what was cut off.
@@ -164,6 +165,9 @@ async def part_from_group(
         return answer
     who = member if member is not None else caller.member
     await engine.stores.pointers.forget_group(who, group)
+    customer = customer_of(who)
+    if customer is not None:
+        await engine.stores.ledger.leave(customer, account_of_family(group))
     if not out_of_carts:
         return answer
     channel, name = engine.snapshot.shop.default_channel, OperationId(f"{group}-{derived_id(caller, operation, 8)}")

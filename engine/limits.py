@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from engine.types import PromotionId
+from engine.types import CustomerId, PromotionId
 
 AMOUNT_MOST: Final = 2**53 - 1
 """The most that a counter counts to: more is not exact in the store's scripts, whose numbers are doubles."""
@@ -27,8 +27,10 @@ class LimitKind(StrEnum):
     """The subject is the day, ``2026-12-24``, by the calendar of the promotion."""
     PER_CODE = "code"
     """The subject is the canonical code; a ceiling of 1 makes it a code that can be used once."""
+    STAMPS = "stamps"
+    """The subject is the card and its customer, amounts are stamps: what is counted lies in the account of the card."""
     BUDGET = "budget"
-    """The subject is the currency, amounts are minor units of it; all others count uses."""
+    """The subject is the currency, amounts are minor units of it."""
 
 
 HOT_KINDS: Final = frozenset({LimitKind.TOTAL, LimitKind.PER_DAY, LimitKind.BUDGET})
@@ -44,12 +46,18 @@ class Limit:
     subject: str = ""
 
 
+def card_of(card: str, customer: CustomerId) -> str:
+    """Return the subject that the stamps of a customer on a card are: their own, also where they pool points."""
+    return f"{card}:{customer}"
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """What one order uses of a limit.
 
-    ``amount`` is 1 for uses, minor units for budgets; ``ceiling`` is what the rules allow in all, now. ``partial``: a
-    budget gives what is left of it where that is less. ``returns``: a cancelled order gives its use back.
+    ``amount`` is 1 for uses, minor units for budgets, a number of stamps; ``ceiling`` is what the rules allow in all,
+    now. ``partial``: a budget gives what is left of it where that is less. ``returns``: a cancelled order gives its use
+    back.
     """
 
     limit: Limit

@@ -6,27 +6,34 @@ stays what it was when a crash cuts the work off, whatever programme and familie
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from engine.callers import Caller, Scope, customer_fault, customer_of
 from engine.checkout.model import Order
 from engine.errors import UserError, UserErrorCode
+from engine.limits import card_of
 from engine.loyalty import programme as programmes
-from engine.loyalty.account import Account, AccountId, account_of_customer
-from engine.loyalty.commands import Adjust, Command, Earn, SetTier, Settle
+from engine.loyalty.account import Account, AccountId, account_of_customer, card_account, card_in
+from engine.loyalty.commands import Adjust, Command, Earn, Happened, ReturnPoints
 from engine.loyalty.ledger import Status
+from engine.loyalty.programme import LoyaltySummary
 from engine.loyalty.tiers import Standing
+from engine.priced import PricedCart
+from engine.pricing.basket import build_basket
 from engine.pricing.member_totals import member_totals
 from engine.rules.loyalty import Loyalty, SharedCart
 from engine.service import Panier, derived_id, read_operation
+from engine.spendable import account_for
+from engine.standing import cards_of, on_card, shops_zone, touch, with_tier
 from engine.storage.ledger import Booked
-from engine.types import CustomerId, MemberId, OperationId
+from engine.types import CustomerId, MemberId, OperationId, OrderNumber
 
 POINTS_PER_ADJUSTMENT_MAX: Final = 1_000_000
 REASON_LENGTH_MAX: Final = 200
 _DEFAULTS: Final = Loyalty()
 """By what an order is taken back whose programme is gone."""
+NO_PROGRAMME: Final = UserError(UserErrorCode.NO_PROGRAMME, "the shop has no loyalty programme")
 
 
 async def post_earned(engine: Panier, order: Order) -> None:
@@ -36,10 +43,11 @@ async def post_earned(engine: Panier, order: Order) -> None:
         return
     shares: Counter[AccountId] = Counter()
     for customer, points in _earners(programme, order).items():
-        shares[await account_for(engine, programme, customer)] += points
+        shares[await account_for(engine.stores, programme, customer)] += points
+    shares.update(_stamps(engine, programme, order))
     if shares:
         for account, points in (await engine.stores.checkouts.earned_once(order.number, shares)).items():
-            await _do(engine, programme, account, order, _earning(engine, programme, order, points))
+            await _do(engine, programme, account, order, _earning(engine, programme, order, account, points))
 
 
 async def take_back_earned(engine: Panier, order: Order) -> None:
@@ -47,21 +55,27 @@ async def take_back_earned(engine: Panier, order: Order) -> None:
     programme = engine.snapshot.ruleset.loyalty or _DEFAULTS
     operation = OperationId(f"cancel:{order.number}")
     for account, points in (await engine.stores.checkouts.earned(order.number)).items():
-        earned = _earning(engine, programme, order, points)
+        earned = _earning(engine, programme, order, account, points)
         await _do(engine, programme, account, order, programmes.reversal(programme, earned, operation))
 
 
-async def account_for(engine: Panier, programme: Loyalty, customer: CustomerId) -> AccountId:
-    """Return the account a customer earns for: that of their family if they have one that pools, else their own."""
-    return await engine.stores.ledger.account_of(customer) if programme.family.pooled else account_of_customer(customer)
+def points_given_back(engine: Panier, order: Order) -> ReturnPoints:
+    """Return the command that gives back what a cancelled order spent, as the programme says."""
+    programme = engine.snapshot.ruleset.loyalty or _DEFAULTS
+    at_ms = order.cancelled.at_ms if order.cancelled else order.placed_ms
+    return replace(programmes.giving_back(programme, order.quote.id, at_ms), note=order.number)
 
 
 @dataclass(frozen=True, slots=True)
 class AccountShown:
-    """An account as it is at an instant, in a programme; ``standing`` is None where there are no tiers."""
+    """An account as it is at an instant, in a programme; ``standing`` is None where there are no tiers.
+
+    ``stamps`` are those on the cards of the customer who looks at it.
+    """
 
     account: Account
     standing: Standing | None
+    stamps: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +86,46 @@ class Adjusted:
     errors: tuple[UserError, ...] = ()
 
 
-async def find_account(engine: Panier, caller: Caller, customer: CustomerId) -> AccountShown | None:
-    """Return the account that a customer earns for: their own, or any for staff with scope `cart:read`.
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """How many points an event made spendable, or why it could not be reported."""
 
-    None for others, and in a shop without a programme. Two round trips, one more where time has brought something.
+    activated: int = 0
+    errors: tuple[UserError, ...] = ()
+
+
+async def find_account(
+    engine: Panier, caller: Caller, customer: CustomerId, *, own: bool = False
+) -> AccountShown | None:
+    """Return the account that a customer earns for, with `own` the one that is theirs though they pool points.
+
+    It is shown to the customer and to staff with scope `cart:read`; None for others, and in a shop without a programme.
+    Looking at it brings what is due by now. Five round trips, more where something is, and one for each card.
     """
     programme = engine.snapshot.ruleset.loyalty
     if programme is None or not (caller.customer == customer or caller.may(Scope.CART_READ)):
         return None
-    account = await account_for(engine, programme, customer)
-    return _shown(engine, programme, await engine.stores.ledger.do(account, Settle()))
+    booked = await touch(engine, customer)
+    if own:
+        booked = await engine.stores.ledger.settled(account_of_customer(customer))
+    if booked is None:
+        return None
+    cards = await cards_of(engine, programme, customer)
+    return replace(shown(engine, programme, booked), stamps={id_: on_card(card) for id_, card in cards.items()})
+
+
+async def loyalty_of_cart(engine: Panier, caller: Caller, priced: PricedCart) -> LoyaltySummary | None:
+    """Return what a cart shows of its owner's points: to the owner, to who shares the account, and to staff by scope.
+
+    None for others, for a guest's cart, and in a shop without a programme. Two round trips.
+    """
+    programme, owner = priced.snapshot.ruleset.loyalty, priced.cart.customer
+    if programme is None or owner is None:
+        return None
+    account = (await engine.stores.ledger.settled(await account_for(engine.stores, programme, owner))).account
+    if not (caller.customer == owner or caller.customer in account.members or caller.may(Scope.CART_READ)):
+        return None
+    return programmes.summary(programme, account, priced.basket, priced.evaluation)
 
 
 async def adjust_points(
@@ -94,21 +138,67 @@ async def adjust_points(
     if isinstance(operation, UserError):
         return Adjusted(errors=(operation,))
     if programme is None:
-        return Adjusted(errors=(UserError(UserErrorCode.NO_PROGRAMME, "the shop has no loyalty programme"),))
-    account = await account_for(engine, programme, customer)
-    now_ms = (await engine.stores.ledger.do(account, Settle())).at_ms
+        return Adjusted(errors=(NO_PROGRAMME,))
+    account = await account_for(engine.stores, programme, customer)
+    now_ms = (await engine.stores.ledger.settled(account)).at_ms
     named = OperationId(f"adjust:{derived_id(caller, operation, size=16)}")
-    expires_ms = programmes.credit(programme, points, named, now_ms, _shops_zone(engine)).expires_ms
+    expires_ms = programmes.credit(programme, points, named, now_ms, shops_zone(engine)).expires_ms
     command = Adjust(named, points, f"{caller.member}: {reason}", expires_ms if points > 0 else None)
-    booked = await engine.stores.ledger.do(account, command)
-    shown = _shown(engine, programme, booked)
+    booked = await with_tier(engine, programme, await engine.stores.ledger.do(account, command), shops_zone(engine))
+    return adjusted(engine, programme, booked, reused=booked.points != points)
+
+
+def adjusted(engine: Panier, programme: Loyalty, booked: Booked, *, reused: bool) -> Adjusted:
+    """Return what became of points that were to be added, taken or sent; `reused`: the operation id was used before."""
+    account = shown(engine, programme, booked)
     if booked.status is Status.SHORT:
         message = f"there are {max(0, booked.account.active)} points that can be taken"
-        return Adjusted(shown, (UserError(UserErrorCode.POINTS_SHORT, message, ("points",)),))
-    if booked.points != points:
+        return Adjusted(account, (UserError(UserErrorCode.POINTS_SHORT, message, ("points",)),))
+    if reused:
         message = "the operation id was used for another change"
-        return Adjusted(shown, (UserError(UserErrorCode.OPERATION_ID_REUSED, message, ("operationId",)),))
-    return Adjusted(shown)
+        return Adjusted(account, (UserError(UserErrorCode.OPERATION_ID_REUSED, message, ("operationId",)),))
+    return Adjusted(account)
+
+
+async def report_event(
+    engine: Panier, caller: Caller, event: str, number: OrderNumber | None, customer: CustomerId | None
+) -> Happening:
+    """Let points be spent that waited for an event: those of an order, or all of a customer's account.
+
+    Needs scope `loyalty:write` or `service`. Reported again, it changes nothing. Five round trips for an order of one
+    account, and two for each lot.
+    """
+    programme = engine.snapshot.ruleset.loyalty
+    if not (caller.may(Scope.LOYALTY_WRITE) or caller.may(Scope.SERVICE)):
+        message = "this needs the scope `loyalty:write` or `service`"
+        return Happening(errors=(UserError(UserErrorCode.FORBIDDEN, message),))
+    if programme is None:
+        return Happening(errors=(NO_PROGRAMME,))
+    if (number is None) is (customer is None):
+        message = "an event is of an order or of a customer: name one of them"
+        return Happening(errors=(UserError(UserErrorCode.INVALID_EVENT, message),))
+    order = await engine.stores.checkouts.order(number) if number is not None else None
+    if number is not None and order is None:
+        return Happening(errors=(UserError(UserErrorCode.ORDER_NOT_FOUND, "there is no such order", ("number",)),))
+    if order is not None:
+        await post_earned(engine, order)  # a crash may have left that to the sweeper
+        accounts = [*await engine.stores.checkouts.earned(order.number)]
+    else:
+        accounts = [await account_for(engine.stores, programme, customer)] if customer else []
+    waited, activated = programme.pending is not None and programme.pending.event == event, 0
+    for id_ in accounts:
+        booked = await engine.stores.ledger.settled(id_)
+        lots = [lot for lot in booked.account.lots if lot.event == event and (number is None or lot.id == number)]
+        for lot in lots:
+            happened = Happened(OperationId(f"event:{lot.id}"), OperationId(lot.id))
+            booked = await engine.stores.ledger.do(id_, happened)
+            waited, activated = True, activated + booked.points
+        if lots:
+            await with_tier(engine, programme, booked, shops_zone(engine))
+    if not waited:
+        message = "no points wait for this event: `pending: {event: …}` of the programme names another one, or none"
+        return Happening(errors=(UserError(UserErrorCode.INVALID_EVENT, message, ("event",)),))
+    return Happening(activated)
 
 
 def _adjustment_fault(caller: Caller, customer: CustomerId, points: int, reason: str) -> UserError | None:
@@ -117,21 +207,21 @@ def _adjustment_fault(caller: Caller, customer: CustomerId, points: int, reason:
     if not 1 <= abs(points) <= POINTS_PER_ADJUSTMENT_MAX:
         message = f"a change is by 1 to {POINTS_PER_ADJUSTMENT_MAX} points, more or less"
         return UserError(UserErrorCode.INVALID_POINTS, message, ("points",))
-    if not 1 <= len(reason) <= REASON_LENGTH_MAX or not reason.isprintable():
-        message = f"a reason has 1 to {REASON_LENGTH_MAX} printable characters"
-        return UserError(UserErrorCode.INVALID_NOTE, message, ("reason",))
-    return customer_fault(customer)
+    return reason_fault(reason) or customer_fault(customer)
 
 
-def _shown(engine: Panier, programme: Loyalty, booked: Booked) -> AccountShown:
+def reason_fault(reason: str) -> UserError | None:
+    """Return what is wrong with why staff do something, None where it is fine."""
+    if 1 <= len(reason) <= REASON_LENGTH_MAX and reason.isprintable():
+        return None
+    message = f"a reason has 1 to {REASON_LENGTH_MAX} printable characters"
+    return UserError(UserErrorCode.INVALID_NOTE, message, ("reason",))
+
+
+def shown(engine: Panier, programme: Loyalty, booked: Booked) -> AccountShown:
+    """Return an account as people see it."""
     account = booked.account
-    return AccountShown(account, programmes.standing_of(programme, account, booked.at_ms, _shops_zone(engine)))
-
-
-def _shops_zone(engine: Panier) -> str:
-    """Return where days begin for what concerns no cart."""
-    shop = engine.snapshot.shop
-    return shop.stores[shop.default_store].timezone
+    return AccountShown(account, programmes.standing_of(programme, account, booked.at_ms, shops_zone(engine)))
 
 
 def _earners(programme: Loyalty, order: Order) -> dict[CustomerId, int]:
@@ -172,21 +262,25 @@ def _zone(engine: Panier, order: Order) -> str:
     return engine.snapshot.shop.store_of(cart.channel, cart.store).timezone
 
 
-def _earning(engine: Panier, programme: Loyalty, order: Order, points: int) -> Earn:
-    """Return the command that credits points of an order, as of when it was placed."""
-    zone, operation = _zone(engine, order), OperationId(order.number)
+def _stamps(engine: Panier, programme: Loyalty, order: Order) -> dict[AccountId, int]:
+    """Return the stamps of an order, by the cards of its customer."""
+    if order.customer is None or not programme.stamps:
+        return {}
+    basket = build_basket(order.quote.cart, engine.snapshot.shop, order.placed_ms)
+    found = programmes.stamps_of(programme, basket, order.quote.evaluation)
+    return {card_account(card_of(card, order.customer)): stamps for card, stamps in found.items()}
+
+
+def _earning(engine: Panier, programme: Loyalty, order: Order, account: AccountId, points: int) -> Earn:
+    """Return the command that credits points or stamps of an order, as of when it was placed."""
+    zone, operation, card = _zone(engine, order), OperationId(order.number), card_in(account)
+    if card is not None:
+        return programmes.stamping(programme, card, points, operation, order.placed_ms, zone)
     return programmes.earning(programme, points, operation, order.placed_ms, zone)
 
 
 async def _do(engine: Panier, programme: Loyalty, account: AccountId, order: Order, command: Command) -> None:
-    """Do a command, and note the tier that it leads to."""
-    await with_tier(engine, programme, await engine.stores.ledger.do(account, command), _zone(engine, order))
-
-
-async def with_tier(engine: Panier, programme: Loyalty, booked: Booked, store_zone: str) -> Booked:
-    """Note the tier that an account leads to."""
-    standing = programmes.standing_of(programme, booked.account, booked.at_ms, store_zone)
-    tier = standing.tier.id if standing and standing.tier else ""
-    if tier != booked.account.tier:
-        return await engine.stores.ledger.do(booked.account.id, SetTier(tier))
-    return booked
+    """Do a command, and note the tier that it leads to; stamps are noted when all is done for an order."""
+    booked = await engine.stores.ledger.do(account, command)
+    if card_in(account) is None:
+        await with_tier(engine, programme, booked, _zone(engine, order))

@@ -246,7 +246,7 @@ async def post_sale(engine: Panier, cart_id: CartId, sale_id: str) -> None:
     beyond = [
         use.limit.promotion
         for use in uses_told(_basket_of_sale(engine, cart_id, kept), snapshot.ruleset, given)
-        if await stores.limits.post_beyond(use, f"sale-{cart_id}-{sale_id}", f"{cart_id}/{sale_id}")
+        if await stores.uses.post_beyond(use, f"sale-{cart_id}-{sale_id}", f"{cart_id}/{sale_id}")
     ]
     missing = await post_points_of_sale(engine, cart_id, kept, known.came_ms)
     await stores.offline.posted(cart_id, sale_id, Overshoot(tuple(dict.fromkeys(beyond)), missing))

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from engine.cart.model import Cart
 from engine.loyalty import programme as programmes
 from engine.loyalty.account import AccountId
-from engine.loyalty.commands import Settle, Spend
-from engine.loyalty_service import account_for, earners, with_tier
+from engine.loyalty.commands import Spend
+from engine.loyalty_service import earners
 from engine.pricing.sales import KeptSale
 from engine.rules.loyalty import Loyalty
 from engine.service import Panier
+from engine.spendable import account_for
+from engine.standing import with_tier
 from engine.storage.offline import PointsOfSale
 from engine.types import CartId, CustomerId, InstantMs, OperationId
 
@@ -23,7 +25,7 @@ async def spendable_points(engine: Panier, cart: Cart) -> int:
     programme, owner = engine.snapshot.ruleset.loyalty, cart.customer
     if programme is None or owner is None:
         return cart.facts.points if cart.facts else 0
-    account = (await engine.stores.ledger.do(await account_for(engine, programme, owner), Settle())).account
+    account = (await engine.stores.ledger.settled(await account_for(engine.stores, programme, owner))).account
     return max(0, account.active) if account.may_burn(owner) else 0
 
 
@@ -37,7 +39,7 @@ async def post_points_of_sale(engine: Panier, cart: CartId, kept: KeptSale, came
     if programme is None or not (sale.points_spent or sale.points_earned):
         return sale.points_spent
     who = earners(programme, sale.points_earned, whose.customer, whose.customer, whose.paid_minor)
-    spender = await account_for(engine, programme, whose.customer) if whose.customer else None
+    spender = await account_for(engine.stores, programme, whose.customer) if whose.customer else None
     found = PointsOfSale(await _accounts(engine, programme, who), spender)
     points_of = await engine.stores.offline.points_once(cart, sale.id, found)
     zone = engine.snapshot.shop.store_of(whose.channel, whose.store).timezone
@@ -55,5 +57,5 @@ async def _accounts(engine: Panier, programme: Loyalty, who: Mapping[CustomerId,
     """Return the accounts that get the points of these customers."""
     shares: Counter[AccountId] = Counter()
     for customer, points in who.items():
-        shares[await account_for(engine, programme, customer)] += points
+        shares[await account_for(engine.stores, programme, customer)] += points
     return dict(shares)

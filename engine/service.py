@@ -18,6 +18,7 @@ from engine.cart.commands import (
     Command,
     MergeInto,
     Op,
+    RefreshBalance,
     RefreshFacts,
     RemoveAdjustment,
     StayOnScreen,
@@ -26,6 +27,7 @@ from engine.cart.commands import (
 )
 from engine.cart.draw import draw_of
 from engine.cart.handoff import discretion_towards
+from engine.cart.history import with_history
 from engine.cart.members import SignIn
 from engine.cart.merging import MergeReport
 from engine.cart.model import Cart, Facts, LogEntry, Member, Role
@@ -37,6 +39,7 @@ from engine.pricing.notices import ADOPTED, Notice, merge_notices
 from engine.pricing.requests import AdjustmentRequest, Limits
 from engine.pricing.shop import Shop
 from engine.sharing import Sharing, settle, sharing_of
+from engine.spendable import balance_now
 from engine.storage.carts import Actor, Committed, Edit, Missing, Refused
 from engine.storage.customers import CustomerRecord
 from engine.storage.stores import Stores
@@ -115,7 +118,15 @@ class Panier:
         return copy.copy(self)
 
     async def cart(self, caller: Caller, cart_id: CartId) -> PricedCart | None:
-        """Return a cart that the caller may see. One round trip; a second one renews a screen's time now and then."""
+        """Return a cart that the caller may see. One round trip, three where points are to be spent on it."""
+        priced = await self.kept_cart(caller, cart_id)
+        return await self.with_fresh_balance(priced) if priced and priced.cart.burn else priced
+
+    async def kept_cart(self, caller: Caller, cart_id: CartId) -> PricedCart | None:
+        """Return a cart that the caller may see, with what was known last of points that are to be spent on it.
+
+        One round trip; a second one renews a screen's time now and then.
+        """
         snapshot = self.snapshot
         read = await self.stores.carts.read(cart_id)
         if read.cart is None or not caller.may_read(read.cart, read.at_ms):
@@ -298,10 +309,19 @@ class Panier:
             stored = await self.stores.customers.write_facts(record)
             if record.customer in phones:
                 await self.stores.phones.keep(record.customer, phones[record.customer])
+            facts = with_history(stored.facts, stored.history)
             for cart_id in stored.open_carts:
-                await self._refresh(cart_id, stored.facts)
-            written.append(stored.facts)
+                await self._refresh(cart_id, facts)
+            written.append(facts)
         return written
+
+    async def tell_carts(self, customer: CustomerId) -> None:
+        """Copy what is known of a customer into their open carts, if there are any. Three round trips for one."""
+        open_carts = await self.stores.customers.open_carts(customer)
+        if open_carts:
+            facts = await self.facts_of(customer)
+            for cart_id in open_carts:
+                await self._refresh(cart_id, facts)
 
     async def facts_of(self, customer: CustomerId) -> Facts:
         """Return what is known of a customer: the back office's word, else the shop folder's. One round trip."""
@@ -309,8 +329,9 @@ class Panier:
 
     def _facts(self, customer: CustomerId, record: CustomerRecord) -> Facts:
         if record.facts is not None:
-            return record.facts
-        facts = self.snapshot.shop.customers.get(customer) or Facts(customer)
+            return with_history(record.facts, record.history)
+        of_folder = self.snapshot.shop.customers.get(customer) or Facts(customer)
+        facts = with_history(of_folder, record.history, told_long_ago=True)
         return replace(facts, version=content_version(facts))
 
     async def with_fresh_facts(self, priced: PricedCart) -> PricedCart:
@@ -332,6 +353,26 @@ class Panier:
         operation = OperationId(f"facts-{facts.customer}-{facts.version}")
         answer = await self.stores.carts.commit(cart_id, Edit(actor, operation, RefreshFacts(facts).ops()))
         return answer.cart if isinstance(answer, Committed) else None
+
+    async def with_fresh_balance(self, priced: PricedCart, balance: int | None = None) -> PricedCart:
+        """Return a cart with what can be spent on it by now, as it is looked up or as the caller found out.
+
+        Two round trips where points are to be spent, three where the copy of the balance is another one.
+        """
+        cart, programme = priced.cart, priced.snapshot.ruleset.loyalty
+        if cart.burn is None or programme is None or cart.is_closed_at(priced.as_of_ms):
+            return priced
+        if balance is None:
+            balance = await balance_now(self.stores, programme, cart, cart.burn)
+        if balance == cart.burn.balance:
+            return priced
+        actor = Actor(MemberId(f"{CallerKind.SERVICE}:points"), self.snapshot.shop.default_channel, by_scope=True)
+        operation = OperationId(f"balance-{cart.version}-{balance}")
+        answer = await self.stores.carts.commit(cart.id, Edit(actor, operation, RefreshBalance(balance).ops()))
+        # Where others have changed the cart meanwhile, or closed it, this is how it would be.
+        refreshed = replace(cart, burn=replace(cart.burn, balance=balance))
+        found = answer.cart if isinstance(answer, Committed) else refreshed
+        return PricedCart(found, priced.snapshot, priced.as_of_ms, priced.short)
 
     async def _commit_new(
         self,

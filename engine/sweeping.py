@@ -10,11 +10,12 @@ from typing import Final
 
 from engine.checkout_service import settle
 from engine.errors import PanierError, StoreUnavailableError
+from engine.loyalty.commands import PostHold, UnpinHold
 from engine.offline_service import post_sales
 from engine.service import Panier
 from engine.storage.checkouts import Busy, Placed
 from engine.storage.pins import Pin
-from engine.types import CartId, InstantMs, OperationId, QuoteId
+from engine.types import CartId, OperationId, QuoteId
 
 EVERY_S: Final = 15
 AGE_MS: Final = 60_000
@@ -46,15 +47,16 @@ async def sweep(engine: Panier, age_ms: int = AGE_MS) -> None:
 
 
 async def _resolve(engine: Panier, pin: Pin) -> None:
-    """Bring points home that are on their way; of a pinned use, ask the slot of its cart what became of it.
+    """Bring points home that are on their way; of what a quote has pinned, ask the slot of its cart what became of it.
 
     There is an order, or never will be by that attempt.
     """
-    points = engine.stores.ledger.pinned_points(pin)
+    limits, ledger = engine.stores.limits, engine.stores.ledger
+    points, use = ledger.pinned_points(pin), limits.pinned_use(pin)
     if points is not None and points.transfer:
-        await engine.stores.ledger.finish(points.account, OperationId(points.hold))
+        await ledger.finish(points.account, OperationId(points.hold))
         return
-    pinned = engine.stores.limits.pinned_use(pin)
+    pinned = points or use
     if pinned is None:
         return
     cart, _, quote = pinned.owner.partition("/")
@@ -62,8 +64,13 @@ async def _resolve(engine: Panier, pin: Pin) -> None:
     if isinstance(verdict, Busy):
         return
     if isinstance(verdict, Placed):
-        await engine.stores.limits.post(pinned.limit, pinned.hold)
-    elif verdict.frozen_until_ms is not None:
-        await engine.stores.limits.unpin(pinned.limit, pinned.hold, verdict.frozen_until_ms)
-    else:
-        await engine.stores.limits.unpin(pinned.limit, pinned.hold, InstantMs(pin.at_ms))
+        if use is not None:
+            await limits.post(use.limit, use.hold)
+        if points is not None:
+            await ledger.do(points.account, PostHold(points.hold, verdict.order))
+        return
+    until_ms = verdict.frozen_until_ms or pin.at_ms
+    if use is not None:
+        await limits.unpin(use.limit, use.hold, until_ms, verdict.attempt)
+    if points is not None:
+        await ledger.do(points.account, UnpinHold(points.hold, until_ms, verdict.attempt))

@@ -5,6 +5,7 @@ from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from schema.checkout import CheckoutMutations, CheckoutQueries
+from schema.families import FamilyMutations, FamilyQueries
 from schema.groups import GroupMutations, GroupQueries
 from schema.handoffs import HandoffMutations
 from schema.journey import JourneyMutations, JourneyQueries
@@ -33,13 +34,22 @@ class _Mutations(
     MergeMutations,
     CheckoutMutations,
     LoyaltyMutations,
+    FamilyMutations,
 ):
     """All of them: there is one root, and it would be a long file."""
 
 
 @strawberry.type(name="Query", description=QUERIES)
 class _Queries(
-    Query, PairingQueries, GroupQueries, JourneyQueries, OfflineQueries, MergeQueries, CheckoutQueries, LoyaltyQueries
+    Query,
+    PairingQueries,
+    GroupQueries,
+    JourneyQueries,
+    OfflineQueries,
+    MergeQueries,
+    CheckoutQueries,
+    LoyaltyQueries,
+    FamilyQueries,
 ):
     """All of them, likewise."""
 

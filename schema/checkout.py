@@ -131,8 +131,8 @@ class CheckoutMutations:
 
     @field(
         "Begin to pay for a cart: price it, hold all that it uses of limited promotions, and freeze it for `ttl` "
-        "seconds (15 minutes). `expectedTotal` is what the shopper was shown; where it is another one, nothing is held "
-        "and `cart` says what it costs now."
+        "seconds (15 minutes). `expectedTotal` is the `totals.amountDue` that the shopper was shown; where it is "
+        "another one by now, nothing is held and `cart` says what it costs."
     )
     async def checkout_begin(
         self,

@@ -206,7 +206,7 @@ class GroupMutations:
         lines: MembersLines = MembersLines.KEEP,
         operation_id: ID | None = None,
     ) -> GroupPayloadView:
-        """Two round trips to the store; with `leaveCarts` another, and one for each cart."""
+        """Three round trips to the store; with `leaveCarts` another, and one for each cart."""
         return await _part(info, group_id, None, operation_id, lines, out_of_carts=leave_carts)
 
     @field(
@@ -223,7 +223,7 @@ class GroupMutations:
         lines: MembersLines = MembersLines.KEEP,
         operation_id: ID | None = None,
     ) -> GroupPayloadView:
-        """Two round trips to the store; with `leaveCarts` another, and one for each cart."""
+        """Three round trips to the store; with `leaveCarts` another, and one for each cart."""
         return await _part(info, group_id, MemberId(member_id), operation_id, lines, out_of_carts=leave_carts)
 
     @field("Give a member of a group another role in carts that are opened from now on. Its owner may.")

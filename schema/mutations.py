@@ -46,6 +46,7 @@ from schema.scalars import Long
 from schema.types.amounts import CartWarningView
 from schema.types.cart import CartView, warnings_for
 from schema.types.merging import CartMergeView
+from schema.types.stamps import StampsView
 from schema.views import field, object_type
 
 strawberry.enum(UserErrorCode, name="UserErrorCode", description="Stable codes of refused requests.")
@@ -207,6 +208,11 @@ class CustomerView:
         """Category paths of what they have ordered, null where nobody told."""
         categories = self._facts.ordered_categories
         return None if categories is None else sorted(categories)
+
+    @property
+    def stamps(self) -> list[StampsView]:
+        """The stamps on their cards, those without any left out."""
+        return [StampsView(card, count) for card, count in sorted(self._facts.stamps.items()) if count]
 
 
 @object_type("CustomersPayload")

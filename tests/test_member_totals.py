@@ -14,7 +14,7 @@ from engine.pricing.member_totals import MemberTotal, Shares, member_totals
 from engine.types import CartId, ChannelId, MemberId, Sku
 from tests.carts import item, line_of, priced
 from tests.cases.running import Scenario, engine_basket, evaluated
-from tests.generator.scenarios import by_staff, extras, scenario
+from tests.generator.scenarios import burning, by_staff, extras, scenario
 from tests.shops import small_shop
 
 NO_RULES = "promotions: []"
@@ -53,18 +53,21 @@ def expected(evaluation: Evaluation) -> dict[str, int]:
         "delivery_minor": totals.delivery_minor - totals.delivery_discounts_minor,
         "fees_minor": totals.fees_minor - totals.fees_discounts_minor,
         "tax_minor": totals.tax_added_minor,
+        "points_minor": totals.points_discount_minor,
+        "tender_minor": totals.tender_minor,
     }
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(chances, st.sampled_from([scenario, extras, by_staff]))
+@given(chances, st.sampled_from([scenario, extras, by_staff, burning]))
 def test_it_sums_to_the_totals_to_the_cent(chance: Any, kind: Any) -> None:
     given_ = kind(chance)
     evaluation, cart = evaluated(given_), shared_cart(given_, chance)
     totals = member_totals(cart, evaluation)
     assert sums(totals) == expected(evaluation)
     assert sum(total.shares.total_minor for total in totals) == evaluation.totals.total_minor
-    assert all(total.shares.total_minor >= 0 and total.shares.discounts_minor >= 0 for total in totals)
+    assert sum(total.shares.due_minor for total in totals) == evaluation.totals.due_minor
+    assert all(total.shares.due_minor >= 0 and total.shares.discounts_minor >= 0 for total in totals)
     turned = replace(cart, lines=tuple(replace(line, shares=line.shares[::-1]) for line in cart.lines[::-1]))
     assert member_totals(turned, evaluation) == totals
 

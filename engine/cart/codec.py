@@ -9,6 +9,7 @@ A cart is one msgpack map with short keys:
     sg suggested lines  iv invites         gr what holds for all members: b budget, d deadline, ms
     o lease             q newcomers        sd sold
     mg where it went, or is going          fz freeze, od order: see `storage/lua/freeze.lua`
+    bu points to be spent
 
 People are lists of member id, role and perhaps rules: ``o`` owner, ``e`` editor, ``a`` adder, ``s`` suggester, ``v``
 viewer, ``x`` removed, ``-`` no member, but somebody who did something, such as staff. Rules are ``b`` budget and ``k``
@@ -27,6 +28,8 @@ that sealed it, ``p`` policy, ``w`` who had it merged; and while it comes back `
 who. Who is a list: member, acts by scope, operation id, channel, store or false, device.
 An adjustment is a map: ``i`` id, ``l`` line, ``p`` place of who made it, ``a`` added version, ``t`` when, in ms since
 the cart was made, and the attributes that `engine.cart.commands.AddAdjustment.ops` writes.
+Points to be spent are a map: ``n`` how many, absent for as many as the cart takes, ``b`` balance, ``p`` place of who
+wished it.
 A log entry is a list: version, operation id, ms since the cart was made, place, channel, store, device, changes.
 
 What was decided on a merge is a list: status, when, ms, version made, refusal's code or empty, policy, changes, which
@@ -52,6 +55,7 @@ from engine.cart.model import (
     Adjustment,
     AdjustmentKind,
     Budget,
+    Burn,
     Cart,
     CodeEntry,
     DeliveryChoice,
@@ -160,6 +164,7 @@ def decode_cart(blob: bytes, at_ms: InstantMs = EPOCH) -> Cart:
         note=packed.get("t", ""),
         customer=packed.get("u"),
         facts=facts_of(facts) if facts else None,
+        burn=_burn(packed["bu"], places) if "bu" in packed else None,
         lease=_lease(packed["o"], places) if "o" in packed else None,
         sold=_sold(packed["sd"], places) if "sd" in packed else None,
         freeze=_freeze(packed["fz"], places) if "fz" in packed else None,
@@ -253,6 +258,10 @@ def _line(packed: dict[str, Any], places: list[MemberId], created_ms: int) -> Li
         packed["c"],
         InstantMs(created_ms + packed["t"]),
     )
+
+
+def _burn(packed: dict[str, Any], places: list[MemberId]) -> Burn:
+    return Burn(packed.get("n"), packed["b"], places[packed["p"]])
 
 
 def _lease(packed: dict[str, Any], places: list[MemberId]) -> Lease:
@@ -353,7 +362,8 @@ def decode_decision(blob: bytes) -> tuple[str, InstantMs, int, str, str, tuple[M
 
 
 def _freeze(packed: dict[str, Any], places: list[MemberId]) -> Freeze:
-    return Freeze(packed["q"], places[packed["p"]], InstantMs(packed["a"]), InstantMs(packed["e"]))
+    until_ms = max(packed["e"], packed.get("u", 0))
+    return Freeze(packed["q"], places[packed["p"]], InstantMs(packed["a"]), InstantMs(until_ms))
 
 
 def _ordered(packed: dict[str, Any], places: list[MemberId]) -> Ordered:
@@ -390,6 +400,7 @@ def facts_of(packed: Mapping[str, Any]) -> Facts:
         birthday=packed.get("b", ""),
         orders=packed.get("o"),
         ordered_categories=None if categories is None else frozenset(categories),
+        stamps=packed.get("m", {}),
     )
 
 

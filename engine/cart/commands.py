@@ -159,7 +159,7 @@ class RemoveLines:
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """Remove all lines, codes, fees, gift choices, adjustments and the note; context, members and customer stay."""
+    """Remove all that is wished: lines, codes, fees, gifts, adjustments, points and the note; all else stays."""
 
     def ops(self) -> list[Op]:
         """One operation."""
@@ -259,6 +259,33 @@ class RemoveAdjustment:
     def ops(self) -> list[Op]:
         """One operation."""
         return [["unadjust", self.id]]
+
+
+@dataclass(frozen=True, slots=True)
+class BurnPoints:
+    """Spend points of the cart's customer on it; None is as many as it takes, 0 takes the wish back.
+
+    ``balance`` is what whoever asks could spend on it a moment ago.
+    """
+
+    points: int | None
+    customer: CustomerId | None = None
+    balance: int = 0
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["burn", False if self.points is None else self.points, self.customer or False, self.balance]]
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshBalance:
+    """Note what can be spent on the cart by now, where points are to be."""
+
+    balance: int
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["balance", self.balance]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +434,8 @@ class Command(Protocol):
 
 def as_asked(command: Command) -> Command:
     """Return a command without what the shop added to it, which may be another a moment later."""
+    if isinstance(command, BurnPoints):
+        return BurnPoints(command.points)
     if not isinstance(command, AddLines):
         return command
     return AddLines(
@@ -445,6 +474,8 @@ def packed_facts(facts: Facts) -> dict[str, Plain]:
         packed["o"] = facts.orders
     if facts.ordered_categories is not None:
         packed["k"] = [*sorted(facts.ordered_categories)]
+    if facts.stamps:
+        packed["m"] = dict(sorted(facts.stamps.items()))
     return packed
 
 

@@ -54,6 +54,7 @@ class MergePart(StrEnum):
     NOTE = "note"
     DELIVERY = "delivery"
     PAYMENT = "payment"
+    POINTS = "points"
 
 
 class MergeEffect(StrEnum):
@@ -360,12 +361,18 @@ def _note(source: str, target: str) -> tuple[str, list[MergeChange]]:
 
 
 def _place(source: Cart, target: Cart) -> list[MergeChange]:
-    """Where the goods of a cart go, and how they are paid for, may tell an address: that stays with the cart."""
+    """Where the goods of a cart go, and how they are paid for, may tell an address: that stays with the cart.
+
+    So do points that were to be spent on it: they were meant for these goods.
+    """
     changes = []
     if source.delivery is not None and source.delivery != target.delivery:
         changes.append(MergeChange(MergePart.DELIVERY, MergeEffect.LEFT, "", source.delivery.method))
     if source.payment_method and source.payment_method != target.payment_method:
         changes.append(MergeChange(MergePart.PAYMENT, MergeEffect.LEFT, "", source.payment_method))
+    if source.burn is not None:
+        wished = "all" if source.burn.points is None else str(source.burn.points)
+        changes.append(MergeChange(MergePart.POINTS, MergeEffect.LEFT, "", wished))
     return changes
 
 

@@ -162,6 +162,18 @@ class Adjustment:
 
 
 @dataclass(frozen=True, slots=True)
+class Burn:
+    """Points of its owner that are to be spent on a cart: so many, or where ``points`` is None as many as it takes.
+
+    ``balance`` is what ``member``, who wished it, could spend on it when that was last looked up.
+    """
+
+    points: int | None
+    balance: int
+    member: MemberId
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """A cart is with one device, which its holder's token names, until an instant: everybody else reads only."""
 
@@ -264,8 +276,8 @@ class Facts:
     """What is known of a cart's owner: a small versioned copy of the customer record.
 
     ``first_order_ms`` is the instant of the first order, None before it. ``birthday`` is ``MM-DD``; ``orders`` counts
-    those placed so far, ``ordered_categories`` are the category paths of what was in them. What nobody told is None,
-    or empty for the birthday: a promotion that asks for it is not for this customer.
+    those placed so far, ``ordered_categories`` are the category paths of what was in them; ``stamps`` are those on each
+    card. What nobody told is None, or empty for the birthday: a promotion that asks for it is not for this customer.
     """
 
     customer: CustomerId
@@ -278,6 +290,7 @@ class Facts:
     birthday: str = ""
     orders: int | None = None
     ordered_categories: frozenset[str] | None = None
+    stamps: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +321,7 @@ class Cart:
     note: str = ""
     customer: CustomerId | None = None
     facts: Facts | None = None
+    burn: Burn | None = None
     lease: Lease | None = None
     sold: Sold | None = None
     freeze: Freeze | None = None
@@ -353,6 +367,10 @@ class Cart:
     def freeze_at(self, at_ms: InstantMs) -> Freeze | None:
         """Return the checkout that the cart is in at an instant, None where it is in none."""
         return self.freeze if self.freeze is not None and at_ms < self.freeze.until_ms else None
+
+    def is_closed_at(self, at_ms: InstantMs) -> bool:
+        """Say whether it changes no more at an instant: it is in checkout, paid for, or in another cart."""
+        return bool(self.freeze_at(at_ms) or self.ordered or self.sold or self.transfer)
 
     def line(self, line: LineId) -> LineItem | None:
         """Return the line with that id."""

@@ -57,8 +57,11 @@ _FORM: Final = TypeAdapter(CartSnapshot)
 
 
 def taken_along(cart: Cart) -> Cart:
-    """Return what a device needs of a cart. Its lines keep who put how much: that is what a removal goes by."""
-    return replace(cart, members=(), newcomers=(), suggestions=(), invites=(), budget=None, deadline_ms=None)
+    """Return what a device needs of a cart. Its lines keep who put how much: that is what a removal goes by.
+
+    Points are not spent offline: nobody could hold them.
+    """
+    return replace(cart, members=(), newcomers=(), suggestions=(), invites=(), budget=None, deadline_ms=None, burn=None)
 
 
 def snapshot_document(snapshot: CartSnapshot) -> dict[str, Any]:

@@ -11,19 +11,30 @@ from typing import Final
 from engine.cart.codes import CODE_ALPHABET, check_character
 from engine.cart.model import Cart
 from engine.limits import Use
+from engine.loyalty.account import AccountId
 from engine.pricing.evaluation import Evaluation
 from engine.types import CustomerId, InstantMs, MemberId, OrderNumber, QuoteId
 
-NUMBER_DRAWN: Final = 9
-"""Random characters of an order number, besides the one that shows a typo: 39 bits, within one of the partitions."""
+_CHARACTERS: Final = 9
+"""Of an order number, besides the one that shows a typo."""
+ORDER_NUMBERS: Final = len(CODE_ALPHABET) ** _CHARACTERS
+"""How many order numbers there are: 41 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class PointsUse:
+    """What one order spends of a points account."""
+
+    account: AccountId
+    points: int
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A cart, priced, and what it uses of limits.
+    """A cart, priced, and what it uses of limits and points.
 
-    ``uses`` state what is held of each limit, under the quote's id. ``began_ms`` is the instant of the prices, by the
-    store's clock. ``amount_hash`` names what is paid for: a payment has to quote it back.
+    ``uses`` state what is held of each limit, ``points`` what of an account, under the quote's id. ``began_ms`` is the
+    instant of the prices, by the store's clock. ``amount_hash`` names what is paid for: a payment has to quote it back.
     """
 
     id: QuoteId
@@ -32,18 +43,24 @@ class Quote:
     uses: tuple[Use, ...]
     by: MemberId
     began_ms: InstantMs
+    points: PointsUse | None = None
 
     @property
     def total_minor(self) -> int:
-        """What there is to pay, in minor units of the evaluation's currency."""
+        """What it costs, in minor units of the evaluation's currency."""
         return self.evaluation.totals.total_minor
+
+    @property
+    def due_minor(self) -> int:
+        """What there is to pay: what points do not."""
+        return self.evaluation.totals.due_minor
 
     @property
     def amount_hash(self) -> str:
         """Name the amount: of which quote, from which prices, how much of what currency."""
         source = self.evaluation.computed_from
         parts = (
-            *(self.id, str(self.cart.version), str(self.total_minor), self.evaluation.currency),
+            *(self.id, str(self.cart.version), str(self.due_minor), self.evaluation.currency),
             *(source.ruleset_hash, source.price_book_version, str(source.as_of_ms), str(source.pricing_version)),
         )
         framed = "".join(f"{len(part)}:{part}" for part in parts)
@@ -61,24 +78,32 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A quote that was paid for. ``refunds_due`` are references of payments that came on top."""
+    """A quote that was paid for. ``refunds_due`` are references of payments that came on top.
+
+    ``customer`` is whose cart it was when it was placed, None where a guest's: who signs in while paying is no guest.
+    """
 
     number: OrderNumber
     quote: Quote
     placed_ms: InstantMs
     payment_reference: str
+    customer: CustomerId | None
     refunds_due: tuple[str, ...] = ()
     cancelled: Cancellation | None = None
 
-    @property
-    def customer(self) -> CustomerId | None:
-        """Whose it is, None where a guest's."""
-        return self.quote.cart.customer
 
-
-def order_number(body: str) -> OrderNumber:
-    """Return the number whose random characters are these: with one more, which shows a typo."""
+def order_number(drawn: int) -> OrderNumber:
+    """Return the number that was drawn, from 0 to below `ORDER_NUMBERS`, as people write it."""
+    body = ""
+    for _ in range(_CHARACTERS):
+        drawn, place = divmod(drawn, len(CODE_ALPHABET))
+        body += CODE_ALPHABET[place]
     return OrderNumber(body + check_character(body))
 
 
-ORDER_NUMBER_ALPHABET: Final = CODE_ALPHABET
+def drawn_of(number: OrderNumber) -> int:
+    """Return what was drawn for an order number; some number, too, for a text that is none."""
+    drawn = 0
+    for character in reversed(number[:_CHARACTERS]):
+        drawn = drawn * len(CODE_ALPHABET) + CODE_ALPHABET.find(character)
+    return drawn

@@ -10,11 +10,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NewType
 
-from engine.types import CustomerId, InstantMs, OperationId
+from engine.types import CustomerId, GroupId, InstantMs, OperationId
 
 AccountId = NewType("AccountId", str)
-"""Whose points they are: ``customer:42``, or ``family:7`` where several pool them."""
+"""Whose points they are: ``customer:42``, or ``family:7`` where several pool them.
 
+Stamps are points of another kind, in an account for each card: ``stamps:coffee:42``.
+"""
+
+_FAMILY: Final = "family:"
+_STAMPS: Final = "stamps"
 NO_LOT: Final = ""
 """The lot of an entry about points that are owed and not there."""
 
@@ -22,6 +27,27 @@ NO_LOT: Final = ""
 def account_of_customer(customer: CustomerId) -> AccountId:
     """Return the account of a customer who shares it with nobody."""
     return AccountId(f"customer:{customer}")
+
+
+def account_of_family(group: GroupId) -> AccountId:
+    """Return the account in which members of a named group pool their points."""
+    return AccountId(f"{_FAMILY}{group}")
+
+
+def card_in(account: AccountId) -> str | None:
+    """Return the card whose stamps an account holds; None for an account of points."""
+    kind, _, name = account.partition(":")
+    return name.partition(":")[0] if kind == _STAMPS else None
+
+
+def card_account(name: str) -> AccountId:
+    """Return the account of the stamps on a customer's card; ``name`` is that of both, see `engine.limits.card_of`."""
+    return AccountId(f"{_STAMPS}:{name}")
+
+
+def family_of(account: AccountId) -> GroupId | None:
+    """Return the named group whose members pool their points in an account; None for that of a customer."""
+    return GroupId(account.removeprefix(_FAMILY)) if account.startswith(_FAMILY) else None
 
 
 class EntryKind(StrEnum):
@@ -102,23 +128,29 @@ class Taken:
 class Record:
     """What an account remembers for ever of an operation: the points it moved, and from which lots.
 
-    ``reversed`` are those points of an earning that were taken back since, or tried to be.
+    ``reversed`` are those points of an earning that were taken back since, or tried to be. ``to`` is where points went
+    that were sent.
     """
 
     points: int
     taken: tuple[Taken, ...] = ()
     reversed: int = 0
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PointsHold:
-    """Points set aside. It lapses at ``deadline_ms`` unless ``pinned_ms`` says since when it does not."""
+    """Points set aside. It lapses at ``deadline_ms`` unless ``pinned_ms`` says since when it does not.
+
+    ``attempt`` is the latest of the numbered attempts that pinned it.
+    """
 
     id: str
     taken: tuple[Taken, ...]
     deadline_ms: InstantMs
     owner: str
     pinned_ms: InstantMs | None = None
+    attempt: int = 0
 
     @property
     def points(self) -> int:

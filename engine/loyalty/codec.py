@@ -22,7 +22,10 @@ def encode_account(account: Account) -> bytes:
     """Return the bytes of an account."""
     sums = (account.pending, account.active, account.held, account.owed)
     lots = [(lot.id, lot.left, lot.activates_ms, lot.event, lot.expires_ms) for lot in account.lots]
-    holds = [(each.id, _plain(each.taken), each.deadline_ms, each.owner, each.pinned_ms) for each in account.holds]
+    holds = [
+        (each.id, _plain(each.taken), each.deadline_ms, each.owner, each.pinned_ms, each.attempt)
+        for each in account.holds
+    ]
     outgoing = [(each.operation, each.to, _plain(each.taken), each.at_ms) for each in account.outgoing]
     tier = (account.tier, account.tier_since_ms)
     members = {customer: role.value for customer, role in account.members.items()}
@@ -69,15 +72,15 @@ def decode_entry(blob: bytes) -> Entry:
 
 def encode_record(record: Record) -> bytes:
     """Return the bytes of an operation's record."""
-    return _packed((record.points, _plain(record.taken), record.reversed))
+    return _packed((record.points, _plain(record.taken), record.reversed, record.to))
 
 
 def decode_record(blob: bytes | None) -> Record | None:
     """Return the record of some bytes; None where there are none."""
     if blob is None:
         return None
-    points, taken, reversed_ = msgpack.unpackb(blob)
-    return Record(points, _taken(taken), reversed_)
+    points, taken, reversed_, to = msgpack.unpackb(blob)
+    return Record(points, _taken(taken), reversed_, to)
 
 
 def _packed(value: object) -> bytes:

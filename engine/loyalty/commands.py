@@ -98,17 +98,22 @@ class ExtendHold:
 
 @dataclass(frozen=True, slots=True)
 class PinHold:
-    """Let a hold lapse no more."""
+    """Let a hold lapse no more. It is the pin of the latest of the attempts, which are numbered, that pinned it."""
 
     hold: str
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class UnpinHold:
-    """Let a pinned hold lapse again, at an instant."""
+    """Let a pinned hold lapse again, at an instant.
+
+    ``attempt`` is the one that is over: what a later one has pinned meanwhile stays pinned. None: all are over.
+    """
 
     hold: str
     deadline_ms: InstantMs
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ class Status(StrEnum):
     """The deadline is over already."""
     UNKNOWN = "unknown"
     """There is no such earning."""
+    REUSED = "reused"
+    """The operation was something else: nothing is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,17 +256,20 @@ def _extend(book: Book, command: ExtendHold, records: Records) -> Done:
 
 def _pin(book: Book, command: PinHold, records: Records) -> Done:
     status, record = _over(book, command.hold, records)
-    if status is not Status.HELD:
+    if status not in (Status.HELD, Status.PINNED):
         return status, record
-    book.holds[command.hold] = replace(book.holds[command.hold], pinned_ms=book.now_ms)
+    hold = book.holds[command.hold]
+    attempt, since_ms = max(hold.attempt, command.attempt), hold.pinned_ms or book.now_ms
+    book.holds[hold.id] = replace(hold, pinned_ms=since_ms, attempt=attempt)
     return Status.PINNED, record
 
 
 def _unpin(book: Book, command: UnpinHold, records: Records) -> Done:
     if _over(book, command.hold, records)[0] is Status.PINNED:
         hold = book.holds[command.hold]
-        book.holds[command.hold] = replace(hold, pinned_ms=None, deadline_ms=command.deadline_ms)
-        book.settle()
+        if command.attempt is None or hold.attempt <= command.attempt:
+            book.holds[hold.id] = replace(hold, pinned_ms=None, deadline_ms=command.deadline_ms)
+            book.settle()
     return _over(book, command.hold, records)
 
 
@@ -303,8 +308,10 @@ def _return(book: Book, command: ReturnPoints, records: Records) -> Done:
 
 
 def _send(book: Book, command: SendPoints, records: Records) -> Done:
-    if records[0]:
-        return Status.DONE, records[0]
+    sent = records[0]
+    if sent:
+        same = (sent.points, sent.to) == (command.points, command.to)
+        return (Status.DONE if same else Status.REUSED), sent
     points = _positive(command.points)
     if command.to == book.before.id:
         raise InvalidCommandError("points are sent to another account")
@@ -312,7 +319,7 @@ def _send(book: Book, command: SendPoints, records: Records) -> Done:
         return Status.SHORT, None
     taken = book.take(points, EntryKind.TRANSFER_OUT, command.operation, command.to)
     book.outgoing[command.operation] = Outgoing(command.operation, command.to, taken, book.now_ms)
-    return _remembered(book, command, Status.DONE, Record(points, taken))
+    return _remembered(book, command, Status.DONE, Record(points, taken, to=command.to))
 
 
 def _receive(book: Book, command: ReceivePoints, records: Records) -> Done:
@@ -346,10 +353,6 @@ def _leave(book: Book, command: LeaveFamily, _records: Records) -> Done:
     return Status.DONE, None
 
 
-def _settle(_book: Book, _command: Settle, _records: Records) -> Done:
-    return Status.DONE, None
-
-
 _DO: Final[dict[type[Any], Callable[[Book, Any, Records], Done]]] = {
     Earn: _earn,
     Happened: _happened,
@@ -369,5 +372,5 @@ _DO: Final[dict[type[Any], Callable[[Book, Any, Records], Done]]] = {
     SetTier: _set_tier,
     JoinFamily: _join,
     LeaveFamily: _leave,
-    Settle: _settle,
+    Settle: lambda *_: (Status.DONE, None),
 }

@@ -11,40 +11,47 @@ from engine.loyalty.account import Account
 from engine.loyalty.commands import ClawBack, Earn, ReturnPoints, Reverse
 from engine.loyalty.tiers import Standing, standing
 from engine.money import allocate
+from engine.pricing.basket import Basket
 from engine.pricing.evaluation import Evaluation
+from engine.rules.burning import burnable_on, pays_for, worth_minor
+from engine.rules.customers import birthday_in
 from engine.rules.loyalty import Expiry, Loyalty
-from engine.types import Currency, InstantMs, MemberId, OperationId
+from engine.rules.selectors import Selections
+from engine.types import InstantMs, MemberId, OperationId
 
-_ALL_BP: Final = 10_000
 _DAY_MS: Final = 86_400_000
+_BIRTHDAY_LASTS: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class LoyaltySummary:
     """What a cart shows of points before checkout.
 
-    ``to_earn`` points come when it is paid for. ``burnable`` points can be spent on it now and are worth
-    ``burnable_minor`` of its currency; ``worth_minor`` is what all active points would be worth, None where the
-    programme takes none in this currency. ``standing`` is None where there are no tiers.
+    ``to_earn`` points come when it is paid for. ``balance`` can be spent on whatever, ``burnable`` of it on this cart,
+    where they are worth ``burnable_minor`` of its currency. ``worth_minor`` is what the whole balance would be worth,
+    None where the programme takes none in this currency. ``standing`` is None where there are no tiers.
     """
 
     to_earn: int
+    balance: int
     burnable: int
     burnable_minor: int
     worth_minor: int | None
     standing: Standing | None
 
 
-def summary(programme: Loyalty, account: Account, evaluation: Evaluation, store_zone: str) -> LoyaltySummary:
-    """Return what a cart shows of points; ``store_zone`` is the time zone of its store."""
+def summary(programme: Loyalty, account: Account, basket: Basket, evaluation: Evaluation) -> LoyaltySummary:
+    """Return what a priced cart shows of points."""
     currency, as_of_ms = evaluation.currency, evaluation.computed_from.as_of_ms
-    burnable, burnable_minor = burnable_on(programme, account.active, goods_minor(evaluation), currency)
+    base_minor = burn_base_minor(programme, basket, evaluation)
+    burnable, burnable_minor = burnable_on(programme, account.active, base_minor, currency)
     return LoyaltySummary(
         to_earn=evaluation.points_earned,
+        balance=account.active,
         burnable=burnable,
         burnable_minor=burnable_minor,
         worth_minor=worth_minor(programme, max(0, account.active), currency),
-        standing=standing_of(programme, account, as_of_ms, store_zone),
+        standing=standing_of(programme, account, as_of_ms, basket.store.timezone),
     )
 
 
@@ -57,34 +64,14 @@ def standing_of(programme: Loyalty, account: Account, now_ms: InstantMs, store_z
     return standing(programme.tiers, account.qualifying, account.tier, since, _day(now_ms, zone))
 
 
-def goods_minor(evaluation: Evaluation) -> int:
-    """Return what points may pay for: goods after all discounts, gifts left out, without delivery and fees."""
-    return sum(line.total_minor for line in evaluation.lines if line.unavailable is None and line.gift_of is None)
-
-
-def worth_minor(programme: Loyalty, points: int, currency: Currency) -> int | None:
-    """Return what points are worth, rounded down; None where this programme takes none in this currency."""
-    if programme.burn is None or currency not in programme.burn.worth:
-        return None
-    return points * programme.burn.worth[currency] // programme.burn.points
-
-
-def burnable_on(programme: Loyalty, active: int, amount_minor: int, currency: Currency) -> tuple[int, int]:
-    """Return the most points that can be spent on an amount, and what they are worth of it.
-
-    Within minimum, step and largest share, never more than the amount takes: no point is spent for nothing.
-    """
-    burn = programme.burn
-    if burn is None or currency not in burn.worth:
-        return 0, 0
-    share_minor = amount_minor * burn.at_most // _ALL_BP
-    taken = min(max(0, active), share_minor * burn.points // burn.worth[currency])
-    taken -= taken % burn.step
-    given_minor = taken * burn.worth[currency] // burn.points
-    if taken < burn.minimum or not given_minor:
-        return 0, 0
-    needed = max(burn.minimum, -(-given_minor * burn.points // burn.worth[currency]))
-    return needed + -needed % burn.step, given_minor
+def burn_base_minor(programme: Loyalty, basket: Basket, evaluation: Evaluation) -> int:
+    """Return what points may pay for in a priced cart, those that it takes already not yet taken off."""
+    regulated = {line.id for line in basket.lines if line.product.never_discount}
+    return sum(
+        line.total_minor + line.points_discount_minor
+        for line in evaluation.lines
+        if line.unavailable is None and line.gift_of is None and pays_for(programme, regulated=line.line in regulated)
+    )
 
 
 def earning(programme: Loyalty, points: int, operation: OperationId, now_ms: InstantMs, store_zone: str) -> Earn:
@@ -96,6 +83,28 @@ def earning(programme: Loyalty, points: int, operation: OperationId, now_ms: Ins
     return replace(earned, qualifying=points, day=_day(now_ms, _zone(programme, store_zone)).isoformat())
 
 
+def stamping(
+    programme: Loyalty, card: str, stamps: int, operation: OperationId, now_ms: InstantMs, store_zone: str
+) -> Earn:
+    """Return the command that puts the stamps of an order on a card; the programme may have the card no more."""
+    zone = _zone(programme, store_zone)
+    expires = next((each.expires for each in programme.stamps if each.id == card), None)
+    lost_ms = _expires_ms(expires, _day(now_ms, zone), zone) if expires else None
+    return Earn(operation, stamps, expires_ms=lost_ms, note=operation)
+
+
+def stamps_of(programme: Loyalty, basket: Basket, evaluation: Evaluation) -> dict[str, int]:
+    """Return the stamps that a cart brings when it is paid for, by card; cards without any are left out."""
+    priced = {line.line for line in evaluation.lines if line.gift_of is None and line.total_minor > 0}
+    bought = [line for line in basket.lines if line.id in priced]
+    stamps = {}
+    for card in programme.stamps:
+        chosen = Selections().get(card.on, card.except_, regulated=True)
+        units = [line.units for line in bought if chosen.matches(line, basket.currency)]
+        stamps[card.id] = min(len(units), 1) if card.per == "order" else sum(units)
+    return {card: count for card, count in stamps.items() if count}
+
+
 def welcome(programme: Loyalty, now_ms: InstantMs, store_zone: str) -> Earn | None:
     """Return the command that credits the points for joining, once for each account; None where there are none."""
     if programme.welcome is None:
@@ -103,12 +112,19 @@ def welcome(programme: Loyalty, now_ms: InstantMs, store_zone: str) -> Earn | No
     return credit(programme, programme.welcome, OperationId("welcome"), now_ms, store_zone)
 
 
-def birthday(programme: Loyalty, now_ms: InstantMs, store_zone: str) -> Earn | None:
-    """Return the command that credits the points for this year's birthday, once a year; None where there are none."""
-    if programme.birthday is None:
+def birthday(programme: Loyalty, born: str, now_ms: InstantMs, store_zone: str) -> Earn | None:
+    """Return the command that credits the points for a birthday, ``MM-DD``, once a year; None where none are due.
+
+    They are on the day itself and for some weeks after it: whoever comes later has to wait for the next one.
+    """
+    if programme.birthday is None or not born:
         return None
-    year = _day(now_ms, _zone(programme, store_zone)).year
-    return credit(programme, programme.birthday, OperationId(f"birthday:{year}"), now_ms, store_zone)
+    today = _day(now_ms, _zone(programme, store_zone))
+    days = [birthday_in(year, born) for year in (today.year - 1, today.year)]
+    latest = max((day for day in days if timedelta() <= today - day <= _BIRTHDAY_LASTS), default=None)
+    if latest is None:
+        return None
+    return credit(programme, programme.birthday, OperationId(f"birthday:{latest.year}"), now_ms, store_zone)
 
 
 def credit(programme: Loyalty, points: int, operation: OperationId, now_ms: InstantMs, store_zone: str) -> Earn:

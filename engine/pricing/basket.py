@@ -12,6 +12,7 @@ from engine.cart.model import (
     QUANTITY_SCALE,
     Adjustment,
     AdjustmentKind,
+    Burn,
     Cart,
     DeliveryChoice,
     Facts,
@@ -127,6 +128,8 @@ class Basket:
     adjustment_rules: AdjustmentRules = field(default_factory=AdjustmentRules)
     gift_choices: Mapping[PromotionId, Sku] = field(default_factory=dict)
     """What the shopper chose where a promotion lets them choose a gift."""
+    burn: Burn | None = None
+    """Points that are to be spent."""
     closed: ClosedLimits = NOTHING_CLOSED
     """What limits leave of promotions."""
     join: Join = field(default=_unknown_product, repr=False, compare=False)
@@ -179,6 +182,7 @@ def build_basket(
         adjustments=cart.adjustments,
         adjustment_rules=shop.adjustments,
         gift_choices=cart.gift_choices,
+        burn=cart.burn,
         closed=closed,
         join=joiner.join,
     )

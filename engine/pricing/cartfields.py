@@ -1,4 +1,4 @@
-"""Numbers and moments of a cart document, read strictly: JSON brings them as numbers or texts, YAML as texts."""
+"""Numbers, moments and points of a cart document, read strictly: JSON brings numbers or texts, YAML texts."""
 
 import re
 from datetime import datetime
@@ -8,8 +8,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from engine.cart.draw import DRAW_BYTES
-from engine.fields import YEARS
+from engine.cart.model import Burn, Facts
+from engine.fields import YEARS, Written
 from engine.pricing.cartjson import shown
+from engine.types import MemberId
 
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
 """What GraphQL takes as a quantity; `Decimal` takes `1_0`, ` 3 ` and digits of other scripts too."""
@@ -68,3 +70,15 @@ DrawNumber = Annotated[
     WithJsonSchema({"type": "integer", "minimum": 0, "exclusiveMaximum": _DRAWS}),
 ]
 """What decides the arms of a cart in experiments."""
+
+
+class BurnDocument(Written):
+    """Points that are to be spent, by default as many as the cart takes; `balance` is by default the customer's."""
+
+    points: Whole | None = None
+    balance: Whole | None = None
+
+    def wish(self, facts: Facts | None, member: MemberId) -> Burn:
+        """Return the wish of a cart's customer."""
+        known = facts.points if facts else 0
+        return Burn(self.points, known if self.balance is None else self.balance, member)

@@ -38,7 +38,7 @@ from engine.pricing.admission import (
 )
 from engine.pricing.admission_adjustments import admit_adjustment
 from engine.pricing.basket import ExplicitLine
-from engine.pricing.cartfields import DrawNumber, Moment, Number, Whole
+from engine.pricing.cartfields import BurnDocument, DrawNumber, Moment, Number, Whole
 from engine.pricing.cartjson import JsonFaultError, read_json, shown, wanted_json
 from engine.pricing.requests import AdjustmentRequest, ContextRequest, FeeRequest, Limits, LineRequest
 from engine.pricing.shop import PIECE, Product, Shop, Store
@@ -121,6 +121,7 @@ class CustomerDocument(Written):
     birthday: Birthday | None = None
     orders: Whole | None = None
     ordered_categories: tuple[str, ...] | None = None
+    stamps: dict[str, Whole] = Field(default_factory=dict)
 
 
 class FeeDocument(Written):
@@ -161,6 +162,7 @@ class CartDocument(Written):
     fees: tuple[FeeDocument, ...] = ()
     gift_choices: dict[str, str] = Field(default_factory=dict)
     adjustments: tuple[AdjustmentDocument, ...] = ()
+    burn: BurnDocument | None = None
     delivery: DeliveryDocument | None = None
     payment_method: str = Field(default="", max_length=64)
     draw: DrawNumber | None = None
@@ -249,7 +251,7 @@ class _Reader:
         self.store = StoreId(document.store) if document.store else None
 
     def cart(self, codes: Sequence[str]) -> Cart:
-        document = self.document
+        document, facts = self.document, self._facts()
         known = self._context()
         return Cart(
             id=CartId(document.id or "file"),
@@ -265,7 +267,8 @@ class _Reader:
             adjustments=self._adjustments() if known else (),
             delivery=_choice(document.delivery),
             payment_method=document.payment_method,
-            facts=self._facts(),
+            facts=facts,
+            burn=document.burn.wish(facts, _FILE_MEMBER) if document.burn else None,
             draw=draw_of(document.id or "file") if document.draw is None else document.draw,
         )
 
@@ -451,6 +454,7 @@ class _Reader:
             birthday=known.birthday if written.birthday is None else written.birthday,
             orders=known.orders if written.orders is None else written.orders,
             ordered_categories=known.ordered_categories if categories is None else frozenset(categories),
+            stamps=written.stamps,
         )
 
     def _moment_ms(self, written: datetime | None, known_ms: InstantMs | None) -> InstantMs | None:

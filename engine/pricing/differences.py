@@ -47,6 +47,7 @@ def _shown(evaluation: Evaluation) -> tuple[object, ...]:
         evaluation.fees,
         evaluation.taxes,
         evaluation.adjustments,
+        evaluation.burned,
         evaluation.points,
         evaluation.codes_to_issue,
         [(code.canonical, code.state) for code in evaluation.codes],

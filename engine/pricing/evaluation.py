@@ -172,6 +172,8 @@ class EvaluatedLine:
     price_change_minor: int = 0
     units: tuple[EvaluatedUnits, ...] = ()
     """How its units came out, where promotions made sets of some of them: dearest first, they sum to the total."""
+    points_discount_minor: int = 0
+    """What points that are spent take off it."""
     gift_of: PromotionId | None = None
     """For a gift the promotion that gives it: the line is derived, it is not in the cart that is kept."""
 
@@ -281,6 +283,39 @@ class EvaluatedAdjustment:
     lines: tuple[tuple[LineId, int], ...] = ()
 
 
+class BurnState(StrEnum):
+    """What became of points that were to be spent."""
+
+    APPLIED = "applied"
+    BALANCE = "balance"
+    """There are fewer."""
+    SHARE = "share"
+    """The cart takes fewer: they pay for goods only, for all of them or a share."""
+    MINIMUM = "minimum"
+    """Fewer than the programme takes at once."""
+    STEP = "step"
+    """They are spent in steps, and none for nothing."""
+    NOT_TAKEN = "not_taken"
+    """The programme takes no points, at least not in this currency."""
+
+
+@record
+class Burned:
+    """What points pay of a cart.
+
+    ``wanted`` None: as many as it takes, of the ``balance``. ``points`` are spent, worth ``amount_minor``: as a
+    ``tender`` they pay a part of the total, else they lower the goods, and so their tax, by the shares in ``lines``.
+    """
+
+    state: BurnState
+    wanted: int | None
+    balance: int
+    points: int
+    amount_minor: int
+    tender: bool
+    lines: tuple[tuple[LineId, int], ...] = ()
+
+
 @record
 class TaxAmount:
     """Tax by category and rate."""
@@ -296,8 +331,9 @@ class TaxAmount:
 class Totals:
     """Sums.
 
-    ``total = goods - item_discounts - order_discounts + adjustments + fees - fees_discounts + delivery -
-    delivery_discounts + tax_added``; ``adjustments_minor`` is what staff changed, negative where they lowered it.
+    ``total = goods - item_discounts - order_discounts + adjustments - points_discount + fees - fees_discounts +
+    delivery - delivery_discounts + tax_added``; ``adjustments_minor`` is what staff changed, negative where they
+    lowered it. Points lower the goods by ``points_discount_minor``, or pay ``tender_minor`` of the total.
     """
 
     goods_minor: int
@@ -311,17 +347,24 @@ class Totals:
     total_minor: int
     adjustments_minor: int = 0
     fees_discounts_minor: int = 0
+    points_discount_minor: int = 0
+    tender_minor: int = 0
+
+    @property
+    def due_minor(self) -> int:
+        """What is left to pay of the total."""
+        return self.total_minor - self.tender_minor
 
     @property
     def discounts_minor(self) -> int:
-        """All discounts together."""
+        """All discounts of promotions together."""
         of_goods_minor = self.item_discounts_minor + self.order_discounts_minor
         return of_goods_minor + self.fees_discounts_minor + self.delivery_discounts_minor
 
     @property
     def subtotal_minor(self) -> int:
-        """Goods after their discounts and what staff changed, before fees, delivery and added tax."""
-        discounts_minor = self.item_discounts_minor + self.order_discounts_minor
+        """Goods after discounts, what staff changed and points that lower them, before fees, delivery and added tax."""
+        discounts_minor = self.item_discounts_minor + self.order_discounts_minor + self.points_discount_minor
         return self.goods_minor - discounts_minor + self.adjustments_minor
 
 
@@ -402,6 +445,8 @@ class Evaluation:
     computed_from: ComputedFrom
     adjustments: tuple[EvaluatedAdjustment, ...] = ()
     """What became of each change by staff, in the order in which they were added."""
+    burned: Burned | None = None
+    """What points pay, where some are to be spent."""
     points: tuple[EarnedPoints, ...] = ()
     codes_to_issue: tuple[IssuedCode, ...] = ()
     searches: tuple[LaneSearch, ...] = ()

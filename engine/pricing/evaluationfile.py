@@ -10,6 +10,7 @@ from typing import Any
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import (
     Allocation,
+    Burned,
     CodeVerdict,
     Discount,
     EvaluatedAdjustment,
@@ -30,7 +31,7 @@ def evaluation_document(cart: str, basket: Basket, evaluation: Evaluation, *, ou
     units = {line.id: line.product.unit for line in basket.lines}
     units |= {line.id: line.product.unit for line in basket.unavailable}
     made_from = evaluation.computed_from
-    document = {
+    document: dict[str, Any] = {
         "id": cart,
         "channel": basket.channel,
         "store": basket.store.id,
@@ -39,6 +40,7 @@ def evaluation_document(cart: str, basket: Basket, evaluation: Evaluation, *, ou
         "deliveries": [_delivery(delivery) for delivery in evaluation.deliveries],
         "fees": [_fee(fee) for fee in evaluation.fees],
         "adjustments": [_adjustment(each) for each in evaluation.adjustments],
+        "burned": _burned(evaluation.burned) if evaluation.burned else None,
         "discounts": [_discount(discount) for discount in evaluation.discounts],
         "taxes": [_tax(tax) for tax in evaluation.taxes],
         "totals": _totals(evaluation.totals),
@@ -78,6 +80,7 @@ def _line(line: EvaluatedLine, units: dict[LineId, str]) -> dict[str, Any]:
         "discount_minor": line.discount_minor,
         "order_discount_minor": line.order_discount_minor,
         "adjustment_minor": line.adjustment_minor,
+        "points_discount_minor": line.points_discount_minor,
         "total_minor": line.total_minor,
         "tax_minor": line.tax_minor,
         "tax_rate_ppm": line.tax_rate_ppm,
@@ -149,6 +152,18 @@ def _adjustment(each: EvaluatedAdjustment) -> dict[str, Any]:
     }
 
 
+def _burned(burned: Burned) -> dict[str, Any]:
+    return {
+        "state": burned.state,
+        "wanted": burned.wanted,
+        "balance": burned.balance,
+        "points": burned.points,
+        "as": "tender" if burned.tender else "discount",
+        "amount_minor": burned.amount_minor,
+        "lines": [{"line": line, "amount_minor": amount_minor} for line, amount_minor in burned.lines],
+    }
+
+
 def _tax(tax: TaxAmount) -> dict[str, Any]:
     return {
         "category": tax.category,
@@ -164,6 +179,7 @@ def _totals(totals: Totals) -> dict[str, int]:
         "item_discounts_minor": totals.item_discounts_minor,
         "order_discounts_minor": totals.order_discounts_minor,
         "adjustments_minor": totals.adjustments_minor,
+        "points_discount_minor": totals.points_discount_minor,
         "subtotal_minor": totals.subtotal_minor,
         "fees_minor": totals.fees_minor,
         "fees_discounts_minor": totals.fees_discounts_minor,
@@ -173,6 +189,8 @@ def _totals(totals: Totals) -> dict[str, int]:
         "tax_included_minor": totals.tax_included_minor,
         "tax_added_minor": totals.tax_added_minor,
         "total_minor": totals.total_minor,
+        "tender_minor": totals.tender_minor,
+        "due_minor": totals.due_minor,
     }
 
 

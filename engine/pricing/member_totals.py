@@ -18,8 +18,9 @@ class Shares:
     """Amounts of one person in minor units of the cart's currency.
 
     ``goods_minor`` is before discounts; ``discounts_minor``, not negative, are those on goods; ``adjustments_minor`` is
-    what staff changed, negative where they lowered it. ``delivery_minor`` and ``fees_minor`` are after their discounts.
-    ``tax_minor`` is what comes on top of the rest.
+    what staff changed, negative where they lowered it; ``points_minor`` what points took off goods. ``delivery_minor``
+    and ``fees_minor`` are after their discounts. ``tax_minor`` is what comes on top of the rest, ``tender_minor`` what
+    points pay of it all.
     """
 
     goods_minor: int
@@ -28,16 +29,23 @@ class Shares:
     delivery_minor: int
     fees_minor: int
     tax_minor: int
+    points_minor: int = 0
+    tender_minor: int = 0
 
     @property
     def goods_paid_minor(self) -> int:
-        """What this person's goods come to after discounts and changes by staff."""
-        return self.goods_minor - self.discounts_minor + self.adjustments_minor
+        """What this person's goods come to after discounts, changes by staff and points that lower them."""
+        return self.goods_minor - self.discounts_minor + self.adjustments_minor - self.points_minor
 
     @property
     def total_minor(self) -> int:
-        """What this person would have to pay."""
+        """What this person's part of the cart costs."""
         return self.goods_paid_minor + self.delivery_minor + self.fees_minor + self.tax_minor
+
+    @property
+    def due_minor(self) -> int:
+        """What this person would have to pay."""
+        return self.total_minor - self.tender_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,7 @@ def member_totals(cart: Cart, evaluation: Evaluation) -> tuple[MemberTotal, ...]
         split.delivery(delivery)
     for fee in evaluation.fees:
         split.fee(fee)
+    split.tender(evaluation.totals.tender_minor)
     return tuple(MemberTotal(id_, roles.get(id_), shares) for id_, shares in zip(people, split.shares(), strict=True))
 
 
@@ -129,6 +138,10 @@ class _Split:
         if not fee.tax_included:
             self._add("tax_minor", _spread(fee.tax_minor, parts, self._goods))
 
+    def tender(self, amount_minor: int) -> None:
+        """Split what points pay by all goods."""
+        self._add("tender_minor", _spread(amount_minor, self._goods))
+
     def shares(self) -> list[Shares]:
         """Return the sums of each person."""
         return list(starmap(Shares, zip(*self._sums.values(), strict=True)))
@@ -140,11 +153,14 @@ class _Split:
         discounts = _spread(line.discount_minor + line.order_discount_minor, asked, weights)
         after = [minor - discount for minor, discount in zip(asked, discounts, strict=True)]
         by_staff = _spread(line.adjustment_minor - line.price_change_minor, after, weights)
-        left = [minor + change for minor, change in zip(after, by_staff, strict=True)]
+        before_points = [minor + change for minor, change in zip(after, by_staff, strict=True)]
+        points = _spread(line.points_discount_minor, before_points, weights)
+        left = [minor - point for minor, point in zip(before_points, points, strict=True)]
         self._add("goods_minor", listed)
         self._add("discounts_minor", discounts)
         self._add("adjustments_minor", price_change)
         self._add("adjustments_minor", by_staff)
+        self._add("points_minor", points)
         if not line.tax_included:
             self._add("tax_minor", _spread(line.tax_minor, left, weights))
         self._left[line.line] = left

@@ -12,7 +12,7 @@ from engine.cart.merging import MergeChange, MergeEffect, MergePart, MergeReport
 from engine.cart.model import Cart
 from engine.money import format_minor
 from engine.pricing.basket import Basket, BasketLine, build_basket
-from engine.pricing.evaluation import AdjustmentState, CodeState, Evaluation, Unavailable
+from engine.pricing.evaluation import AdjustmentState, BurnState, CodeState, Evaluation, Unavailable
 from engine.pricing.shop import Shop
 from engine.types import InstantMs, LineId
 
@@ -36,6 +36,7 @@ class NoticeCode(StrEnum):
     ADJUSTMENT_CUT = "ADJUSTMENT_CUT"
     ADJUSTMENT_SUSPENDED = "ADJUSTMENT_SUSPENDED"
     ADJUSTMENT_WITHOUT_EFFECT = "ADJUSTMENT_WITHOUT_EFFECT"
+    POINTS_CUT = "POINTS_CUT"
     GIFT_CHOICE_OPEN = "GIFT_CHOICE_OPEN"
     BETTER_WITHOUT = "BETTER_WITHOUT"
     BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
@@ -101,6 +102,7 @@ def notices_of(
         *_undeliverable(evaluation),
         *_codes(cart, evaluation, reasons),
         *_adjustments(basket, evaluation),
+        *_points(evaluation),
     ]
 
 
@@ -205,6 +207,24 @@ def _adjustments(basket: Basket, evaluation: Evaluation) -> list[Notice]:
                 continue
         notices.append(Notice(code, f"{on} {why}", line))
     return notices
+
+
+_WHY_CUT = {
+    BurnState.BALANCE: "there are no more",
+    BurnState.SHARE: "this cart takes no more",
+    BurnState.MINIMUM: "fewer are not spent at once",
+    BurnState.STEP: "they are spent in steps",
+    BurnState.NOT_TAKEN: "they pay for nothing here",
+}
+
+
+def _points(evaluation: Evaluation) -> list[Notice]:
+    """Tell of points that were to be spent, and are not."""
+    burned = evaluation.burned
+    if burned is None or burned.state is BurnState.APPLIED:
+        return []
+    of = f"{burned.points or 'none'} of the {burned.wanted} points are" if burned.wanted else "no points are"
+    return [Notice(NoticeCode.POINTS_CUT, f"{of} spent: {_WHY_CUT[burned.state]}")]
 
 
 def _undeliverable(evaluation: Evaluation) -> list[Notice]:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from engine.money import allocate
 from engine.pricing.basket import Basket, BasketLine
-from engine.pricing.evaluation import EvaluatedAdjustment, LaneSearch, OutcomeCode, Shortfall, Target
+from engine.pricing.evaluation import Burned, EvaluatedAdjustment, LaneSearch, OutcomeCode, Shortfall, Target
 from engine.pricing.extras import Extra
 from engine.pricing.units import LineUnits, Pick, Run, Taking, Use
 from engine.types import Currency, PromotionId, record
@@ -138,12 +138,14 @@ class Tally:
         *(
             "adjusted",
             "basket",
+            "burned",
             "current_minor",
             "deliveries",
             "fees",
             "grants",
             "held_lines",
             "points",
+            "points_minor",
             "searches",
             "staff_minor",
         ),
@@ -173,6 +175,9 @@ class Tally:
         self.adjusted: tuple[EvaluatedAdjustment, ...] = ()
         self.staff_minor = [0] * len(basket.lines)
         """What staff took off each line, set prices aside."""
+        self.burned: Burned | None = None
+        self.points_minor: Mapping[int, int] = {}
+        """What points that are spent took off lines, by place."""
 
     @property
     def lines(self) -> list[LineUnits]:
@@ -211,6 +216,11 @@ class Tally:
         """Take a manual amount off a line."""
         self.staff_minor[place] += amount_minor
         self._take_shares([(place, amount_minor)])
+
+    def take_by_points(self, shares: Shares) -> None:
+        """Take what points pay off lines, once all lanes have run."""
+        self.points_minor = dict(shares)
+        self._take_shares(shares)
 
     def selected(self, selection: Selects) -> Sequence[int]:
         """Return the places of the lines that a selection chooses; worked out once an evaluation, or once a lane."""

@@ -157,6 +157,12 @@ def _fee(told: _Told) -> str:
     return told.label({str(id_): fee.label for id_, fee in told.shop.fees.items()}, told.subject)
 
 
+def _burn(told: _Told) -> str:
+    if told.detail == "0":
+        return "took back that points are spent"
+    return "chose to spend points" if told.detail == "all" else f"chose to spend {told.detail} points"
+
+
 _WORDS: Final[Mapping[str, Callable[[_Told], str]]] = {
     "create": lambda _: "made the cart",
     "add": lambda told: f"added {told.much} x {told.goods}",
@@ -175,6 +181,8 @@ _WORDS: Final[Mapping[str, Callable[[_Told], str]]] = {
     "choose": lambda _: "chose a gift",
     "adjust": lambda _: "changed a price by hand",
     "unadjust": lambda _: "took a change of a price by hand back",
+    "burn": _burn,
+    "balance": lambda _: "brought what points can be spent up to date",
     "attach": lambda _: "signed in",
     "sign_in": lambda _: "signed in",
     "facts": lambda _: "brought what is known of the customer up to date",

@@ -74,10 +74,11 @@ def total_up(
         fees=fees,
         discounts=tuple([_discount(grant, ids) for grant in tally.grants if grant.granted_minor]),
         taxes=summary(taxables, taxes),
-        totals=_totals(lines, deliveries, fees, taxables, taxes),
+        totals=_totals(tally, lines, deliveries, fees, taxables, taxes),
         codes=codes,
         outcomes=outcomes,
         adjustments=tally.adjusted,
+        burned=tally.burned,
         searches=tuple(tally.searches),
         points=tuple(EarnedPoints(promotion, points) for promotion, points in tally.points.items() if points),
         codes_to_issue=tuple(
@@ -200,6 +201,7 @@ def _line(
         allocations=(*items.shares[place], *order.shares[place]),
         adjustment_minor=change_minor - tally.staff_minor[place],
         price_change_minor=change_minor,
+        points_discount_minor=tally.points_minor.get(place, 0),
         units=_units(units) if (units := tally.units_in_sets(place)) else (),
     )
 
@@ -299,6 +301,7 @@ def _discount(grant: Grant, ids: Sequence[LineId]) -> Discount:
 
 
 def _totals(
+    tally: Tally,
     lines: Sequence[EvaluatedLine],
     deliveries: Sequence[EvaluatedDelivery],
     fees: Sequence[EvaluatedFee],
@@ -309,6 +312,7 @@ def _totals(
     item_discounts = sum([line.discount_minor for line in lines])
     order_discounts = sum([line.order_discount_minor for line in lines])
     adjustments = sum([line.adjustment_minor for line in lines])
+    points_discount = sum(tally.points_minor.values())
     fees_minor = sum(fee.list_minor for fee in fees)
     fees_discounts = sum(fee.discount_minor for fee in fees)
     delivery = sum(delivery.list_minor for delivery in deliveries)
@@ -328,6 +332,7 @@ def _totals(
         - item_discounts
         - order_discounts
         + adjustments
+        - points_discount
         + fees_minor
         - fees_discounts
         + delivery
@@ -335,6 +340,8 @@ def _totals(
         + added,
         adjustments_minor=adjustments,
         fees_discounts_minor=fees_discounts,
+        points_discount_minor=points_discount,
+        tender_minor=tally.burned.amount_minor if tally.burned and tally.burned.tender else 0,
     )
 
 
@@ -344,17 +351,20 @@ def _line_is_sound(line: EvaluatedLine) -> bool:
     return (
         (not line.units or sum(each.units * each.unit_minor for each in line.units) == line.total_minor)
         and 0 <= discounts_minor <= line.list_minor + line.price_change_minor
-        and line.total_minor == line.list_minor - discounts_minor + line.adjustment_minor >= 0
+        and line.total_minor
+        == line.list_minor - discounts_minor + line.adjustment_minor - line.points_discount_minor
+        >= 0
     )
 
 
 def _check(evaluation: Evaluation) -> None:
     """Refuse to answer a price that breaks an invariant: a wrong total must never leave quietly."""
-    totals = evaluation.totals
+    totals, burned = evaluation.totals, evaluation.burned
     granted = sum(discount.amount_minor for discount in evaluation.discounts)
     sound = (
         granted == totals.discounts_minor
-        and totals.total_minor >= 0
+        and totals.total_minor >= totals.tender_minor >= 0
+        and totals.points_discount_minor + totals.tender_minor == (burned.amount_minor if burned else 0)
         and all(_line_is_sound(line) for line in evaluation.lines)
         and totals.adjustments_minor == sum(each.amount_minor for each in evaluation.adjustments)
         and all(0 <= delivery.discount_minor <= delivery.list_minor for delivery in evaluation.deliveries)

@@ -316,6 +316,7 @@ class Known:
         self.tiers = {record.tier for record in facts} | {tier for price_list in lists for tier in price_list.tiers}
         if loyalty is not None and loyalty.tiers is not None:
             self.tiers |= {level.id for level in loyalty.tiers.levels}
+        self.cards = {card.id for card in loyalty.stamps} if loyalty is not None else set()
         self.segments = {segment for record in facts for segment in record.segments} | {
             segment for price_list in lists for segment in price_list.segments
         }
@@ -365,6 +366,8 @@ def _check_promotion(
             yield from unknown("slot", part.slots, known.slots, *steps, "slots", severity=error)
         elif isinstance(part, Weight):
             yield from unknown("unit", [part.unit], known.units, *steps, "unit", severity=warning)
+    cards = [promotion.limits.stamps.card] if promotion.limits and promotion.limits.stamps else []
+    yield from unknown("card", cards, known.cards, "limits", "stamps", "card", severity=warning)
     benefit = promotion.benefit()
     methods = getattr(benefit, "methods", None)
     yield from unknown("method", methods, known.methods, "give", benefit.word, "methods", severity=error)

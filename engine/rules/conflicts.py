@@ -44,7 +44,7 @@ def settle(price: Callable[[Losers], Evaluation], ruleset: Ruleset) -> Evaluatio
         if rivalry is None:
             found += 1
             evaluation = _with_the_idle(price, losers, evaluation, ruleset)
-            if best is None or evaluation.totals.total_minor < best.totals.total_minor:
+            if best is None or _cost_minor(evaluation) < _cost_minor(best):
                 best = evaluation
         else:
             favourite, rivals = rivalry
@@ -53,6 +53,11 @@ def settle(price: Callable[[Losers], Evaluation], ruleset: Ruleset) -> Evaluatio
     if best is None:
         raise AssertionError("dropping every rival always ends without a conflict")
     return best
+
+
+def _cost_minor(evaluation: Evaluation) -> int:
+    """Return what a cart costs in money and in points: those that pay for a discount that was lost are no gain."""
+    return evaluation.totals.total_minor + evaluation.totals.points_discount_minor
 
 
 def _with_the_idle(

@@ -42,7 +42,7 @@ class Birthday(Written):
 
     def holds(self, birthday: str, today: date) -> bool:
         """Say whether `today` is near enough to a birthday, ``MM-DD``, of this year or the ones beside it."""
-        birthdays = [_birthday_in(year, birthday) for year in (today.year - 1, today.year, today.year + 1)]
+        birthdays = [birthday_in(year, birthday) for year in (today.year - 1, today.year, today.year + 1)]
         return any(abs((day - today).days) <= self.within_days for day in birthdays)
 
 
@@ -174,7 +174,8 @@ def _day_of(instant: InstantMs, basket: Basket) -> date:
     return datetime.fromtimestamp(instant / 1000, ZoneInfo(basket.store.timezone)).date()
 
 
-def _birthday_in(year: int, birthday: str) -> date:
+def birthday_in(year: int, birthday: str) -> date:
+    """Return the day on which somebody has their birthday, ``MM-DD``, in a year."""
     month, day = int(birthday[:2]), int(birthday[3:])
     try:
         return date(year, month, day)

@@ -11,6 +11,7 @@ from engine.pricing.points import points_of
 from engine.pricing.tally import Held, Postings, Proposal, Tally, postings_of
 from engine.pricing.totals import total_up
 from engine.rules.best.lane import hand_out
+from engine.rules.burning import burn
 from engine.rules.conflicts import Losers, settle
 from engine.rules.model import Lane, LaneMode, Per
 from engine.rules.ruleset import CompiledPromotion, Ruleset
@@ -32,9 +33,9 @@ def evaluate(
     """Price a basket under a rule set.
 
     Lanes run in their order, each on what the one before left; promotions that do not go together are settled by
-    `engine.rules.conflicts`. The outcomes are those of the promotions that the index finds and of those asked for by
-    `also`; with `every_outcome` those of all promotions, which costs time. Neither changes a cent. `without` some
-    promotions it is as if they did not exist.
+    `engine.rules.conflicts`. Points are spent on what all of them leave. The outcomes are those of the promotions that
+    the index finds and of those asked for by `also`; with `every_outcome` those of all promotions, which costs time.
+    Neither changes a cent. `without` some promotions it is as if they did not exist.
     """
     meant = ruleset.with_codes_meant(basket)
     postings = postings_of(meant)
@@ -73,6 +74,7 @@ def _run(
             _run_lane(lane, by_lane[lane.name], tally, outcomes, losers)
         if lane.name == staff_after:
             adjust(tally, ruleset.rounding)
+    burn(tally, ruleset.loyalty)
     _award_points(tally, outcomes)
     return total_up(tally, outcomes, _code_verdicts(basket, ruleset, outcomes), ruleset.hash)
 
@@ -129,15 +131,19 @@ _CLOSED = {Closing.LIMIT: OutcomeCode.LIMIT_REACHED, Closing.BUDGET: OutcomeCode
 
 
 def _limit_refusal(promotion: CompiledPromotion, basket: Basket) -> Outcome | None:
-    """Refuse what is used up; a use by customer asks who that is."""
+    """Refuse what is used up, and what takes more stamps than there are; a use by customer asks who that is."""
     limits = promotion.written.limits
     if limits is None:
         return None
     closing = basket.closed.closed.get(promotion.id)
     if closing is not None:
         return Outcome(promotion.id, _CLOSED[closing])
-    asks_customer = limits.per_customer is not None and basket.facts is None
-    return Outcome(promotion.id, OutcomeCode.SIGN_IN) if asks_customer else None
+    if basket.facts is None:
+        asks_customer = limits.per_customer is not None or limits.stamps is not None
+        return Outcome(promotion.id, OutcomeCode.SIGN_IN) if asks_customer else None
+    if limits.stamps is not None and basket.facts.stamps.get(limits.stamps.card, 0) < limits.stamps.take:
+        return Outcome(promotion.id, OutcomeCode.NOT_FOR_CUSTOMER, condition="stamps")
+    return None
 
 
 def _customer_refusal(promotion: CompiledPromotion, basket: Basket) -> Outcome | None:

@@ -12,6 +12,7 @@ from engine.pricing.shop import Shop
 from engine.rules.check import ParsedFile, ParsedPromotion
 from engine.rules.evaluate import evaluate
 from engine.rules.explain import sentence
+from engine.rules.loyalty import Loyalty
 from engine.rules.model import Example, Lane
 from engine.rules.ruleset import CompiledPromotion, Ruleset, compile_ruleset
 from engine.types import InstantMs, PromotionId
@@ -34,10 +35,11 @@ def failed_examples(
     written: Sequence[tuple[ParsedFile, ParsedPromotion]],
     shop: Shop,
     roundings: Sequence[Rounding],
+    loyalty: Loyalty | None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Iterator[Diagnostic]:
     """Run every example; yield a diagnostic at each one that does not come out as expected."""
-    for run in run_examples(written, shop, roundings, progress):
+    for run in run_examples(written, shop, roundings, loyalty, progress):
         yield from run.faults
 
 
@@ -45,9 +47,10 @@ def run_examples(
     written: Sequence[tuple[ParsedFile, ParsedPromotion]],
     shop: Shop,
     roundings: Sequence[Rounding],
+    loyalty: Loyalty | None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Iterator[ExampleRun]:
-    """Run every example with its promotion alone.
+    """Run every example with its promotion alone, in the programme that there is.
 
     With several `roundings`, because which one holds cannot be told, one fails that fails under all of them.
     """
@@ -56,7 +59,7 @@ def run_examples(
     for file, promotion in written:
         # Alone in its lane, whatever the others are.
         lanes = (Lane(name=promotion.model.lane_name()),)
-        alone = [compile_ruleset([promotion.model], lanes, rounding) for rounding in roundings]
+        alone = [compile_ruleset([promotion.model], lanes, rounding, loyalty) for rounding in roundings]
         for number, example in promotion.examples.items():
             path = (*promotion.path, "examples", number)
             runs = [_run(example, ruleset, shop, file, path) for ruleset in alone]

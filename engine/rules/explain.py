@@ -164,7 +164,14 @@ def sentence(  # noqa: PLR0911 - one a verdict
         case OutcomeCode.CURRENCY:
             return f"{name}: it states no amount in {outcome.detail}."
         case _:
-            return f"{name}: {_PLAIN[outcome.code]}."
+            return f"{name}: {_stamps(promotion, basket) if outcome.condition == 'stamps' else _PLAIN[outcome.code]}."
+
+
+def _stamps(promotion: CompiledPromotion, basket: Basket) -> str:
+    asked = promotion.written.limits.stamps if promotion.written.limits else None
+    assert asked is not None  # noqa: S101 - it was refused for lack of them
+    there = basket.facts.stamps.get(asked.card, 0) if basket.facts else 0
+    return f"it takes {asked.take} stamps, and there are {there}"
 
 
 _PLAIN = {

@@ -11,6 +11,15 @@ Uses = Annotated[int, Field(ge=1, le=1_000_000_000)]
 """A number of orders."""
 
 
+class Stamps(Written):
+    """What a promotion costs: stamps that a customer has collected. They are taken when it is used."""
+
+    card: Annotated[str, Field(min_length=1, max_length=64)]
+    """Which stamps: the id of a card of the programme, `loyalty: {stamps: …}`."""
+    take: int = Field(ge=1, le=1000)
+    """So many of them."""
+
+
 class Limits(Written):
     """How many orders may use a promotion, and how much it may give in all.
 
@@ -28,6 +37,8 @@ class Limits(Written):
     """So many on each day, by the clock of `active`, and without a `timezone` there by that of the cart's store."""
     per_code: Uses | None = None
     """So many with each of its codes; with 1, a code can be used once."""
+    stamps: Stamps | None = None
+    """Stamps that it takes from the customer's card: who has fewer does not get it."""
     budget: PositiveAmounts | None = None
     """So much money in all, counted by what it takes off; a currency that is not stated has none."""
     partial: bool = False
@@ -37,7 +48,7 @@ class Limits(Written):
 
     @model_validator(mode="after")
     def _one_limit(self) -> "Limits":
-        if not self.ceilings() and self.budget is None:
+        if not self.ceilings() and self.budget is None and self.stamps is None:
             raise ValueError("empty_limits: `limits` limits nothing; help: add `per_customer:`, `total:` or `budget:`")
         if self.partial and self.budget is None:
             raise ValueError("partial_without_budget: only a budget has a rest; help: add `budget:` or leave it out")

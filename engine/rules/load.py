@@ -74,7 +74,7 @@ def load_rule_sources(
 ) -> LoadedRules:
     """Load rule files that are already text; `found` are faults of reading them, `read_list` reads lists of codes."""
     checked = _checked(sources, shop, progress, found or [], read_list or _no_list)
-    failed = failed_examples(checked.with_examples, shop, checked.roundings, progress)
+    failed = failed_examples(checked.with_examples, shop, checked.roundings, loyalty_of(checked.files), progress)
     diagnostics = [*checked.diagnostics, *failed]
     _refuse_errors(diagnostics)
     return LoadedRules(_compiled(checked), in_order(diagnostics), checked.files)

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from engine.errors import one_of
 from engine.fields import Label, PercentBp, PositiveAmounts, TimeZone, Written
+from engine.rules.selectors import Selector
 
 Days = Annotated[int, Field(ge=1, le=10_000)]
 PointsNumber = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -109,6 +110,23 @@ class Tiers(Written):
         return self
 
 
+class StampCard(Written):
+    """Stamps that are collected beside points; promotions with `limits: {stamps: …}` take them."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    """What promotions call it."""
+    label: Label = Field(default_factory=dict)
+    """What shoppers read."""
+    on: Selector | None = None
+    """The goods that bring stamps; by default all. Gifts and what costs nothing bring none."""
+    except_: Selector | None = Field(default=None, alias="except")
+    """Goods that are left out of them."""
+    per: Literal["unit", "order"] = "unit"
+    """One for each `unit`, of goods by weight one for each line; or one for an `order` with such goods."""
+    expires: Expiry | None = None
+    """When stamps are lost; by default never."""
+
+
 class SharedCart(StrEnum):
     """Whose the points of a cart with several members are."""
 
@@ -155,11 +173,20 @@ class Loyalty(Written):
     """What points are worth; by default they cannot be spent."""
     tiers: Tiers | None = None
     """The tiers that points lead to."""
+    stamps: tuple[StampCard, ...] = ()
+    """Cards on which customers collect stamps; each customer has their own, also in a family."""
     welcome: PointsNumber | None = None
-    """So many points for joining."""
+    """So many points for joining: when the account is first used or looked at."""
     birthday: PointsNumber | None = None
-    """So many points on each birthday."""
+    """So many points for each birthday, when the account is used or looked at on the day or in the 30 days after it."""
     family: Family = Family()
     """How families share points."""
     on_cancel: OnCancel = OnCancel()
     """What a cancelled order does with points."""
+
+    @model_validator(mode="after")
+    def _cards_once(self) -> "Loyalty":
+        ids = [card.id for card in self.stamps]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"duplicate_card: a card is written twice among {one_of(ids)}; help: keep one of them")
+        return self

@@ -92,6 +92,14 @@ loyalty:
     window: rolling
     days: 365
     downgrade: step
+  stamps:
+    - id: shoes
+      label: {en: Shoe card, fr: Carte chaussures}
+      on: {category: shoes}
+      except: {tag: sale}
+      per: unit
+      expires: {days: 730, at_end_of: year}
+    - {id: visits, per: order}
   welcome: 100
   birthday: 200
   family: {pooled: true, shared_cart: lines, members_burn: false}
@@ -101,6 +109,12 @@ promotions:
     give: {points: {per: 1 EUR, add: 1}}
     examples:
       - {cart: [{sku: boots}], expect: {points: 100}}
+  - id: tenth-pair
+    limits: {stamps: {card: shoes, take: 9}}
+    give: {percent_off: {percent: 100%, on: {category: shoes}, max_units: 1}}
+    examples:
+      - {cart: [{sku: boots}], customer: {id: ada, stamps: {shoes: 9}}, expect: {discount: 100.00 EUR}}
+      - {cart: [{sku: boots}], customer: {id: ada, stamps: {shoes: 8}}, expect: {outcome: not_for_customer}}
 """
 
 CUSTOMERS: Final = """\

@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from engine.cart.snapshot import Allowances
-from engine.limits import ClosedLimits, Closing, Limit, LimitKind, Use
+from engine.limits import ClosedLimits, Closing, Limit, LimitKind, Use, card_of
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import Evaluation
 from engine.rules.evaluate import APPLIED
@@ -18,7 +18,7 @@ from engine.rules.limits import Limits
 from engine.rules.ruleset import CompiledPromotion, Ruleset
 from engine.types import PromotionId
 
-_BY_CHECKOUT: Final = frozenset({LimitKind.PER_CUSTOMER, LimitKind.PER_CODE})
+_BY_CHECKOUT: Final = frozenset({LimitKind.PER_CUSTOMER, LimitKind.PER_CODE, LimitKind.STAMPS})
 """Of these there are too many to be watched: a used-up one is found when a checkout holds it, or is asked for."""
 
 
@@ -65,6 +65,12 @@ def allowances(ruleset: Ruleset, left: Mapping[Limit, int], points: int) -> Allo
     return Allowances(points, uses, budgets_minor)
 
 
+def stamps_taken(ruleset: Ruleset, card: str) -> int | None:
+    """Return how many stamps of a card its cheapest reward takes, None where nothing takes any."""
+    written = [promotion.written.limits.stamps for promotion in _limited(ruleset) if promotion.written.limits]
+    return min((asked.take for asked in written if asked and asked.card == card), default=None)
+
+
 def closed_by(allowed: Allowances) -> ClosedLimits:
     """Return what limits leave of promotions for a device that has these allowances: what `closed_limits` says."""
     spent = {promotion: Closing.BUDGET for promotion, rest in allowed.budgets_minor.items() if not rest}
@@ -87,9 +93,17 @@ def watched_limits(basket: Basket, ruleset: Ruleset) -> dict[Limit, int]:
 
 
 def limits_at_issue(basket: Basket, ruleset: Ruleset) -> dict[Limit, int]:
-    """Return every limit that may be used up for this very cart, its customer's and codes' too, with the ceilings."""
+    """Return every limit that may be used up for this very cart, its customer's and codes' too, with the ceilings.
+
+    Not stamps: how many there are is known of the customer.
+    """
     basket = ruleset.with_codes_meant(basket)
-    return {limit: ceiling for promotion in _limited(ruleset) for limit, ceiling in _counters(promotion, basket)}
+    return {
+        limit: ceiling
+        for promotion in _limited(ruleset)
+        for limit, ceiling in _counters(promotion, basket)
+        if limit.kind is not LimitKind.STAMPS
+    }
 
 
 def closed_limits(basket: Basket, ruleset: Ruleset, left: Mapping[Limit, int], version: str = "") -> ClosedLimits:
@@ -122,7 +136,9 @@ def _limited(ruleset: Ruleset) -> Iterator[CompiledPromotion]:
 def _uses(promotion: CompiledPromotion, limits: Limits, basket: Basket, given_minor: int) -> Iterator[Use]:
     returns = limits.on_cancel == "return"
     for limit, ceiling in _counters(promotion, basket):
-        if limit.kind is not LimitKind.BUDGET:
+        if limit.kind is LimitKind.STAMPS:
+            yield Use(limit, ceiling, ceiling, returns=returns)
+        elif limit.kind is not LimitKind.BUDGET:
             yield Use(limit, ceiling, returns=returns)
         elif given_minor:
             yield Use(limit, ceiling, given_minor, partial=limits.partial, returns=returns)
@@ -137,6 +153,9 @@ def _counters(promotion: CompiledPromotion, basket: Basket) -> Iterator[tuple[Li
         subject = _subject(kind, promotion, basket)
         if subject is not None:
             yield Limit(promotion.id, kind, subject), ceiling
+    if limits.stamps is not None and basket.facts is not None:
+        card = card_of(limits.stamps.card, basket.facts.customer)
+        yield Limit(promotion.id, LimitKind.STAMPS, card), limits.stamps.take
     if limits.budget is not None and basket.currency in limits.budget:
         yield Limit(promotion.id, LimitKind.BUDGET, basket.currency), limits.budget[basket.currency]
 

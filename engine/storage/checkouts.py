@@ -15,8 +15,7 @@ from engine.cart.codec import decode_cart, pack
 from engine.cart.model import Cart
 from engine.checkout.codec import decode_quote, encode_quote
 from engine.checkout.model import (
-    NUMBER_DRAWN,
-    ORDER_NUMBER_ALPHABET,
+    ORDER_NUMBERS,
     Cancellation,
     Order,
     Quote,
@@ -30,11 +29,13 @@ from engine.storage.keys import KeyNames
 from engine.storage.pins import Pin, unfinished
 from engine.types import CartId, CustomerId, InstantMs, MemberId, OperationId, OrderNumber, QuoteId
 
+PLACING: Final = "place"
+"""What the outbox says of a new order."""
+CANCELLING: Final = "cancel"
+"""What it says of one that was cancelled."""
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _KEPT_MS: Final = 30 * _DAY_MS
 """For how long a quote is known: a payment that comes later than that is a matter for people."""
-_UNCERTAIN_MS: Final = 10 * 60 * 1000
-"""For how long it is known while its cart has not been frozen for it: most often that comes a moment later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +81,33 @@ class Over:
 
 
 @dataclass(frozen=True, slots=True)
+class Refunded:
+    """It was said before that the payment is to be refunded, or that too many are: it pays for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownQuote:
     """There is no such quote."""
 
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """The attempt places no order. The cart stays frozen until an instant; None where it is not."""
+    """The attempt places no order. The cart stays frozen until an instant; None where it is not.
+
+    ``attempt`` is the number of the one that is over; None where no other can follow.
+    """
 
     frozen_until_ms: InstantMs | None
+    attempt: int | None
+
+
+_NO_ATTEMPT: Final[Mapping[bytes, type[Busy | Mismatch | Refunded | Over | UnknownQuote]]] = {
+    b"busy": Busy,
+    b"mismatch": Mismatch,
+    b"refunded": Refunded,
+    b"over": Over,
+    b"unknown": UnknownQuote,
+}
 
 
 class CheckoutStore:
@@ -102,16 +121,15 @@ class CheckoutStore:
         self._attempt_ms = attempt_ms
         self.partitions = names.partitions
 
-    async def keep(self, quote: Quote) -> None:
-        """Keep a quote for minutes, unless the cart is frozen for it already: then the one that is kept counts."""
+    async def keep(self, quote: Quote, life_ms: int) -> None:
+        """Keep a quote for so long, unless the cart is frozen for it already: then the one that is kept counts."""
         keys = (self._names.cart(quote.cart.id), self._names.quote(quote.cart.id, quote.id))
-        arguments = (quote.id, encode_quote(quote), quote.amount_hash, _UNCERTAIN_MS)
+        arguments = (quote.id, encode_quote(quote), quote.amount_hash, life_ms)
         await self._connection.run(scripts.CHECKOUT_KEEP, keys, arguments)
 
-    async def frozen(self, cart: CartId, quote: QuoteId) -> QuoteRead | None:
-        """Return a quote for which its cart was frozen, and keep it for the payments that may come."""
-        await self._connection.command("PEXPIRE", self._names.quote(cart, quote), _KEPT_MS)
-        return await self.read(cart, quote)
+    async def keep_for_payments(self, cart: CartId, quote: QuoteId) -> bool:
+        """Keep a quote, for which its cart was frozen, for the payments that may come; False where it is not there."""
+        return bool(await self._connection.command("PEXPIRE", self._names.quote(cart, quote), _KEPT_MS))
 
     async def read(self, cart: CartId, quote: QuoteId) -> QuoteRead | None:
         """Return a quote and its cart, None where there is no such quote. One round trip."""
@@ -130,24 +148,24 @@ class CheckoutStore:
 
     async def attempt(
         self, cart: CartId, quote: QuoteId, reference: str, amount_hash: str
-    ) -> Attempt | Placed | Busy | Mismatch | Over | UnknownQuote:
-        """Begin to complete a quote for one payment; where that cannot be, the payment is kept as to be refunded."""
+    ) -> Attempt | Placed | Busy | Mismatch | Refunded | Over | UnknownQuote:
+        """Begin to complete a quote for one payment; where that cannot be, the payment is kept as to be refunded.
+
+        An order that was placed before is on disk when it is told of.
+        """
         keys = (self._names.cart(cart), self._names.quote(cart, quote))
         arguments = (quote, reference, amount_hash, self._attempt_ms)
         status, at_ms, *rest = await self._connection.run(scripts.CHECKOUT_ATTEMPT, keys, arguments)
+        if status == b"placed":
+            # Whoever placed it may have died while it waited for the disk.
+            status, at_ms, *rest = await self._connection.run_durably(scripts.CHECKOUT_ATTEMPT, keys, arguments)
         match status:
             case b"go":
                 return Attempt(rest[0], InstantMs(at_ms))
             case b"placed":
                 return Placed(OrderNumber(rest[0].decode()), paid=rest[1] == 1)
-            case b"busy":
-                return Busy()
-            case b"mismatch":
-                return Mismatch()
-            case b"over":
-                return Over()
             case _:
-                return UnknownQuote()
+                return _NO_ATTEMPT[status]()
 
     async def give_up(
         self, cart: CartId, quote: QuoteId, attempt: Attempt | None = None, refund: str = ""
@@ -158,23 +176,32 @@ class CheckoutStore:
         status, _, *rest = await self._connection.run(scripts.CHECKOUT_GIVE_UP, keys, arguments)
         if status == b"placed":
             return Placed(OrderNumber(rest[0].decode()))
-        return Busy() if status == b"busy" else GivenUp(InstantMs(rest[0]) if rest[0] else None)
+        if status == b"busy":
+            return Busy()
+        until_ms, over = rest
+        return GivenUp(InstantMs(until_ms) if until_ms else None, over if over >= 0 else None)
 
     async def place(
         self, quote: Quote, attempt: Attempt, reference: str, actor: Actor, operation: OperationId
-    ) -> Placed | None:
-        """Place the order, on disk before this returns; None where the attempt was given up meanwhile."""
+    ) -> Order | Placed | None:
+        """Place the order, on disk before this returns; `PLACING` is then to be done for it.
+
+        Answers `Placed` where it was placed before, None where the attempt was given up meanwhile.
+        """
         cart, names = quote.cart.id, self._names
         origin = pack((actor.channel, actor.store or False, actor.device, operation))
         while True:
             number = self._drawn(cart)
             keys = (
                 *(names.cart(cart), names.quote(cart, quote.id), names.order(number)),
-                *(names.outbox_beside(cart), names.log(cart), names.wake_up(cart)),
+                *(self._outbox(number), names.log(cart), names.wake_up(cart)),
             )
-            asked = (quote.id, attempt.number, reference, number, encode_quote(quote), origin, self._log_length)
-            status, _, *rest = await self._connection.run_durably(scripts.CHECKOUT_PLACE, keys, asked)
+            asked = (quote.id, attempt.number, reference, number, origin, self._log_length)
+            status, at_ms, *rest = await self._connection.run_durably(scripts.CHECKOUT_PLACE, keys, asked)
             if status == b"placed":
+                refunds, customer = _refunds(rest[1]), _customer(rest[2])
+                return Order(number, quote, InstantMs(at_ms), reference, customer, refunds)
+            if status == b"before":
                 return Placed(OrderNumber(rest[0].decode()), paid=rest[1] == 1)
             if status == b"stale":
                 return None
@@ -193,11 +220,12 @@ class CheckoutStore:
             if "cancelled" in kept
             else None
         )
-        return Order(number, quote, InstantMs(int(kept["placed"])), kept["paid"].decode(), _refunds(refunds), cancelled)
+        placed_ms, reference = InstantMs(int(kept["placed"])), kept["paid"].decode()
+        return Order(number, quote, placed_ms, reference, _customer(kept["customer"]), _refunds(refunds), cancelled)
 
     async def cancel(self, number: OrderNumber, by: MemberId, why: str) -> bool:
         """Cancel an order, once; False where there is none. What it used is given back from the outbox."""
-        keys = (self._names.order(number), self._names.outbox_beside(number))
+        keys = (self._names.order(number), self._outbox(number))
         status, _ = await self._connection.run_durably(scripts.ORDER_CANCEL, keys, (number, by, why))
         return bool(status == b"cancelled")
 
@@ -212,12 +240,12 @@ class CheckoutStore:
 
     async def work_left(self, number: OrderNumber) -> str:
         """Return what is to be done for one order, empty where nothing is."""
-        found = await self._connection.command("HGET", self._names.outbox_beside(number), number)
+        found = await self._connection.command("HGET", self._outbox(number), number)
         return found.decode() if found else ""
 
     async def finished(self, number: OrderNumber, work: str) -> None:
         """Take what was done off the outbox, unless more came meanwhile."""
-        keys = (self._names.outbox_beside(number),)
+        keys = (self._outbox(number),)
         await self._connection.run(scripts.OUTBOX_DONE, keys, (number, work))
 
     async def list_for(self, customer: CustomerId, number: OrderNumber, placed_ms: InstantMs) -> None:
@@ -244,14 +272,17 @@ class CheckoutStore:
         pairs = found.items() if isinstance(found, dict) else zip(found[::2], found[1::2], strict=True)
         return {name.decode(): value for name, value in pairs}
 
+    def _outbox(self, number: OrderNumber) -> str:
+        return self._names.outbox(self._names.partition_of_order(number))
+
     def _drawn(self, cart: CartId) -> OrderNumber:
-        """Draw numbers until one hashes to the cart's partition, which is soon: there are a few hundred."""
-        wanted = self._names.partition(cart)
-        while True:
-            body = "".join(secrets.choice(ORDER_NUMBER_ALPHABET) for _ in range(NUMBER_DRAWN))
-            number = order_number(body)
-            if self._names.partition(number) == wanted:
-                return number
+        """Draw a number that says the partition of a cart."""
+        drawn = secrets.randbelow(ORDER_NUMBERS // self.partitions)
+        return order_number(drawn * self.partitions + self._names.partition_number(cart))
+
+
+def _customer(kept: bytes) -> CustomerId | None:
+    return CustomerId(kept.decode()) if kept else None
 
 
 def _refunds(packed: bytes | None) -> tuple[str, ...]:

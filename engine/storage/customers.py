@@ -1,14 +1,18 @@
 """Customers in the store: what is known of them, and which cart is theirs."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from engine.cart.codec import decode_facts, encode_facts
+import msgpack  # type: ignore[import-untyped]  # ships no types
+
+from engine.cart.codec import decode_facts, encode_facts, pack
+from engine.cart.history import History
 from engine.cart.model import Facts
 from engine.storage import scripts
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
-from engine.types import CartId, CustomerId, GroupId, InstantMs
+from engine.types import EPOCH, CartId, CustomerId, GroupId, InstantMs, OrderNumber
 
 OPEN_CARTS_MOST: Final = 64
 """How many carts of a customer are told of new facts, the newest; older ones are told when they are next used."""
@@ -18,12 +22,15 @@ OPEN_CARTS_MOST: Final = 64
 class CustomerRecord:
     """A customer as the store knows them; ``facts`` is None where nobody told the store about them.
 
+    ``history`` is what Panier found out by itself, None where that is nothing.
+
     ``claimed`` says that this very call made the cart the active one, so that only then a failed second step takes
     it away again. ``chosen`` is the cart that a claim came to, ``shares_with`` the named group that their new carts are
     shared with, which a claim tells.
     """
 
     facts: Facts | None
+    history: History | None
     active: CartId | None
     superseded: CartId | None
     at_ms: InstantMs
@@ -34,9 +41,10 @@ class CustomerRecord:
 
 @dataclass(frozen=True, slots=True)
 class FactsWritten:
-    """The facts that hold now, and the open carts they are to be copied into, newest first."""
+    """The facts that were told last, what Panier found out by itself, and the open carts of both, newest first."""
 
     facts: Facts
+    history: History | None
     open_carts: tuple[CartId, ...]
     at_ms: InstantMs
 
@@ -55,8 +63,7 @@ class CustomerStore:
 
     async def read(self, customer: CustomerId) -> CustomerRecord:
         """Read a customer."""
-        keys = self._names.customer(customer)[:1]
-        return _record(await self._connection.run(scripts.CUSTOMER_READ, keys, ()))
+        return _record(await self._connection.run(scripts.CUSTOMER_READ, self._known(customer), ()))
 
     async def claim_first(self, customer: CustomerId, cart: CartId) -> CustomerRecord:
         """Make a cart the active one unless there is one: of two devices that race, the loser adopts the winner's.
@@ -96,6 +103,33 @@ class CustomerStore:
         """Write facts with the version they carry, unless the stored are as new: a shop folder may be read again."""
         return await self._upsert(facts, "given")
 
+    async def count_order(
+        self, customer: CustomerId, number: OrderNumber, placed_ms: InstantMs, categories: Iterable[str]
+    ) -> bool:
+        """Count an order among those of a customer, once; say whether that changed something."""
+        return await self._count(customer, number, placed_ms, "place", categories)
+
+    async def discount_order(self, customer: CustomerId, number: OrderNumber, categories: Iterable[str]) -> bool:
+        """Count an order no more, because it was cancelled, once; say whether that changed something."""
+        return await self._count(customer, number, EPOCH, "cancel", categories)
+
+    async def note_points(
+        self, customer: CustomerId, account: str, version: int, tier: str, points: int, stamps: Mapping[str, int]
+    ) -> bool:
+        """Note what an account makes of a customer, unless a newer version of it is noted; say whether it changed."""
+        arguments = (account, version, pack((tier, points, dict(sorted(stamps.items())))))
+        keys = self._names.customer(customer)[:1]
+        (changed,) = await self._connection.run(scripts.CUSTOMER_POINTS, keys, arguments)
+        return bool(changed)
+
+    async def _count(
+        self, customer: CustomerId, number: OrderNumber, placed_ms: InstantMs, what: str, categories: Iterable[str]
+    ) -> bool:
+        keys = (self._names.customer(customer)[0], *self._names.history(customer))
+        arguments = (number, placed_ms, what, pack(sorted(categories)))
+        (changed,) = await self._connection.run(scripts.CUSTOMER_ORDER, keys, arguments)
+        return bool(changed)
+
     async def open_carts(self, customer: CustomerId) -> dict[CartId, InstantMs]:
         """Return the carts of a customer that are known, with when they got each; some may be gone."""
         asked = ("ZREVRANGE", self._names.customer(customer)[1], 0, -1, "WITHSCORES")
@@ -117,13 +151,17 @@ class CustomerStore:
 
     async def _open(self, customer: CustomerId, cart: CartId, mode: str) -> CustomerRecord:
         arguments = (cart, mode, OPEN_CARTS_MOST)
-        return _record(await self._connection.run(scripts.CUSTOMER_OPEN, self._names.customer(customer), arguments))
+        return _record(await self._connection.run(scripts.CUSTOMER_OPEN, self._known(customer), arguments))
 
     async def _upsert(self, facts: Facts, mode: str) -> FactsWritten:
         arguments = (encode_facts(facts), mode)
-        keys = self._names.customer(facts.customer)
-        at_ms, blob, carts = await self._connection.run(scripts.CUSTOMER_UPSERT, keys, arguments)
-        return FactsWritten(decode_facts(blob), tuple([CartId(cart.decode()) for cart in carts]), at_ms)
+        keys = self._known(facts.customer)
+        at_ms, blob, known, carts = await self._connection.run(scripts.CUSTOMER_UPSERT, keys, arguments)
+        open_carts = tuple([CartId(cart.decode()) for cart in carts])
+        return FactsWritten(decode_facts(blob), _history(known), open_carts, at_ms)
+
+    def _known(self, customer: CustomerId) -> tuple[str, ...]:
+        return (*self._names.customer(customer), *self._names.history(customer))
 
 
 def _cart(answer: bytes | None) -> CartId | None:
@@ -131,8 +169,26 @@ def _cart(answer: bytes | None) -> CartId | None:
 
 
 def _record(answer: list[Any]) -> CustomerRecord:
-    at_ms, facts, active, superseded, *claim = answer
+    at_ms, facts, history, active, superseded, *claim = answer
     known = decode_facts(facts) if facts else None
     claimed, chosen, group = claim or (0, None, None)
     shares_with = GroupId(group.decode()) if group else None
-    return CustomerRecord(known, _cart(active), _cart(superseded), at_ms, claimed == 1, _cart(chosen), shares_with)
+    carts = _cart(active), _cart(superseded)
+    return CustomerRecord(known, _history(history), *carts, at_ms, claimed == 1, _cart(chosen), shares_with)
+
+
+def _history(answer: list[Any] | None) -> History | None:
+    if answer is None:
+        return None
+    version, orders, since, first_ms, categories, points = answer
+    tier, balance, stamps = msgpack.unpackb(points) if points else ("", None, {})
+    return History(
+        version=version,
+        orders=orders,
+        orders_since_told=since,
+        first_order_ms=first_ms,
+        ordered_categories=frozenset(path.decode() for path in categories),
+        tier=tier,
+        points=balance,
+        stamps=stamps,
+    )

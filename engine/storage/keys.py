@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+from engine.checkout.model import drawn_of
 from engine.errors import PanierError
 from engine.limits import Limit, LimitKind
 from engine.loyalty.account import AccountId
@@ -43,8 +44,15 @@ class KeyNames:
 
     def partition(self, text: str) -> str:
         """Return the hash tag, with its braces, of a cart's or customer's id."""
-        digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-        return self._tag(int.from_bytes(digest) % self.partitions)
+        return self._tag(self.partition_number(text))
+
+    def partition_number(self, text: str) -> int:
+        """Return the number, from 0, of the partition of a cart's or customer's id."""
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) % self.partitions
+
+    def partition_of_order(self, number: OrderNumber) -> int:
+        """Return the number of the partition that an order's number says: that of its cart."""
+        return drawn_of(number) % self.partitions
 
     def cart(self, cart: CartId) -> str:
         """Return the key of a cart."""
@@ -147,6 +155,12 @@ class KeyNames:
         tag = self.partition(name)
         return f"{tag}:u:{name}", f"{tag}:o:{name}"
 
+    def history(self, customer: CustomerId) -> tuple[str, str]:
+        """Return the keys of a customer's orders as they count, and of the categories of what was in them."""
+        name = f"{self.shop}:{customer}"
+        tag = self.partition(name)
+        return f"{tag}:ho:{name}", f"{tag}:hc:{name}"
+
     def limit(self, limit: Limit, shard: int) -> tuple[str, str, str, str]:
         """Return the keys of one shard of a limit: counter, holds, deadlines, and the pins of its partition."""
         name = f"{self.shop}:{shard}:{limit.kind}:{limit.promotion}:{limit.subject}"
@@ -166,8 +180,8 @@ class KeyNames:
         return f"{self.partition(cart)}:quote:{cart}:{quote}"
 
     def order(self, number: OrderNumber) -> str:
-        """Return the key of an order, whose number hashes to the partition of its cart: draw it so."""
-        return f"{self.partition(number)}:order:{number}"
+        """Return the key of an order, in the partition of its cart."""
+        return f"{self._tag(self.partition_of_order(number))}:order:{number}"
 
     def orders(self, customer: CustomerId) -> str:
         """Return the key of the numbers of a customer's orders."""
@@ -177,10 +191,6 @@ class KeyNames:
     def outbox(self, partition: int) -> str:
         """Return the key of what is still to be done for orders in a partition, by its number from 0."""
         return f"{self._tag(partition)}:outbox"
-
-    def outbox_beside(self, name: str) -> str:
-        """Return the key of the outbox in the partition of a cart or an order."""
-        return f"{self.partition(name)}:outbox"
 
     def account(self, account: AccountId) -> tuple[str, str, str, str]:
         """Return the keys of a points account: state, entries, operations, and the pins of its partition."""

@@ -28,6 +28,7 @@ from engine.loyalty.commands import (
     PointsArrived,
     ReceivePoints,
     SendPoints,
+    Settle,
 )
 from engine.loyalty.ledger import Status, Step, apply, asks_about
 from engine.storage import scripts
@@ -95,6 +96,10 @@ class LedgerStore:
                     return Booked(step.status, step.points, step.account, at_ms)
         raise StoreUnavailableError(f"too many others change the account `{account}`")
 
+    async def settled(self, account: AccountId) -> Booked:
+        """Return an account with what time has brought by now, which is written down. One round trip, two for that."""
+        return await self.do(account, Settle())
+
     async def read(self, account: AccountId) -> Account:
         """Return an account as it was kept; what time has brought since, the next command writes down."""
         _, blob = await self._connection.run(scripts.LEDGER_READ, self._names.account(account)[:3:2], ())
@@ -120,8 +125,8 @@ class LedgerStore:
     async def transfer(self, operation: OperationId, source: AccountId, to: AccountId, points: int) -> Booked:
         """Send points from one account to another, in steps each of which is done once.
 
-        Answers `Status.DONE` or `SHORT`, with the sender's account. A crash after the first step leaves the points on
-        their way, in neither sum; `finish` brings them there, or this very call sent again.
+        Answers `Status.DONE`, `SHORT` or `REUSED`, with the sender's account. A crash after the first step leaves the
+        points on their way, in neither sum; `finish` brings them there, or this very call sent again.
         """
         sent = await self.do(source, SendPoints(operation, to, points))
         await self._finish(sent.account, operation)
@@ -154,12 +159,17 @@ class LedgerStore:
         await self._connection.command("SET", self._names.family(customer), family)
         return joined.account
 
-    async def leave(self, customer: CustomerId) -> None:
-        """Let a customer go back to an account of their own; what they earned for the family stays there."""
-        family = await self.account_of(customer)
-        await self._connection.command("DEL", self._names.family(customer))
-        if family != account_of_customer(customer):
-            await self.do(family, LeaveFamily(customer))
+    async def leave(self, customer: CustomerId, family: AccountId | None = None) -> None:
+        """Let a customer go back to an account of their own, out of any family or of this one only.
+
+        What they earned for the family stays there. Sent again, it finishes what was cut off.
+        """
+        known = await self.account_of(customer)
+        left = family or known
+        if left != account_of_customer(customer):
+            await self.do(left, LeaveFamily(customer))
+        if left == known:
+            await self._connection.command("DEL", self._names.family(customer))
 
     def pinned_points(self, pin: Pin) -> PinnedPoints | None:
         """Return what a pin is about; None where it is no account's (see `engine.storage.pins`)."""

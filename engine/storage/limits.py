@@ -128,13 +128,19 @@ class LimitStore:
         """Set another deadline. Answers `HELD`; `PINNED`, `POSTED`, `RETURNED` and `GONE` stay what they are."""
         return await self._step("extend", limit, hold, deadline_ms)
 
-    async def pin(self, limit: Limit, hold: str) -> Hold:
-        """Let a hold lapse no more. Answers `PINNED`, or `GONE` where it had lapsed: then nothing is pinned."""
-        return await self._step("pin", limit, hold)
+    async def pin(self, limit: Limit, hold: str, attempt: int) -> Hold:
+        """Let a hold lapse no more. Answers `PINNED`, or `GONE` where it had lapsed: then nothing is pinned.
 
-    async def unpin(self, limit: Limit, hold: str, deadline_ms: InstantMs) -> Hold:
-        """Let a pinned hold lapse again, at an instant. Answers `HELD`, or what else it is."""
-        return await self._step("unpin", limit, hold, deadline_ms)
+        It is the pin of the latest of the attempts, which are numbered, that pinned it.
+        """
+        return await self._step("pin", limit, hold, attempt)
+
+    async def unpin(self, limit: Limit, hold: str, deadline_ms: InstantMs, attempt: int | None) -> Hold:
+        """Let a pinned hold lapse again, at an instant. Answers `HELD`, or what else it is.
+
+        ``attempt`` is the one that is over: what a later one has pinned meanwhile stays `PINNED`. None: all are over.
+        """
+        return await self._step("unpin", limit, hold, deadline_ms, "" if attempt is None else attempt)
 
     async def release(self, limit: Limit, hold: str) -> Hold:
         """Give up a hold. Answers `GONE`; a pinned or posted one stays what it is."""

@@ -39,6 +39,8 @@ CUSTOMER_READ: Final = _load("customer_read")
 CUSTOMER_OPEN: Final = _load("customer_open")
 CUSTOMER_RELEASE: Final = _load("customer_release")
 CUSTOMER_UPSERT: Final = _load("customer_upsert")
+CUSTOMER_ORDER: Final = _load("customer_order")
+CUSTOMER_POINTS: Final = _load("customer_points")
 READ_SEEN: Final = _load("read_seen")
 VIEWERS: Final = _load("viewers")
 HANDOFF_CREATE: Final = _load("handoff_create")
@@ -78,6 +80,8 @@ ALL: Final = (
     CUSTOMER_OPEN,
     CUSTOMER_RELEASE,
     CUSTOMER_UPSERT,
+    CUSTOMER_ORDER,
+    CUSTOMER_POINTS,
     READ_SEEN,
     VIEWERS,
     HANDOFF_CREATE,

@@ -18,6 +18,7 @@ from engine.storage.offline import OfflineStore
 from engine.storage.pairings import PairingStore
 from engine.storage.phones import PhoneStore
 from engine.storage.pointers import PointerStore
+from engine.storage.uses import UseStore
 from engine.storage.viewers import ViewerStore
 
 
@@ -41,6 +42,7 @@ class Stores:
     limits: LimitStore
     checkouts: CheckoutStore
     ledger: LedgerStore
+    uses: UseStore
 
     @classmethod
     def on(
@@ -52,6 +54,7 @@ class Stores:
         """
         known = limits or CartLimits()
         carts = CartStore(connection, names, limits)
+        counters, ledger = LimitStore(connection, names), LedgerStore(connection, names)
         return cls(
             carts,
             CustomerStore(connection, names),
@@ -66,7 +69,8 @@ class Stores:
             PhoneStore(connection, names, phone_secret),
             OfflineStore(connection, names, limits),
             carts.merges,
-            LimitStore(connection, names),
+            counters,
             CheckoutStore(connection, names, log_length=known.log),
-            LedgerStore(connection, names),
+            ledger,
+            UseStore(counters, ledger),
         )

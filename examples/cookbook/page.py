@@ -127,12 +127,13 @@ def _section(recipe: Recipe, shop: Shop, loaded: LoadedRules) -> str:
 def _rows(recipe: Recipe, shop: Shop, loaded: LoadedRules) -> Iterator[str]:
     """Yield a row for each example, priced with all promotions of its file and no other."""
     models = [promotion.model for promotion in recipe.file.promotions]
-    ruleset = compile_ruleset(models, loaded.ruleset.lanes, loaded.ruleset.rounding)
+    ruleset = compile_ruleset(models, loaded.ruleset.lanes, loaded.ruleset.rounding, recipe.file.head.loyalty)
     for promotion in recipe.file.promotions:
         for number, example in promotion.examples.items():
             basket = example_basket(example, ruleset.by_id[PromotionId(promotion.model.id)], shop)
             evaluation = evaluate(basket, ruleset, every_outcome=True)
-            paid, saved = evaluation.totals.total_minor, evaluation.totals.discounts_minor
+            totals = evaluation.totals
+            paid, saved = totals.due_minor, totals.discounts_minor + totals.points_discount_minor + totals.tender_minor
             others = _others(recipe.file, (*promotion.path, "examples", number), basket)
             before = format_minor(paid + saved, basket.currency) if saved else ""
             told = " ".join(_told(basket, ruleset, evaluation)) or "nothing"

@@ -61,8 +61,13 @@ class TotalsView:
         return MoneyView(self._totals.adjustments_minor, self._currency)
 
     @property
+    def points_discount(self) -> MoneyView:
+        """What points take off goods, where the programme makes them a discount; not negative."""
+        return MoneyView(self._totals.points_discount_minor, self._currency)
+
+    @property
     def subtotal(self) -> MoneyView:
-        """What the goods come to: goods - itemDiscounts - orderDiscounts + adjustments."""
+        """What the goods come to: goods - itemDiscounts - orderDiscounts + adjustments - pointsDiscount."""
         return MoneyView(self._totals.subtotal_minor, self._currency)
 
     @property
@@ -87,7 +92,7 @@ class TotalsView:
 
     @property
     def discounts(self) -> MoneyView:
-        """All discounts together, not negative."""
+        """All discounts of promotions together, not negative."""
         return MoneyView(self._totals.discounts_minor, self._currency)
 
     @property
@@ -102,8 +107,18 @@ class TotalsView:
 
     @property
     def total(self) -> MoneyView:
-        """What there is to pay."""
+        """What it costs."""
         return MoneyView(self._totals.total_minor, self._currency)
+
+    @property
+    def tender(self) -> MoneyView:
+        """What points pay of the total, where the programme makes them a means of payment."""
+        return MoneyView(self._totals.tender_minor, self._currency)
+
+    @property
+    def amount_due(self) -> MoneyView:
+        """What is left to pay: total - tender."""
+        return MoneyView(self._totals.due_minor, self._currency)
 
 
 @object_type("TaxAmount")

@@ -9,6 +9,7 @@ from engine.callers import Caller, Scope
 from engine.cart.handoff import Discretion, Share, discretion_towards
 from engine.cart.viewing import Viewer
 from engine.journey_service import journey_of_cart, told_log
+from engine.loyalty_service import loyalty_of_cart
 from engine.priced import PricedCart
 from engine.pricing.differences import LineDifference, line_differences, total_difference_minor
 from engine.pricing.evaluation import EvaluatedLine
@@ -30,6 +31,7 @@ from schema.types.extras import GiftChoiceView
 from schema.types.handoffs import LeaseView, SoldView
 from schema.types.journey import ContributionView, JourneyConnectionView, TimelineConnectionView
 from schema.types.line import DeliveryChoiceView, LineItemConnectionView, LineItemView, priced_lines
+from schema.types.loyalty import CartLoyaltyView
 from schema.types.members import MemberTotalView, MemberView, SuggestionView, budget_view, suggestions_of
 from schema.types.money import MoneyView
 from schema.types.node import Node
@@ -427,6 +429,17 @@ class CartView(_Content, KeepsAnswers):
             return None
         journey = await journey_of_cart(info.context.engine, info.context.known_caller(), self._priced.cart)
         return JourneyConnectionView(page_of(journey.steps, first, after), journey) if journey else None
+
+    @field(
+        "What it earns and what points can pay of it, for its owner, those who share the account, and staff with "
+        "`cart:read`. Null for everybody else, for a guest's cart, without a programme, and in a subscription."
+    )
+    async def loyalty(self, info: Info) -> CartLoyaltyView | None:
+        """Two round trips to the store."""
+        if self._present is not None:
+            return None
+        found = await loyalty_of_cart(info.context.engine, info.context.known_caller(), self._priced)
+        return CartLoyaltyView(found, self._priced) if found else None
 
     @field("The same cart as another channel or store would price it, without moving it.")
     def price_on(self, info: Info, channel: str, store: str | None = None) -> CartElsewhereView:

@@ -83,8 +83,13 @@ class QuoteView(PricedParts):
 
     @property
     def total(self) -> MoneyView:
-        """What there is to pay."""
+        """What it costs."""
         return MoneyView(self._quoted.quote.total_minor, self._quoted.quote.evaluation.currency)
+
+    @property
+    def amount_due(self) -> MoneyView:
+        """What there is to pay: the total without what points pay."""
+        return MoneyView(self._quoted.quote.due_minor, self._quoted.quote.evaluation.currency)
 
     @property
     def amount_hash(self) -> str:

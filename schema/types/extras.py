@@ -1,16 +1,64 @@
 """What promotions give beside discounts, and how sure it is that they give the most, as clients see it."""
 
+import strawberry
 from strawberry import ID
 
 from engine.priced import PricedCart
-from engine.pricing.evaluation import EarnedPoints, IssuedCode, LaneSearch
+from engine.pricing.evaluation import Burned, BurnState, EarnedPoints, IssuedCode, LaneSearch
 from engine.rules.gift_choices import GiftChoice
+from engine.rules.loyalty import BurnAs
 from engine.types import Currency
 from schema.scalars import Long
+from schema.types.amounts import LineShareView
 from schema.types.catalogue import ProductView
 from schema.types.line import label_of
 from schema.types.money import MoneyView
 from schema.views import object_type
+
+strawberry.enum(BurnState, name="BurnState", description="What became of points that were to be spent.")
+strawberry.enum(BurnAs, name="BurnAs", description="What paying with points is.")
+
+
+@object_type("BurnedPoints")
+class BurnedView:
+    """What points pay of a cart, see `loyaltyBurn`."""
+
+    __slots__ = ("_burned", "_owner")
+
+    def __init__(self, burned: Burned, owner: PricedCart) -> None:
+        self._burned = burned
+        self._owner = owner
+
+    @property
+    def wanted(self) -> Long | None:
+        """How many were to be spent; null for as many as the cart takes."""
+        return None if self._burned.wanted is None else Long(self._burned.wanted)
+
+    @property
+    def points(self) -> Long:
+        """How many are spent when the cart is paid for."""
+        return Long(self._burned.points)
+
+    @property
+    def amount(self) -> MoneyView:
+        """What they pay."""
+        return MoneyView(self._burned.amount_minor, self._owner.evaluation.currency)
+
+    @property
+    def as_(self) -> BurnAs:
+        """A discount lowers the goods and their tax, a tender pays a part of the total."""
+        return BurnAs.TENDER if self._burned.tender else BurnAs.DISCOUNT
+
+    @property
+    def state(self) -> BurnState:
+        """Why it is not what was wished for; a warning says it in words."""
+        return self._burned.state
+
+    @property
+    def lines(self) -> list[LineShareView]:
+        """What they take off each line, as a discount."""
+        currency = self._owner.evaluation.currency
+        return [LineShareView(line, amount_minor, currency) for line, amount_minor in self._burned.lines]
 
 
 @object_type("GiftChoice")

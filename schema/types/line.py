@@ -283,8 +283,13 @@ class LineItemView:
         return MoneyView(self._price.adjustment_minor, self._currency)
 
     @property
+    def points_discount_amount(self) -> MoneyView:
+        """What points take off it, not negative."""
+        return MoneyView(self._price.points_discount_minor, self._currency)
+
+    @property
     def total(self) -> MoneyView:
-        """What is left after all discounts and changes by staff; it contains tax where `tax.included`."""
+        """What is left after discounts, changes by staff and points; it contains tax where `tax.included`."""
         return MoneyView(self._price.total_minor, self._currency)
 
     @property

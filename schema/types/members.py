@@ -93,6 +93,11 @@ class MemberTotalView:
         return MoneyView(self._total.shares.adjustments_minor, self._currency)
 
     @property
+    def points_discount(self) -> MoneyView:
+        """What points take off their goods, not negative."""
+        return MoneyView(self._total.shares.points_minor, self._currency)
+
+    @property
     def delivery(self) -> MoneyView:
         """Their part of the delivery, after its discounts."""
         return MoneyView(self._total.shares.delivery_minor, self._currency)
@@ -109,8 +114,18 @@ class MemberTotalView:
 
     @property
     def total(self) -> MoneyView:
-        """What they would have to pay."""
+        """What their part costs."""
         return MoneyView(self._total.shares.total_minor, self._currency)
+
+    @property
+    def tender(self) -> MoneyView:
+        """Their part of what points pay."""
+        return MoneyView(self._total.shares.tender_minor, self._currency)
+
+    @property
+    def amount_due(self) -> MoneyView:
+        """What they would have to pay: total - tender."""
+        return MoneyView(self._total.shares.due_minor, self._currency)
 
 
 @object_type("MemberShare")

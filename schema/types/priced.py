@@ -13,7 +13,7 @@ from schema.types.amounts import (
     TaxAmountView,
     TotalsView,
 )
-from schema.types.extras import CodeToIssueView, EarnedPointsView, LaneSearchView
+from schema.types.extras import BurnedView, CodeToIssueView, EarnedPointsView, LaneSearchView
 
 
 class PricedParts:
@@ -57,6 +57,12 @@ class PricedParts:
     def fees(self) -> list[CartFeeView]:
         """The chosen fees."""
         return [CartFeeView(fee, self._priced) for fee in self._priced.evaluation.fees]
+
+    @property
+    def burned(self) -> BurnedView | None:
+        """What points pay of it; null where none are to be spent."""
+        burned = self._priced.evaluation.burned
+        return BurnedView(burned, self._priced) if burned else None
 
     @property
     def points_earned(self) -> Long:

@@ -2,7 +2,7 @@
 
 A case names its promotions (beside them `lanes` and `rounding` where it matters), a cart document and what is expected,
 in minor units and by the names of `tests.oracle.compare`; ``*`` stands for any value, a bare number of a line for its total,
-a bare word of an outcome for its code, `units` of a line are written as ``2 at 500 trigger``; adjustments stand in their order, each as its state and its amount. A product that
+a bare word of an outcome for its code, `units` of a line are written as ``2 at 500 trigger``; adjustments stand in their order, each as its state and its amount; points that are spent as ``300 for 300 as discount: applied``. A product that
 the cart brings along is standard goods unless it says so. Its shop is `tests/cases/shop/`, with the files changed that it
 has under `shop`.
 """
@@ -30,7 +30,7 @@ def read_cases(text: str) -> list[Case]:
 
 def scenario_of(case: Case) -> Scenario:
     """Return the scenario of a case."""
-    rules = {key: case[key] for key in ("lanes", "rounding", "promotions") if key in case}
+    rules = {key: case[key] for key in ("lanes", "rounding", "loyalty", "promotions") if key in case}
     cart = {"at": SOME_MONDAY, **_with_booleans(case["cart"])}
     for line in cart["lines"]:
         if "product" in line:
@@ -65,12 +65,17 @@ def _known(answer: Case) -> Case:
         "discounts": {each["promotion"]: each["amount"] for each in answer["discounts"]},
         "adjustments": [f"{each['state']} {each['amount']}" for each in answer["adjustments"]],
         **{key: answer[key] for key in ("totals", "deliveries", "fees", "taxes", "outcomes", "currency")},
+        "burned": _burned(answer["burned"]) if answer["burned"] else "nothing",
         "points": answer["points"],
         "codes": {code: each["state"] for code, each in answer["codes"].items()},
         "codes_to_issue": answer["codes_to_issue"],
         "gifts": {line["gift_of"]: line["sku"] for line in answer["lines"].values() if line["gift_of"]},
         "lines": {line["sku"]: line for line in answer["lines"].values()},
     }
+
+
+def _burned(burned: Case) -> str:
+    return f"{burned['points']} for {burned['amount']} as {burned['as']}: {burned['state']}"
 
 
 def _unexpected(expect: Case, answer: Case) -> Iterator[str]:
@@ -130,7 +135,7 @@ def _case_of(scenario: Scenario) -> Case:
     files = [yaml.load(text, Loader=yaml.BaseLoader) for text in scenario.rules]  # noqa: S506 - text, lists, maps
     case: Case = {"shop": dict(scenario.shop)}
     for file in files:
-        case |= {key: file[key] for key in ("lanes", "rounding") if key in file}
+        case |= {key: file[key] for key in ("lanes", "rounding", "loyalty") if key in file}
     promotions = [promotion for file in files for promotion in file.get("promotions", ())]
     return {**case, "promotions": promotions, "cart": dict(scenario.cart)}
 

@@ -7,6 +7,7 @@ from typing import Final
 from tests.generator.shop import (
     ARMS,
     BRANDS,
+    CARDS,
     CATEGORIES,
     CHANNELS,
     CODES,
@@ -230,7 +231,7 @@ def _gift(chance: Random) -> Written:
 
 
 def _points(chance: Random) -> Written:
-    way = chance.choice(["once", "per", "per", "multiply", "multiply"])
+    way = chance.choice(["once", "per", "per", "multiply", "multiply", "multiply"])
     if way == "once":
         return {"add": chance.choice(["1", "100"])}
     written: Written = {"multiply": chance.choice(["2", "3", "1.25"])}
@@ -422,6 +423,7 @@ def limits(chance: Random, promotion: Written) -> Written:
         maybe(chance, written, "budget", amounts, 2)
         if "budget" in written and word != "gift":
             maybe(chance, written, "partial", any_of(["true", "true", "false"]), 2)
+    maybe(chance, written, "stamps", lambda each: {"card": each.choice(CARDS), "take": str(each.randint(1, 4))}, 4)
     maybe(chance, written, "on_cancel", any_of(["return", "keep"]), 2)
     return written
 

@@ -19,6 +19,7 @@ from tests.generator.rules import (
 )
 from tests.generator.shop import (
     BRANDS,
+    CARDS,
     CATEGORIES,
     CHANNELS,
     DECIMALS,
@@ -53,7 +54,9 @@ TYPED_CODES = ["spring-10", "SPRING1O", "V I P", "v1p", "x1", "xi", "XL", "NOPE"
 
 def scenario(chance: Random) -> Scenario:
     """Return a shop, its rules and a cart: most often anything at all, else one of the kinds below."""
-    return chance.choice([anything, anything, anything, sets, sets, extras, extras, guarded, guarded, by_staff])(chance)
+    return chance.choice(
+        [anything, anything, anything, sets, sets, extras, extras, guarded, guarded, by_staff, burning]
+    )(chance)
 
 
 def anything(chance: Random) -> Scenario:
@@ -127,6 +130,24 @@ def by_staff(chance: Random) -> Scenario:
     ]
     rules = text_of({"rounding": chance.choice(ROUNDINGS), "promotions": [each for each in known if one_in(chance, 2)]})
     return Scenario(shop_files(chance.randint(0, 60)), (rules,), document)
+
+
+def burning(chance: Random) -> Scenario:
+    """Return a cart on which points are to be spent, under a programme and some rules, among them on points to come."""
+    document = cart(chance)
+    document["burn"] = {"balance": chance.choice([0, 7, 120, 300, 10**6])}
+    maybe(chance, document["burn"], "points", any_of([0, 1, 50, 100, 299, 5000]), 2)
+    rate = {
+        "points": chance.choice([1, 3, 100]),
+        "worth": chance.choice(["1 EUR", "0.07 EUR", {"EUR": "2", "JPY": "9"}]),
+    }
+    maybe(chance, rate, "as", any_of(["discount", "tender"]), 2)
+    maybe(chance, rate, "minimum", any_of([2, 50, 200]), 2)
+    maybe(chance, rate, "step", any_of([3, 50]), 2)
+    maybe(chance, rate, "at_most", any_of(["50%", "33.33%", "100%"]), 2)
+    written = {"loyalty": {"burn": rate}} if not one_in(chance, 9) else {}
+    rules = plain_rules(chance, [*ON_ITEMS, *ON_THE_CART, *BESIDES])
+    return Scenario(shop_files(chance.randint(0, 60)), (rules, text_of(written)), document)
 
 
 # Carts
@@ -236,6 +257,7 @@ def _known_customer(chance: Random) -> Written:
     maybe(chance, written, "orders", any_of([0, 1, 2, 3, 4]), 2)
     maybe(chance, written, "tier", any_of(TIERS), 2)
     maybe(chance, written, "segments", some_of(SEGMENTS), 2)
+    maybe(chance, written, "stamps", lambda each: {card: each.randint(0, 4) for card in some(each, CARDS, 2)}, 2)
     maybe(chance, written, "ordered_categories", lambda each: each.sample(CATEGORIES, each.randint(0, 2)), 2)
     return written
 

@@ -25,6 +25,7 @@ BRANDS: Final = ["Acme", "Bolt", "Cara"]
 PRODUCTS: Final = ["apple", "boot", "card", "cheese", "loaf", "mug", "rope", "sock"]
 MEASURED: Final = {"cheese": "kg", "rope": "m"}
 WITH_OPTIONS: Final = ["boot", "cheese", "mug"]
+CARDS: Final = ["coffee", "tea"]
 SEGMENTS: Final = ["family", "vip"]
 TIERS: Final = ["silver", "gold"]
 CODES: Final = ["SPRING10", "VIP", "X1", "XL"]

@@ -41,7 +41,7 @@ LIMITS = Limits(lines_max=8, quantity_max=9999, codes_max=3, fees_max=3, lines_p
 WIDE = DocumentLimits(depth=30, tokens=20_000, aliases=2_000, fields=20_000)
 READS = {
     *("cart", "active_cart", "superseded_cart", "log", "facts_of", "stores.viewers.seen", "stores.viewers.present"),
-    *("stores.journeys.read", "stores.ledger.entries"),
+    *("stores.journeys.read", "stores.ledger.entries", "stores.ledger.account_of", "stores.ledger.settled"),
 }
 """What the ordinary way may have been spared, where another field of the query failed before."""
 DRAWN = {"stores.handoffs.new_cart_id", "stores.merges.work_out"}

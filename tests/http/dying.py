@@ -14,6 +14,7 @@ from engine.storage.keys import KeyNames
 from tests.http.service import CART_LIMITS, Service, snapshot
 
 RULES = """\
+loyalty: {burn: {points: 100, worth: 1 EUR}}
 promotions:
   - id: single
     label: One for the first

@@ -39,7 +39,9 @@ COMPILED = os.environ.get(variable("compiled_answers"), "true") == "true"
 SECRET = "a secret of the tests, long enough for HS256"  # of the tests only
 RULES = """\
 loyalty:
+  pending: {event: delivered}
   expires: {days: 30}
+  burn: {points: 100, worth: 1 EUR}
   tiers: {levels: [{id: silver, label: {en: Silver, fr: Argent}, from_points: 100}]}
 promotions:
   - id: dairy-week

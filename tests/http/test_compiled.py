@@ -84,7 +84,9 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         staff,
         id=cart,
     )
-    run('mutation { cartCreate(input: {lines: [{sku: "oat"}]}, operationId: "FRESH-ada") { version } }', ada)
+    own = 'mutation { cartCreate(input: {lines: [{sku: "oat"}]}, operationId: "FRESH-ada") { cart { id } } }'
+    adas = run(own, ada)["cartCreate"]["cart"]["id"]
+    run(f'mutation {{ loyaltyBurn(cartId: "{adas}", all: true) {{ version }} }}', ada)
     seen = run(
         "query($id: ID!) { cart(id: $id) { lines { nodes { lineId } edges { cursor } } adjustments { adjustmentId } } }",
         guest,
@@ -104,7 +106,7 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
     named = [("Product", "milk"), ("Product", "no"), ("Promotion", "dairy-week"), ("Promotion", "secret-test")]
     nodes = [encode_id(*key) for key in [*named, ("Channel", "web"), ("Store", "south")]]
     return {
-        "cartId": [*playgrounds * 3, *faulty],
+        "cartId": [*playgrounds * 3, adas, adas, *faulty],
         "id": [*[cart] * 8, *faulty, *nodes, *line_ids],
         "sourceId": [*[one, other] * 4, *faulty],
         "targetId": [*[one, other] * 4, *faulty],
@@ -144,6 +146,10 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         "currency": ["EUR", "JPY"],
         "total": ["1.20", "1"],
         "points": [50, -5, 0],
+        "event": ["delivered", "x"],
+        "number": ["x"],
+        "from": ["ada", "ben"],
+        "to": ["ada", "ben"],
     }
 
 

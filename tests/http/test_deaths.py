@@ -13,8 +13,12 @@ import httpx
 import pytest
 
 from engine.callers import Caller, CallerKind
-from engine.checkout_service import Step, find_order
+from engine.checkout.steps import Step
+from engine.checkout_service import find_order
 from engine.limits import Limit, LimitKind
+from engine.loyalty.account import account_of_customer
+from engine.loyalty.audit import faults_of
+from engine.loyalty.commands import Adjust, ReleaseHold
 from engine.priced import Snapshot
 from engine.pricing.requests import Limits
 from engine.service import Panier
@@ -23,7 +27,7 @@ from engine.storage.embedded import EmbeddedServer, EmbeddedServerError
 from engine.storage.keys import KeyNames
 from engine.storage.stores import Stores
 from engine.sweeping import sweep
-from engine.types import CartId, PromotionId
+from engine.types import CartId, CustomerId, OperationId, PromotionId
 from schema.auth import TokenAuthority
 from schema.ids import key_of
 from tests.http.dying import ATTEMPT_MS, RULES
@@ -32,6 +36,7 @@ from tests.http.test_checkout import begun, paid
 
 ROOT = Path(__file__).parents[2]
 ADA = Caller(CallerKind.CUSTOMER, "ada")
+POINTS = account_of_customer(CustomerId("ada"))
 SINGLE = Limit(PromotionId("single"), LimitKind.TOTAL)
 
 
@@ -64,12 +69,18 @@ def test_there_is_an_order_with_everything_posted_or_nothing(
 ) -> None:
     store = EmbeddedServer(tmp_path / "store")
     with store:
+        asyncio.run(_given(store.url))
         with dying_service(store.url, tmp_path / "shop", step) as url:
             client = Client(url, TokenAuthority(SECRET).mint(ADA, 600))
             cart = client.run(
                 'mutation { cartCreate(input: {lines: [{sku: "milk"}], codes: ["only one"]})'
                 " { cart { id totals { total { amount } } } } }"
             )["cartCreate"]["cart"]
+            cart = client.run(
+                f'mutation {{ loyaltyBurn(cartId: "{cart["id"]}", points: 20)'
+                " { cart { id totals { total { amount } } burned { points } } } }"
+            )["loyaltyBurn"]["cart"]
+            assert cart["burned"] == {"points": 20}
             with pytest.raises(httpx.TransportError):  # noqa: PT012  # whichever of the two dies
                 quote = begun(client, cart)["quote"]
                 paid(client, quote)
@@ -77,6 +88,17 @@ def test_there_is_an_order_with_everything_posted_or_nothing(
         if store_dies:
             asyncio.run(_killed_and_back(store))
         asyncio.run(_healed(store.url, small, CartId(key_of(cart["id"], "Cart"))))
+
+
+async def _given(store_url: str) -> None:
+    """Give points to spend."""
+    connection = Connection(store_url, timeout_s=10)
+    await connection.load()
+    try:
+        ledger = Stores.on(connection, KeyNames(), CART_LIMITS).ledger
+        await ledger.do(POINTS, Adjust(OperationId("given"), 20, "a present"))
+    finally:
+        await connection.close()
 
 
 async def _killed_and_back(store: EmbeddedServer) -> None:
@@ -110,6 +132,7 @@ async def _healed(store_url: str, small: Snapshot, cart_id: CartId) -> None:
         priced = await engine.cart(ADA, cart_id)
         assert priced is not None
         (counted,) = await stores.limits.read([SINGLE])
+        account = (await stores.ledger.settled(POINTS)).account
         ordered = priced.cart.ordered
         if ordered is None:
             assert counted.spent == 0
@@ -117,11 +140,16 @@ async def _healed(store_url: str, small: Snapshot, cart_id: CartId) -> None:
                 await stores.limits.release(SINGLE, freeze.quote)
                 (counted,) = await stores.limits.read([SINGLE])
                 assert counted.held == 0, "nothing is pinned: what is held lapses"
+            for hold in account.holds:
+                account = (await stores.ledger.do(POINTS, ReleaseHold(hold.id))).account
+            assert (account.active, account.held) == (20, 0), "likewise"
         else:
             assert (counted.spent, counted.held) == (1, 0)
+            assert (account.active, account.held) == (0, 0)
             order = await find_order(engine, ADA, ordered.number)
             assert order is not None
             assert await stores.checkouts.work_left(order.number) == ""
             assert await stores.checkouts.numbers_of(ADA.customer or "") == [order.number]  # type: ignore[arg-type]
+        assert not faults_of(account, [entry async for entry in stores.ledger.every_entry(POINTS)])
     finally:
         await connection.close()

@@ -11,9 +11,11 @@ from engine.callers import CallerKind
 from tests.http.following import event_stream
 from tests.http.service import COMPILED, Client, Service
 from tests.http.test_checkout import begun
+from tests.http.test_families import JOIN, given
 from tests.http.test_groups import create
 from tests.http.test_handoffs import code_for
 from tests.http.test_merging import merge
+from tests.http.test_mutations import only
 from tests.http.test_offline import snapshot
 from tests.http.test_pairing import start
 
@@ -52,6 +54,22 @@ def _checkout(guest: Client, cart: dict[str, Any]) -> dict[str, str]:
     return {"QUOTE_ID": quote["id"], "AMOUNT_HASH": quote["amountHash"]}
 
 
+def _pooling(service: Service) -> str:
+    """Return the token of a customer whose family has points in its pool."""
+    token = service.token(CallerKind.CUSTOMER, "guide-points")
+    caller = service.client(token)
+    assert not only(caller.run(JOIN, group=create(caller)))["userErrors"]
+    given(service, "guide-points", 20)
+    return token
+
+
+def _saving(service: Service) -> tuple[str, str]:
+    """Return the token of a customer who has points, and their cart."""
+    token = service.token(CallerKind.CUSTOMER, "guide-saves")
+    given(service, "guide-saves", 500)
+    return token, service.client(token).create(lines=[{"sku": "oat"}])
+
+
 @pytest.mark.parametrize(("document", "variables"), EXAMPLES)
 def test_an_example_of_the_guide_runs(service: Service, document: str, variables: str) -> None:
     guest_token = service.token(CallerKind.GUEST, f"guide-{hash(document)}", "web")
@@ -60,7 +78,9 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
     said = variables or "{}"
     other, merged = (guest.create(lines=[{"sku": "oat"}]) for _ in range(2))
     merge(guest, merged, guest.create())
+    saves, saved = _saving(service) if "loyaltyBurn" in document else ("", "")
     for word, value in {
+        "POINTS_CART_ID": saved,
         "OTHER_CART_ID": other,
         "MERGED_CART_ID": merged,
         "CART_ID": payload["cart"]["id"],
@@ -80,6 +100,9 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
         "guestToken": service.token(CallerKind.CUSTOMER, "guide"),
         "cartAdjustmentAdd": _staff(service),
         "loyaltyAccount": service.token(CallerKind.CUSTOMER, "guide-points"),
+        **({"loyaltyTransfer": _pooling(service)} if "loyaltyTransfer" in document else {}),
+        "loyaltyBurn": saves,
+        "loyaltyEvent": service.token(CallerKind.SERVICE, "guide", scopes=frozenset({"service"})),
         "loyaltyAdjust": service.token(CallerKind.STAFF, "guide", scopes=frozenset({"loyalty:write"})),
         "customerCarts": service.token(CallerKind.STAFF, "guide", scopes=frozenset({"cart:read"})),
         **dict.fromkeys(("cartSnapshot", "cartSync", "offlineSale"), _till(service)),

@@ -13,12 +13,14 @@ from engine.source import Source
 from tests.http.service import Client, Service
 from tests.http.test_checkout import CANCEL_ORDER, begun, codes, filled, paid
 from tests.http.test_handoffs import customer
+from tests.http.test_members import joined
 from tests.http.test_mutations import only
 
 RULES = """\
 loyalty:
   pending: {event: delivered}
   expires: {days: 30}
+  burn: {points: 100, worth: 1 EUR, minimum: 50, at_most: 50%}
   tiers: {levels: [{id: silver, label: {en: Silver, fr: Argent}, from_points: 3}, {id: gold, from_points: 500}]}
 promotions:
   - {id: base, give: {points: {per: 1 EUR, add: 1}}}
@@ -31,6 +33,14 @@ query($customer: ID, $first: Int, $after: String) {
     entries(first: $first, after: $after) {
       nodes { number kind pending active note } totalCount pageInfo { hasNextPage endCursor }
     }
+  }
+}
+"""
+OF_CART = """
+query($id: ID!) {
+  cart(id: $id) {
+    pointsEarned
+    loyalty { toEarn balance worth { amount } burnable burnableWorth { amount } tier { id } nextTier { id } pointsToNextTier }
   }
 }
 """
@@ -93,6 +103,29 @@ def test_staff_correct_an_account_once_with_a_reason(earning: Service) -> None:
     assert (mine["active"], mine["nextExpiry"]) == (30, {"points": 30})
 
 
+def test_a_cart_shows_points_to_come_and_to_spend_to_those_whose_they_are(earning: Service) -> None:
+    phone, clerk = customer(earning, "spender"), staff(earning, "loyalty:write", "cart:read")
+    cart = phone.create(lines=[{"sku": "milk", "quantity": "4"}])  # 4.80 EUR
+    clerk.run(ADJUST, customer="spender", points=1000)
+    for client in (phone, clerk):
+        seen = client.run(OF_CART, id=cart)["cart"]
+        assert seen["loyalty"] == {
+            "toEarn": seen["pointsEarned"],
+            "balance": 1000,
+            "worth": {"amount": "10.00"},
+            "burnable": 240,
+            "burnableWorth": {"amount": "2.40"},
+            "tier": None,
+            "nextTier": {"id": "silver"},
+            "pointsToNextTier": 3,
+        }
+    friend = joined(phone, cart, "EDITOR", customer(earning, "friend"))
+    seen = friend.run(OF_CART, id=cart)["cart"]
+    assert (seen["loyalty"], seen["pointsEarned"]) == (None, 4)
+    guest = earning.client(earning.token(CallerKind.GUEST, "passing"))
+    assert guest.run(OF_CART, id=guest.create(lines=[{"sku": "milk"}]))["cart"]["loyalty"] is None
+
+
 @pytest.mark.parametrize(
     ("wrong", "code"),
     [
@@ -136,3 +169,36 @@ def test_a_shop_without_a_programme_has_no_accounts(store_url: str, shop: Snapsh
         assert account(customer(plain, "plain")) is None
         clerk = staff(plain, "loyalty:write")
         assert codes(only(clerk.run(ADJUST, customer="plain", points=1))) == ["NO_PROGRAMME"]
+
+
+EVENT = """
+mutation($event: String! = "delivered", $number: String, $customer: ID) {
+  loyaltyEvent(event: $event, number: $number, customerId: $customer) { activated userErrors { code field } }
+}
+"""
+
+
+def test_points_wait_for_what_the_back_office_reports(earning: Service) -> None:
+    phone, clerk = customer(earning, "waiting"), staff(earning, "loyalty:write")
+    numbers = [paid(phone, begun(phone, filled(phone))["quote"])["order"]["number"] for _ in range(3)]
+    pending = account(phone)["pending"]
+    wrong = only(clerk.run(EVENT, number=numbers[0], event="lost"))
+    assert wrong["userErrors"] == [{"code": "INVALID_EVENT", "field": ["event"]}]
+    first = only(clerk.run(EVENT, number=numbers[0]))["activated"]
+    assert first == pending // 3 > 0
+    assert only(clerk.run(EVENT, number=numbers[0])) == {"activated": 0, "userErrors": []}
+    seen = account(phone)
+    assert (seen["pending"], seen["active"]) == (pending - first, first)
+    # Of what was cancelled there is nothing to wait for any more.
+    staff(earning, "checkout").run(CANCEL_ORDER, number=numbers[1])
+    assert only(clerk.run(EVENT, number=numbers[1])) == {"activated": 0, "userErrors": []}
+    assert only(clerk.run(EVENT, customer="waiting"))["activated"] == first
+    seen = account(phone)
+    assert (seen["pending"], seen["active"]) == (0, 2 * first)
+
+
+def test_an_event_is_of_something_that_is_there(earning: Service) -> None:
+    clerk = staff(earning, "loyalty:write")
+    assert codes(only(clerk.run(EVENT, number="nothing"))) == ["ORDER_NOT_FOUND"]
+    assert codes(only(clerk.run(EVENT))) == codes(only(clerk.run(EVENT, number="x", customer="y"))) == ["INVALID_EVENT"]
+    assert codes(only(customer(earning, "own").run(EVENT, customer="own"))) == ["FORBIDDEN"]

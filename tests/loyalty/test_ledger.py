@@ -9,11 +9,13 @@ from engine.loyalty.commands import (
     Earn,
     Happened,
     HoldPoints,
+    PinHold,
     PostHold,
     Reverse,
     SetTier,
     Settle,
     Spend,
+    UnpinHold,
 )
 from engine.loyalty.ledger import Status
 from engine.types import InstantMs, OperationId
@@ -59,6 +61,18 @@ def test_what_was_spent_is_taken_back_as_far_as_the_programme_says(
     spend(kept, 6)
     assert kept.do(Reverse(OperationId("cancel"), ORDER, claw_back), 20).points == taken
     assert sums(kept.account) == left
+
+
+def test_a_pin_is_that_of_the_latest_attempt(kept: Kept) -> None:
+    """Whoever comes late with an attempt that is over leaves alone what the next one has pinned meanwhile."""
+    kept.do(Earn(ORDER, 10), 10)
+    kept.do(HoldPoints("q", 4, InstantMs(99), "cart/q"), 20)
+    for attempt in (1, 2, 1):
+        assert kept.do(PinHold("q", attempt), 30).status is Status.PINNED
+    assert kept.do(UnpinHold("q", InstantMs(40), attempt=1), 50).status is Status.PINNED
+    assert kept.do(UnpinHold("q", InstantMs(60), attempt=2), 50).status is Status.HELD
+    kept.do(Settle(), 60)
+    assert sums(kept.account) == (0, 10, 0, 0)
 
 
 def test_what_is_owed_is_paid_by_what_comes_in_next(kept: Kept) -> None:

@@ -13,6 +13,7 @@ from engine.loyalty.account import Account, AccountId
 from engine.loyalty.commands import ClawBack, Earn, ReturnPoints, Reverse
 from engine.loyalty.tiers import standing
 from engine.pricing.shop import Shop
+from engine.rules.burning import burnable_on
 from engine.rules.evaluate import evaluate
 from engine.rules.load import load_rule_sources
 from engine.rules.loyalty import Loyalty
@@ -38,7 +39,7 @@ def at(moment: str) -> InstantMs:
 @pytest.mark.parametrize("case", cases("burn"))
 def test_points_that_can_be_spent(case: dict[str, Any]) -> None:
     programme = Loyalty.model_validate({"burn": case["burn"]})
-    burnable = programmes.burnable_on(programme, int(case["active"]), int(case["goods"]), EUR)
+    burnable = burnable_on(programme, int(case["active"]), int(case["goods"]), EUR)
     assert [str(number) for number in burnable] == case["expect"]
 
 
@@ -86,7 +87,7 @@ def test_a_cart_shows_points_to_come_and_points_to_spend(shop: Shop) -> None:
     evaluation = evaluate(basket, ruleset)
     assert ruleset.loyalty is not None
     account = Account(AccountId("customer:ada"), active=2000, qualifying={"2026-05-30": 120})
-    found = programmes.summary(ruleset.loyalty, account, evaluation, basket.store.timezone)
+    found = programmes.summary(ruleset.loyalty, account, basket, evaluation)
     assert (found.to_earn, found.burnable, found.burnable_minor, found.worth_minor) == (54, 1350, 1350, 2000)
     assert found.standing is not None
     assert found.standing.tier is not None
@@ -105,7 +106,7 @@ def test_what_a_cart_earns_becomes_a_command_and_its_cancellation_too(shop: Shop
     assert cancelled == Reverse(OperationId("cancel"), ORDER, ClawBack.NEGATIVE, None, "2026-06-02", "cancel")
     grace = at("2026-06-06T23:30+00:00")
     assert programmes.giving_back(programme, "q1", now) == ReturnPoints("q1", grace, "q1")
-    welcome, birthday = programmes.welcome(programme, now, PARIS), programmes.birthday(programme, now, PARIS)
+    welcome, birthday = programmes.welcome(programme, now, PARIS), programmes.birthday(programme, "06-01", now, PARIS)
     assert [(each.operation, each.points, each.qualifying) for each in (welcome, birthday) if each] == [
         ("welcome", 50, 0),
         ("birthday:2026", 70, 0),
@@ -113,11 +114,32 @@ def test_what_a_cart_earns_becomes_a_command_and_its_cancellation_too(shop: Shop
 
 
 def test_a_programme_that_gives_nothing_makes_no_commands(shop: Shop) -> None:
-    evaluation = evaluate(basket_of(shop, lines=[item("mug", "10.00")]), load_rule_sources([], shop).ruleset)
+    basket = basket_of(shop, lines=[item("mug", "10.00")])
+    evaluation = evaluate(basket, load_rule_sources([], shop).ruleset)
     nothing = Loyalty()
-    assert programmes.welcome(nothing, InstantMs(0), PARIS) is programmes.birthday(nothing, InstantMs(0), PARIS) is None
-    found = programmes.summary(nothing, Account(AccountId("x"), active=5), evaluation, PARIS)
+    assert programmes.welcome(nothing, InstantMs(0), PARIS) is None
+    assert programmes.birthday(nothing, "01-01", InstantMs(0), PARIS) is None
+    found = programmes.summary(nothing, Account(AccountId("x"), active=5), basket, evaluation)
     assert (found.to_earn, found.burnable, found.worth_minor, found.standing) == (0, 0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("born", "today", "operation"),
+    [
+        ("05-02", "2026-05-01T21:59Z", None),
+        ("05-02", "2026-05-01T22:00Z", "birthday:2026"),
+        ("05-02", "2026-06-01T12:00Z", "birthday:2026"),
+        ("05-02", "2026-06-02T12:00Z", None),
+        ("12-20", "2027-01-05T12:00Z", "birthday:2026"),
+        ("02-29", "2026-02-28T12:00Z", "birthday:2026"),
+        ("", "2026-05-02T12:00Z", None),
+    ],
+)
+def test_points_for_a_birthday_are_due_on_the_day_and_some_weeks_after_it(
+    born: str, today: str, operation: str | None
+) -> None:
+    given = programmes.birthday(Loyalty(birthday=70), born, at(today), PARIS)
+    assert (given.operation if given else None) == operation
 
 
 def test_points_of_a_shared_cart_are_split_by_what_each_wished_for() -> None:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tests.oracle.adjustments import Adjustment, read_adjustments, set_prices
 from tests.oracle.arith import minor, rounded, share_out, thousandths, whole
+from tests.oracle.burning import Burning, read_burning
 from tests.oracle.shop import Country, Customer, Option, PriceList, Product, Shop, Store, amounts_of, milliseconds
 
 DeliveryKey = tuple[str, str, str]
@@ -75,14 +76,25 @@ class Line:
     """What a set price changed on the whole line, with its sign."""
     staff_minor: int = 0
     """What staff took off, set prices aside."""
+    points_minor: int = 0
+    """What points that are spent took off."""
     floor_minor: int = 0
     """What staff may not go below."""
     gift_of: str | None = None
     """The promotion that added the line."""
 
     def take_by_staff(self, amount: int) -> None:
-        """Take an amount off, spread over the units in proportion to what they cost."""
+        """Take an amount off by hand."""
         self.staff_minor += amount
+        self._take(amount)
+
+    def take_by_points(self, amount: int) -> None:
+        """Take off what points pay."""
+        self.points_minor += amount
+        self._take(amount)
+
+    def _take(self, amount: int) -> None:
+        """Take an amount off, spread over the units in proportion to what they cost."""
         order = sorted(self.units, key=lambda unit: unit.rank)
         for unit, share in zip(order, share_out(amount, [unit.current_minor for unit in order]), strict=True):
             unit.current_minor -= share
@@ -138,6 +150,7 @@ class Cart:
     draw: int
 
     adjustments: list[Adjustment] = field(default_factory=list)
+    burning: Burning | None = None
     gift_choices: dict[str, str] = field(default_factory=dict)
     closed: dict[str, str] = field(default_factory=dict)
     """Promotions whose limit or budget is used up: which of the two."""
@@ -189,6 +202,7 @@ def read_cart(text: str, shop: Shop, default_at_ms: int | None = None) -> Cart:
         payment_method=document.get("payment_method", ""),
         draw=_draw(document),
     )
+    cart.burning = read_burning(document)
     cart.gift_choices = document.get("gift_choices", {})
     cart.closed = document.get("closed", {})
     for promotion, left in document.get("budget_left", {}).items():
@@ -224,6 +238,8 @@ def _facts(document: dict[str, Any] | None, shop: Shop, store: Store) -> Custome
     for key in ("points", "orders"):
         if document.get(key) is not None:
             told[key] = int(document[key])
+    if document.get("stamps"):
+        told["stamps"] = {card: int(count) for card, count in document["stamps"].items()}
     for key in ("segments", "ordered_categories"):
         if document.get(key) is not None:
             told[key] = frozenset(document[key])

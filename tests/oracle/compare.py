@@ -6,6 +6,7 @@ Of the engine it sees what `panier price` writes and nothing else.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tests.oracle.burning import Burning
 from tests.oracle.cart import Line
 from tests.oracle.price import Outcome, Priced
 
@@ -36,6 +37,7 @@ def plain_of_oracle(priced: Priced) -> Plain:
                         "discount": line.discount_minor,
                         "order_discount": line.order_discount_minor,
                         "adjustment": line.price_change_minor - line.staff_minor,
+                        "points_discount": line.points_minor,
                         "total": line.current_minor,
                         "tax": taxes.of("line", line.id),
                         "tax_category": line.product.tax_category,
@@ -89,6 +91,7 @@ def plain_of_oracle(priced: Priced) -> Plain:
             }
             for each in priced.adjustments
         ],
+        "burned": _burned(cart.burning) if cart.burning else None,
         "discounts": [
             {
                 "promotion": each.promotion,
@@ -111,6 +114,25 @@ def _units_of(line: Line) -> list[str]:
         return []
     units = [f"{unit.current_minor} {unit.role}" for unit in line.units]
     return sorted(f"{units.count(each)} at {each}" for each in set(units))
+
+
+def _burned(burning: Burning) -> Plain:
+    return {
+        "state": burning.state,
+        "points": burning.points,
+        "amount": burning.amount_minor,
+        "as": "tender" if burning.tender else "discount",
+        "shares": burning.shares,
+    }
+
+
+def _engine_burned(burned: Plain) -> Plain:
+    shares = {share["line"]: share["amount_minor"] for share in burned["lines"]}
+    return {
+        **{key: burned[key] for key in ("state", "points", "as")},
+        "amount": burned["amount_minor"],
+        "shares": shares,
+    }
 
 
 def _plain_outcome(outcome: Outcome) -> Plain:
@@ -173,6 +195,7 @@ def plain_of_engine(document: Plain) -> Plain:
             }
             for each in document["adjustments"]
         ],
+        "burned": _engine_burned(document["burned"]) if document["burned"] else None,
         "discounts": [
             {
                 "promotion": each["promotion"],
@@ -214,6 +237,7 @@ def _engine_line(line: Plain) -> Plain:
         "discount": line["discount_minor"],
         "order_discount": line["order_discount_minor"],
         "adjustment": line["adjustment_minor"],
+        "points_discount": line["points_discount_minor"],
         "total": line["total_minor"],
         "tax": line["tax_minor"],
         "tax_category": line["tax_category"],

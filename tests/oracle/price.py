@@ -13,6 +13,7 @@ from tests.oracle.adjustments import Adjustment, take_off
 from tests.oracle.arith import share_out
 from tests.oracle.benefits import Proposal, propose
 from tests.oracle.best import best_way, lots_of, part_of, proposal_for, without
+from tests.oracle.burning import burn
 from tests.oracle.cart import Cart, Line, Unit
 from tests.oracle.extras import earned_on, gift_of, gives_points, lacks_for_points, points_of
 from tests.oracle.rivals import Losers, cheapest
@@ -79,6 +80,7 @@ def _price(cart: Cart, rules: Rules, tax_rounding: str, losers: Losers) -> Price
     discounts: list[Discount] = []
     outcomes: dict[str, Outcome] = {}
     _run_lanes(rules.lanes, cart, rules, losers, discounts, outcomes)
+    burn(cart, rules.loyalty)
     points, codes = _points_and_codes(cart, rules, outcomes)
     taxes = tax_of(cart, tax_rounding)
     return Priced(cart, discounts, outcomes, taxes, _totals(cart, taxes), cart.adjustments, points, codes)
@@ -111,6 +113,7 @@ def _totals(cart: Cart, taxes: Taxes) -> dict[str, int]:
     sold = [*cart.goods, *cart.gifts]
     goods = sum(line.list_minor - line.price_change_minor for line in sold)
     adjustments = sum(line.price_change_minor - line.staff_minor for line in sold)
+    by_points = sum(line.points_minor for line in sold)
     item_discounts = sum(line.discount_minor for line in sold)
     order_discounts = sum(line.order_discount_minor for line in sold)
     fees = sum(fee.list_minor for fee in cart.fees)
@@ -118,6 +121,9 @@ def _totals(cart: Cart, taxes: Taxes) -> dict[str, int]:
     delivery = sum(each.list_minor for each in cart.deliveries)
     delivery_discounts = sum(amount for each in cart.deliveries for _, amount in each.given)
     added = sum(part.tax_minor for part in taxes.parts if not part.included)
+    total = goods - item_discounts - order_discounts + adjustments - by_points
+    total += fees - fees_discounts + delivery - delivery_discounts + added
+    tender = cart.burning.amount_minor if cart.burning and cart.burning.tender else 0
     return {
         "goods": goods,
         "item_discounts": item_discounts,
@@ -129,15 +135,10 @@ def _totals(cart: Cart, taxes: Taxes) -> dict[str, int]:
         "tax_included": sum(part.tax_minor for part in taxes.parts if part.included),
         "tax_added": added,
         "adjustments": adjustments,
-        "total": goods
-        - item_discounts
-        - order_discounts
-        + adjustments
-        + fees
-        - fees_discounts
-        + delivery
-        - delivery_discounts
-        + added,
+        "points_discount": by_points,
+        "total": total,
+        "tender": tender,
+        "due": total - tender,
     }
 
 

@@ -20,8 +20,12 @@ Losers = dict[str, str]
 
 
 def cheapest(price_without: Callable[[Losers], Priced], rules: Rules) -> Priced:
-    """Return the price under which nobody applies beside a rival: the first of the lowest among the first eight ways."""
-    return min(islice(_ways({}, set(), price_without, rules), WAYS_MOST), key=lambda each: each.totals["total"])
+    """Return the price under which nobody applies beside a rival: the first of the lowest among the first eight ways.
+
+    Points that lower it cost the shopper what they are worth.
+    """
+    ways = islice(_ways({}, set(), price_without, rules), WAYS_MOST)
+    return min(ways, key=lambda each: each.totals["total"] + each.totals["points_discount"])
 
 
 def _ways(

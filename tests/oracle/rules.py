@@ -95,6 +95,8 @@ class Rules:
     promotions: list[Promotion]
     codes: dict[str, set[str]]
     """The codes that unlock each promotion."""
+    loyalty: Any = None
+    """The programme as it is written."""
 
     def of_lane(self, lane: str) -> list[Promotion]:
         """Return the promotions of a lane in their order."""
@@ -133,6 +135,7 @@ def rules_of(files: list[RuleFile]) -> Rules:
         rounding=roundings[0] if roundings else "half_up",
         promotions=promotions,
         codes={promotion.id: _codes_of(promotion) for promotion in promotions},
+        loyalty=next((file.loyalty for file in files if file.loyalty), None),
     )
 
 
@@ -229,7 +232,11 @@ def _limit_gate(promotion: Promotion, cart: Cart) -> Verdict | None:
         return None
     if promotion.id in cart.closed:
         return Verdict({"limit": "limit_reached", "budget": "budget_spent"}[cart.closed[promotion.id]])
-    return Verdict("sign_in") if promotion.limits.per_customer is not None and cart.facts is None else None
+    stamps = promotion.limits.stamps
+    if cart.facts is None:
+        return Verdict("sign_in") if promotion.limits.per_customer is not None or stamps is not None else None
+    enough = stamps is None or cart.facts.stamps.get(stamps.card, 0) >= stamps.take
+    return None if enough else Verdict("not_for_customer")
 
 
 def _in_store(wanted: Promotion | Context, cart: Cart) -> bool:

@@ -106,6 +106,7 @@ class Customer:
     birthday: str | None = None
     orders: int | None = None
     ordered_categories: frozenset[str] | None = None
+    stamps: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from engine.cart.commands import Op, Plain
 from engine.storage.carts import CartLimits
 
 EDITS = {"add", "set", "del", "line_put", "put", "clear", "code", "uncode", "fee", "unfee", "choose", "adjust"}
-EDITS |= {"unadjust", "approve", "decline"}
+EDITS |= {"unadjust", "burn", "approve", "decline"}
 MAY = {
     "o": EDITS | {"join", "leave", "lease", "role", "expel", "own", "seat", "invite", "uninvite", "limit", "group"},
     "e": EDITS | {"join", "leave", "lease"},
@@ -61,6 +61,8 @@ class PlainCart:
     gifts: dict[str, str] = field(default_factory=dict)
     adjustments: dict[str, tuple[str | None, str]] = field(default_factory=dict)
     """By id: the line it is about, and who made it."""
+    burn: tuple[int | None, int, str] | None = None
+    """How many points are to be spent, of how many, and who wished it."""
     fields: dict[str, str] = field(default_factory=lambda: {"channel": "web", "locale": "fr", "note": ""})
     field_versions: dict[str, int] = field(default_factory=dict)
 
@@ -80,7 +82,7 @@ class PlainCart:
 
     def hand_over(self, mode: str, giver: str, taker: str, limits: CartLimits) -> None:
         """Let `giver` make a code and `taker` claim it at once."""
-        letter = self.members.get(giver, "")
+        letter, is_new = self.members.get(giver, ""), taker not in self.members
         if not letter and self.held_by != giver:
             raise Refusal("CART_NOT_FOUND")
         if letter != "o" and (mode == "join" or (letter != "e" and self.held_by != giver)):
@@ -93,6 +95,7 @@ class PlainCart:
             self._seat(taker, "e", limits=limits)
         elif self.members[taker] != "o":
             self.members[taker] = "e"
+        self.burn = None if is_new else self.burn
         self.version += 1
 
     def take_in(self, source: "PlainCart", mover: str, limits: CartLimits, *, most: bool) -> None:
@@ -211,7 +214,7 @@ class PlainCart:
             self.field_versions[name] = version
 
     def _clear(self, *, version, **_):  # type: ignore[no-untyped-def]
-        self.suggestions = {}
+        self.suggestions, self.burn = {}, None
         self.lines, self.codes, self.fees, self.gifts, self.adjustments = {}, {}, {}, {}, {}
         if self.fields["note"]:
             self.fields["note"] = ""
@@ -254,6 +257,9 @@ class PlainCart:
         if self.adjustments.pop(id_, None) is None:
             raise Refusal("ADJUSTMENT_NOT_FOUND")
 
+    def _burn(self, points, _customer, balance, *, actor, **_):  # type: ignore[no-untyped-def]
+        self.burn = None if points == 0 and points is not False else (points or None, balance, actor)
+
     def _seat(self, member: str, role: str, *, limits: CartLimits, **_: object) -> None:
         if member not in self.members:
             if len(self.members) == limits.members:
@@ -294,7 +300,7 @@ class PlainCart:
     def _own(self, member, *_, **__):  # type: ignore[no-untyped-def]
         self._other(member, owner=True)
         self.members = {known: "e" if role == "o" else role for known, role in self.members.items()}
-        self.members[member] = "o"
+        self.members[member], self.burn = "o", None
 
     def _leave(self, keep: bool, *, actor: str, version: int, **_: object) -> None:  # noqa: FBT001  # as operations are
         self._other(actor)

@@ -48,6 +48,9 @@ codes = st.builds(lambda name: ["code", name, name.lower()], names)
 fees = st.builds(lambda *parts: ["fee", *parts], names, st.integers(1, 5))
 taken_back = st.builds(lambda verb, name: [verb, name], st.sampled_from(["uncode", "unfee"]), names)
 choices = st.builds(lambda *parts: ["choose", *parts], names, st.sampled_from([False, "mug", "pen"]))
+burns = st.builds(
+    lambda points, balance: ["burn", points, False, balance], st.sampled_from([False, 0, 50, 200]), st.integers(0, 99)
+)
 adjusts = st.builds(
     lambda line: [
         *AddAdjustment(AdjustmentId(uuid.uuid4().hex), AdjustmentKind.PERCENT, line, 1000, "", "damaged", "till").ops()[
@@ -94,6 +97,7 @@ ops = st.sampled_from(
     + [sets] * 8
     + [line_notes] * 3
     + [adjusts] * 4
+    + [burns] * 2
     + [removals, notes, channels, codes, fees, choices, taken_back, clears]
     + [seats] * 4
     + [invites, joins, roles, decisions] * 4
@@ -290,6 +294,7 @@ def assert_same(cart: Cart, plain: PlainCart) -> None:
     assert cart.gift_choices == plain.gifts
     changes = {each.id: (each.line, each.member) for each in cart.adjustments}
     assert changes == plain.adjustments
+    assert (cart.burn and (cart.burn.points, cart.burn.balance, cart.burn.member)) == plain.burn
     assert {"channel": cart.channel, "locale": cart.locale, "note": cart.note} == plain.fields
     assert dict(cart.field_versions) == plain.field_versions
     assert (cart.lease.member if cart.lease else "") == plain.held_by

@@ -9,10 +9,10 @@ import pytest
 from engine.callers import Caller, CallerKind, Scope
 from engine.cart.commands import AddLines, NewLine
 from engine.checkout.model import Quote
+from engine.checkout.steps import Step
 from engine.checkout_service import (
     Begun,
     Completed,
-    Step,
     begin_checkout,
     cancel_checkout,
     cancel_order,

@@ -3,11 +3,12 @@
 import asyncio
 import dataclasses
 
+from engine.cart.history import History, with_history
 from engine.cart.model import Facts
 from engine.storage.connection import Connection
 from engine.storage.customers import OPEN_CARTS_MOST, CustomerStore
 from engine.storage.keys import KeyNames
-from engine.types import CartId, CustomerId, InstantMs
+from engine.types import CartId, CustomerId, InstantMs, OrderNumber
 from tests.storage.shopper import facts
 
 BEN = CustomerId("ben")
@@ -162,3 +163,49 @@ async def test_what_is_known_of_a_customer_has_no_end(
     await customers.claim(BEN, ONE)
     await customers.write_facts(facts())
     assert [await connection.command("TTL", key) for key in names.customer(BEN)] == [-1, -1]
+
+
+async def test_orders_are_counted_once_and_cancelled_ones_no_more(customers: CustomerStore) -> None:
+    first, second = OrderNumber("first"), OrderNumber("second")
+    assert (await customers.read(BEN)).history is None
+    for new in (True, False):
+        assert await customers.count_order(BEN, first, InstantMs(1000), {"dairy", "bread"}) is new
+    assert await customers.count_order(BEN, second, InstantMs(2000), {"dairy"})
+    history = (await customers.read(BEN)).history
+    assert history == History(2, 2, 2, InstantMs(1000), frozenset({"dairy", "bread"}))
+    for new in (True, False):
+        assert await customers.discount_order(BEN, first, {"dairy", "bread"}) is new
+    # Whoever was cut off before it counted the order finds that it is cancelled by now.
+    assert not await customers.count_order(BEN, first, InstantMs(1000), {"dairy", "bread"})
+    history = (await customers.claim_first(BEN, ONE)).history
+    assert history == History(3, 1, 1, InstantMs(2000), frozenset({"dairy"}))
+
+
+async def test_a_cancelled_order_that_comes_late_is_not_counted(customers: CustomerStore) -> None:
+    late = OrderNumber("late")
+    await customers.discount_order(BEN, late, {"dairy"})
+    assert not await customers.count_order(BEN, late, InstantMs(1000), {"dairy"})
+    assert (await customers.read(BEN)).history == History(1, 0)
+
+
+async def test_orders_after_the_record_was_told_add_to_it(customers: CustomerStore) -> None:
+    await customers.count_order(BEN, OrderNumber("before"), InstantMs(1000), ())
+    told = dataclasses.replace(facts(), orders=5)
+    written = await customers.write_facts(told)
+    assert with_history(written.facts, written.history).orders == 5
+    await customers.count_order(BEN, OrderNumber("since"), InstantMs(written.at_ms + 1), ())
+    record = await customers.read(BEN)
+    assert record.facts is not None
+    assert with_history(record.facts, record.history).orders == 6
+    assert with_history(record.facts, record.history, told_long_ago=True).orders == 7
+
+
+async def test_older_points_are_not_noted_after_newer_ones(customers: CustomerStore) -> None:
+    assert await customers.note_points(BEN, "customer:ben", 3, "gold", 30, {})
+    assert not await customers.note_points(BEN, "customer:ben", 2, "", 20, {})
+    history = (await customers.read(BEN)).history
+    assert history == History(1, tier="gold", points=30)
+    assert not await customers.note_points(BEN, "customer:ben", 4, "gold", 30, {})
+    # Another account is another matter.
+    assert await customers.note_points(BEN, "family:1", 1, "", 5, {})
+    assert with_history(facts(), (await customers.read(BEN)).history).points == 5

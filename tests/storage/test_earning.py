@@ -6,7 +6,8 @@ import pytest
 
 from engine.callers import Caller
 from engine.checkout.model import Order
-from engine.checkout_service import Step, cancel_order, settle
+from engine.checkout.steps import Step
+from engine.checkout_service import cancel_order, settle
 from engine.loyalty.account import Account, AccountId, EntryKind, FamilyRole
 from engine.loyalty.audit import faults_of
 from engine.loyalty.commands import Adjust, SendPoints

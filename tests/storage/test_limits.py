@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -54,7 +55,7 @@ async def test_a_use_is_held_pinned_posted_and_given_back(
         assert await limits.read([CODE]) == (Counted(0, 1),)
     assert (await limits.hold(ONCE, "q2", at, OWNER)).state is SHORT
     for _ in range(2):
-        assert (await limits.pin(CODE, "q1")).state is HoldState.PINNED
+        assert (await limits.pin(CODE, "q1", 1)).state is HoldState.PINNED
         assert await pinned(limits, connection, names) == [(CODE, "q1", OWNER)]
     assert (await limits.release(CODE, "q1")).state is HoldState.PINNED
     for _ in range(2):
@@ -73,21 +74,30 @@ async def test_a_hold_lapses_unless_it_is_pinned_or_extended(limits: LimitStore,
     use, at = Use(CODE, ceiling=3), await soon(connection, 150)
     for hold in ("lapses", "pinned", "extended"):
         assert (await limits.hold(use, hold, at, OWNER)).state is HELD
-    await limits.pin(CODE, "pinned")
+    await limits.pin(CODE, "pinned", 1)
     assert (await limits.extend(CODE, "extended", await soon(connection))).state is HELD
     await wait_until(connection, at)
     assert await limits.read([CODE]) == (Counted(0, 2),)
-    for step in (limits.pin, limits.post, limits.release, limits.give_back):
+    for step in (partial(limits.pin, attempt=2), limits.post, limits.release, limits.give_back):
         assert (await step(CODE, "lapses")).state is HoldState.GONE
     assert (await limits.hold(use, "late", at, OWNER)).state is HoldState.LATE
     assert (await limits.hold(use, "lapses", await soon(connection), OWNER)).state is HELD
     unpinned_until = await soon(connection, 50)
     for _ in range(2):
-        assert (await limits.unpin(CODE, "pinned", unpinned_until)).state is HELD
+        assert (await limits.unpin(CODE, "pinned", unpinned_until, None)).state is HELD
     await wait_until(connection, unpinned_until)
     assert (await limits.post(CODE, "pinned")).state is HoldState.GONE
     assert (await limits.release(CODE, "extended")).state is HoldState.GONE
     assert await limits.read([CODE]) == (Counted(0, 1),)
+
+
+async def test_what_a_later_attempt_has_pinned_stays_so(limits: LimitStore, connection: Connection) -> None:
+    at = await soon(connection)
+    await limits.hold(ONCE, "q1", at, OWNER)
+    for attempt in (2, 3, 1):
+        assert (await limits.pin(CODE, "q1", attempt)).state is HoldState.PINNED
+    assert (await limits.unpin(CODE, "q1", at, 2)).state is HoldState.PINNED
+    assert (await limits.unpin(CODE, "q1", at, 3)).state is HELD
 
 
 async def test_an_id_names_one_amount(limits: LimitStore, connection: Connection) -> None:

@@ -96,8 +96,10 @@ async def _step(limits: LimitStore, limit: Limit, verb: str, hold: str, at: Inst
             (counted,) = await limits.read([limit])
             assert over == max(0, counted.spent - CEILING)
             return (await limits.post(limit, hold)).state
+        case "pin":
+            return (await limits.pin(limit, hold, 1)).state
         case "unpin":
-            return (await limits.unpin(limit, hold, at)).state
+            return (await limits.unpin(limit, hold, at, None)).state
         case _:
-            step = {"pin": limits.pin, "release": limits.release, "post": limits.post, "give_back": limits.give_back}
+            step = {"release": limits.release, "post": limits.post, "give_back": limits.give_back}
             return (await step[verb](limit, hold)).state

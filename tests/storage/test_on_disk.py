@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from tests.storage.test_checkout import ADA, paid, quoted
 from tests.storage.test_checkout import snapshot as snapshot  # noqa: PLC0414  # a fixture, found by its name
 
 CALLS = "trace=write,writev,sendto,sendmsg,fsync,fdatasync"
+SYNCED = r"f(data)?sync\(\d+\)"
+ANSWERED = r'"\*\d\\r\\n\$6\\r\\nplaced'
 WAIT_S = 10
 
 
@@ -51,21 +53,49 @@ def traced(pid: int, into: Path) -> Iterator[None]:
 def test_an_order_is_on_disk_before_its_answer_leaves(tmp_path: Path, snapshot: Snapshot) -> None:
     trace = tmp_path / "trace"
 
-    async def order(store: EmbeddedServer) -> str:
-        connection = Connection(store.url, timeout_s=WAIT_S)
-        await connection.load()
-        engine = Panier(snapshot, Stores.on(connection, KeyNames(), LIMITS), Limits())
+    async def order(engine: Panier, store: EmbeddedServer) -> str:
         quote = await quoted(engine, ADA, "ONLY-ONE")
         with traced(store.pid, trace):
             answer = await paid(engine, ADA, quote)
-        await connection.close()
         assert answer.order is not None
-        return answer.order.number
+        return f":order:{answer.order.number}"
 
-    with EmbeddedServer(tmp_path / "store") as store:
-        number = asyncio.run(order(store))
-    calls = trace.read_text(encoding="utf-8", errors="replace").splitlines()
-    written = next(at for at, call in enumerate(calls) if f":order:{number}" in call)
-    synced = next(at for at, call in enumerate(calls) if at > written and re.search(r"f(data)?sync\(\d+\)", call))
-    answered = next(at for at, call in enumerate(calls) if re.search(r'"\*4\\r\\n\$6\\r\\nplaced', call))
+    calls, written = _traced(tmp_path, snapshot, trace, order)
+    synced = next(at for at in range(written, len(calls)) if re.search(SYNCED, calls[at]))
+    answered = next(at for at, call in enumerate(calls) if re.search(ANSWERED, call))
     assert written < synced < answered
+
+
+def test_so_it_is_before_a_replay_tells_of_it(tmp_path: Path, snapshot: Snapshot) -> None:
+    """Whoever placed it may have died while it waited for the disk."""
+    trace = tmp_path / "trace"
+
+    async def order_again(engine: Panier, store: EmbeddedServer) -> str:
+        quote = await quoted(engine, ADA, "ONLY-ONE")
+        await paid(engine, ADA, quote)
+        with traced(store.pid, trace):
+            assert (await paid(engine, ADA, quote)).replayed
+        return f":quote:{quote.cart.id}:{quote.id}"
+
+    calls, written = _traced(tmp_path, snapshot, trace, order_again)
+    synced = next(at for at in range(written, len(calls)) if re.search(SYNCED, calls[at]))
+    answered = max(at for at, call in enumerate(calls) if re.search(ANSWERED, call))
+    assert written < synced < answered
+
+
+def _traced(
+    folder: Path, snapshot: Snapshot, trace: Path, work: Callable[[Panier, EmbeddedServer], Awaitable[str]]
+) -> tuple[list[str], int]:
+    """Do some traced work on a store; return the calls, and which first tells of the key that the work names."""
+
+    async def run(store: EmbeddedServer) -> str:
+        connection = Connection(store.url, timeout_s=WAIT_S)
+        await connection.load()
+        key = await work(Panier(snapshot, Stores.on(connection, KeyNames(), LIMITS), Limits()), store)
+        await connection.close()
+        return key
+
+    with EmbeddedServer(folder / "store") as store:
+        key = asyncio.run(run(store))
+    calls = trace.read_text(encoding="utf-8", errors="replace").splitlines()
+    return calls, next(at for at, call in enumerate(calls) if key in call)

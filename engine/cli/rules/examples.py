@@ -11,6 +11,7 @@ from engine.cli.console import FILES_WRONG, counted, out, progress, refuse, show
 from engine.cli.loading import check_folders
 from engine.errors import Diagnostic, FilesRefusedError
 from engine.pricing.load import load_shop
+from engine.rules.check import loyalty_of
 from engine.rules.examples import ExampleRun, run_examples
 from engine.rules.load import checked_files
 
@@ -25,7 +26,9 @@ def examples(
         with progress() as report:
             loaded = load_shop(shop, report)
             checked = checked_files(folder, loaded, report)
-            runs = list(run_examples(checked.with_examples, loaded, checked.roundings, report))
+            runs = list(
+                run_examples(checked.with_examples, loaded, checked.roundings, loyalty_of(checked.files), report)
+            )
     except FilesRefusedError as refused:
         refuse(refused)
     show_table(_table(runs))

@@ -51,7 +51,7 @@ end
 local RIGHTS = {
   o = setmetatable({}, {__index = function() return true end}),
   e = set_of('add', 'set', 'del', 'less', 'line_put', 'put', 'clear', 'code', 'uncode', 'fee', 'unfee', 'choose',
-    'adjust', 'unadjust', 'facts', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease', 'stay', 'freeze', 'extend',
+    'adjust', 'unadjust', 'burn', 'facts', 'balance', 'approve', 'decline', 'join', 'leave', 'sign_in', 'lease', 'stay', 'freeze', 'extend',
     'thaw'),
   a = set_of('add', 'set', 'del', 'less', 'line_put', 'join', 'leave', 'sign_in', 'lease', 'stay'),
   s = set_of('add', 'set', 'del', 'join', 'leave', 'sign_in', 'lease', 'stay'),
@@ -59,7 +59,7 @@ local RIGHTS = {
 }
 
 -- What may be done to a cart that another device has: sign in, come, be told less, and end or ask for the lease.
-local WHILE_ELSEWHERE = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease', 'stay')
+local WHILE_ELSEWHERE = set_of('attach', 'sign_in', 'facts', 'balance', 'join', 'role', 'uninvite', 'lease', 'stay')
 -- What may be done to a cart in checkout: likewise, and renew or end that.
 local WHILE_FROZEN = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninvite', 'lease', 'stay', 'extend', 'thaw')
 -- What may be done to a cart that was sold or ordered: be told less, go, and be known by another name.
@@ -174,7 +174,7 @@ function apply.put(field, value, seen)
 end
 
 function apply.clear()
-  cart.n, cart.k, cart.f, cart.g, cart.j, cart.sg = {}, {}, {}, nil, nil, nil
+  cart.n, cart.k, cart.f, cart.g, cart.j, cart.sg, cart.bu = {}, {}, {}, nil, nil, nil, nil
   put('note', nil)
 end
 
@@ -237,6 +237,23 @@ function apply.unadjust(id)
   local before = #(cart.j or {})
   keep_adjustments(function(adjustment) return adjustment.i ~= id end)
   if #(cart.j or {}) == before then return 'ADJUSTMENT_NOT_FOUND' end
+end
+
+-- Points to be spent: cart.bu is {n = how many, absent for as many as it takes, b = balance, p = place of who wished it}.
+function apply.burn(points, customer, balance)
+  if points == 0 then
+    cart.bu = nil
+  elseif cart.u ~= (customer or nil) then
+    return 'CART_CHANGED'
+  else
+    cart.bu = {n = points or nil, b = balance, p = place_made(actor)}
+  end
+  return nil, points or 'all', ''
+end
+
+function apply.balance(balance)
+  if cart.bu then cart.bu.b = balance end
+  return nil, '', ''
 end
 
 function apply.lease(what)

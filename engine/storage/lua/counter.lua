@@ -4,8 +4,8 @@
 --   KEYS[1]  a hash: s spent, h held, m moved here from other shards less what was moved away, c the ceiling under
 --            which that came here, g how often the home gave some away; o:N what is on its way to shard N, as "number
 --            amount", n:N the number of the latest; i:N the number of the latest that came from shard N
---   KEYS[2]  holds, a hash: hold id -> msgpack list {state, amount, asked, owner}; states: h held, p pinned, x spent,
---            r returned, > made at the home, because this shard was short
+--   KEYS[2]  holds, a hash: hold id -> msgpack list {state, amount, asked, owner}, and where it is pinned the number of
+--            the attempt; states: h held, p pinned, x spent, r returned, > made at the home, because this shard was short
 --   KEYS[3]  deadlines, a sorted set: hold id by the instant in ms at which it lapses; pinned and spent ones are not in it
 -- Room at the home is ceiling + m - s - h, at another shard m - s - h: over all shards, and what is on its way between
 -- them, it adds up to what is left of the limit. All numbers are integers below 2^53.

@@ -5,13 +5,16 @@
 --           r msgpack list of {proposed, chosen, proposed, chosen, ...}: where the latest creating requests went,
 --           g the named group that new carts are shared with)
 --         2 open carts (sorted set: cart id, by the instant in ms at which the customer got it)
+--         3 orders, 4 their categories, see history.lua
 -- ARGV    1 the cart proposed, a digest of the request that proposes it
 --         2 'if_none' keeps a pointer that is there (the loser of a race adopts it), 'replace' makes it the superseded
 --         3 how many open carts are remembered, the newest
--- Answer  {now ms, facts or nil, active cart, superseded cart or nil, 1 if this call made the cart active else 0,
+-- Answer  {now ms, facts or nil, history or nil, active cart, superseded cart or nil, 1 if this call made the cart active else 0,
 --          the cart that the request goes to, the named group or nil}
 --
 -- Sending it twice changes nothing more: the same creating request goes to the same cart, whatever is active by then.
+
+-- include: history
 
 local REMEMBERED = 16  -- creating requests
 
@@ -21,11 +24,12 @@ local proposed, mode, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 local record = redis.call('HMGET', KEYS[1], 'f', 'a', 's', 'r', 'g')
 local facts, active, superseded = record[1], record[2], record[3]
+local known = history(KEYS[1], KEYS[3], KEYS[4])
 local went = record[4] and cmsgpack.unpack(record[4]) or {}
 
 for index = 1, #went, 2 do
   if mode == 'if_none' and went[index] == proposed then
-    return {now, facts, active, superseded, 0, went[index + 1], record[5]}
+    return {now, facts, known, active, superseded, 0, went[index + 1], record[5]}
   end
 end
 
@@ -53,4 +57,4 @@ if active == proposed then
   redis.call('ZADD', KEYS[2], now, proposed)
   redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -most - 1)
 end
-return {now, facts, active, superseded, active ~= record[2] and 1 or 0, active, record[5]}
+return {now, facts, known, active, superseded, active ~= record[2] and 1 or 0, active, record[5]}

@@ -82,9 +82,10 @@ local function shared()
   return table.concat(words, ' ')
 end
 
--- Another person does not get to know what the giver did not want to share.
+-- Another person does not get to know what the giver did not want to share, and spends no points of the owner.
 local function welcome(place, known_before)
   if known_before or is_shops then return end
+  cart.bu = nil
   local newcomers = {}
   for _, newcomer in ipairs(cart.q or {}) do
     if newcomer[1] ~= place then newcomers[#newcomers + 1] = newcomer end

@@ -7,7 +7,9 @@
 --         hold, beyond:         4 ceiling    5 amount    6 deadline in ms    7 owner
 --                               8 'first' try; 'last' after all other shards' rest came here: take what there is of a
 --                                 partial use, post beyond the limit all the same     9 '1' for a partial use
---         extend, unpin:        4 deadline in ms
+--         extend:               4 deadline in ms
+--         pin:                  4 number of the attempt whose pin it is
+--         unpin:                4 deadline in ms    5 number of the attempt that is over, '' for whichever
 -- Answer  {now ms, status, amount, room, number of gifts, list of {destination, number, amount} on their way}
 --         The status is the hold's state: 'h', 'p', 'x', 'r'; or '' there is no such hold, 'home' it is made at the
 --         home, 'short' there is not enough, 'lapsed' its deadline is over, 'other' the id has another amount. The last
@@ -23,8 +25,8 @@ local hold = packed and cmsgpack.unpack(packed)
 
 local function answer(status, ...) return {now, status, hold and hold[2] or 0, ...} end
 
-local function keep(state, amount, asked, owner)
-  hold = {state, amount, asked, owner}
+local function keep(state, amount, asked, owner, attempt)
+  hold = {state, amount, asked, owner, attempt}
   redis.call('HSET', KEYS[2], id, cmsgpack.pack(hold))
 end
 
@@ -89,16 +91,20 @@ function verbs.extend()
 end
 
 function verbs.pin()
+  local attempt = tonumber(ARGV[4])
   if hold[1] == 'h' then
-    keep('p', hold[2], hold[3], hold[4])
+    keep('p', hold[2], hold[3], hold[4], attempt)
     redis.call('ZREM', KEYS[3], id)
     redis.call('ZADD', KEYS[4], now, pin_name())
+  elseif hold[1] == 'p' and hold[5] < attempt then
+    keep('p', hold[2], hold[3], hold[4], attempt)
   end
   return answer(hold[1])
 end
 
+-- What a later attempt has pinned meanwhile stays so.
 function verbs.unpin()
-  if hold[1] == 'p' then
+  if hold[1] == 'p' and hold[5] <= (tonumber(ARGV[5]) or hold[5]) then
     redis.call('ZREM', KEYS[4], pin_name())
     redis.call('ZADD', KEYS[3], ARGV[4], id)
     keep('h', hold[2], hold[3], hold[4])

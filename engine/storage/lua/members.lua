@@ -21,7 +21,9 @@ local function rename(guest, member)
     move_shares(cart.sg or {}, left, kept)
     cart.m[left] = {member, '-'}
     if cart.o and cart.o.p == left then cart.o.p = kept end
-    if cart.sd and cart.sd.p == left then cart.sd.p = kept end
+    for _, made in ipairs({cart.sd or {}, cart.od or {}, cart.fz or {}}) do
+      if made.p == left then made.p = kept end
+    end
   end
   if actor == guest then actor = member end
 end
@@ -170,11 +172,11 @@ function apply.group(budget, deadline)
   return nil, '', ''
 end
 
--- Another owner: what is known of the one before, where their goods go and how they pay is not handed over.
+-- Another owner: what is known of the one before, where their goods go, how they pay and their points are not handed over.
 function apply.own(member, customer, facts, keep_delivery)
   if not seat_of(member) then return 'MEMBER_NOT_FOUND' end
   make_owner(member)
-  cart.u, cart.a = customer or nil, facts or nil
+  cart.u, cart.a, cart.bu = customer or nil, facts or nil, nil
   put('payment', nil)
   if keep_delivery then return end
   put('delivery', nil)

@@ -16,5 +16,8 @@ if redis.call('HEXISTS', KEYS[1], 'cancelled') == 0 then
   redis.call('HSET', KEYS[1], 'cancelled', now, 'cancelled_by', ARGV[2], 'why', ARGV[3])
   local open = redis.call('HGET', KEYS[2], ARGV[1])
   redis.call('HSET', KEYS[2], ARGV[1], open and open .. ' cancel' or 'cancel')
+else
+  -- Written once more, so that whoever tells of it waits until it is on disk.
+  redis.call('HSET', KEYS[1], 'cancelled', redis.call('HGET', KEYS[1], 'cancelled'))
 end
 return {'cancelled', now}

@@ -1,0 +1,16 @@
+"""The steps of a checkout."""
+
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """Between any two of them the process may die."""
+
+    HELD = "begin.held"
+    KEPT = "begin.kept"
+    FROZEN = "begin.frozen"
+    ATTEMPTED = "complete.attempted"
+    PINNED = "complete.pinned"
+    PLACED = "complete.placed"
+    POSTED = "complete.posted"
+    FINISHED = "complete.finished"
