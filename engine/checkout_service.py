@@ -32,7 +32,18 @@ from engine.service import Changed, Panier, actor_of, derived_id, read_operation
 from engine.spendable import account_for
 from engine.standing import count_order, touch
 from engine.storage.carts import Edit, Missing, Refused
-from engine.storage.checkouts import CANCELLING, PLACING, Attempt, Busy, Mismatch, Over, Placed, Refunded, UnknownQuote
+from engine.storage.checkouts import (
+    CANCELLING,
+    PLACING,
+    Attempt,
+    Busy,
+    GivenUp,
+    Mismatch,
+    Over,
+    Placed,
+    Refunded,
+    UnknownQuote,
+)
 from engine.types import CartId, CustomerId, InstantMs, OperationId, OrderNumber, QuoteId
 
 LIFE_S: Final = 15 * 60
@@ -80,12 +91,16 @@ class QuotedCart:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The answer to a checkout: a quote, or why there is none and what the cart would cost now."""
+    """The answer to a checkout: a quote, or why there is none and what the cart would cost now.
+
+    ``told_meanwhile``: its owner became better known at that moment, and nothing else was in the way.
+    """
 
     quoted: QuotedCart | None = None
     priced: PricedCart | None = None
     errors: tuple[UserError, ...] = ()
     replayed: bool = False
+    told_meanwhile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +139,17 @@ async def begin_checkout(
     fault = operation if isinstance(operation, UserError) else _life_fault(life_s)
     if fault or isinstance(operation, UserError):
         return Begun(errors=(fault,) if fault else ())
+    begun = await _begin(engine, caller, cart_id, expected_total, operation, life_s)
+    for _ in range(_ROUNDS_MOST):
+        if not begun.told_meanwhile:
+            break
+        begun = await _begin(engine, caller, cart_id, expected_total, operation, life_s)
+    return begun
+
+
+async def _begin(
+    engine: Panier, caller: Caller, cart_id: CartId, expected_total: str, operation: OperationId, life_s: int
+) -> Begun:
     read = await engine.kept_cart(caller, cart_id)
     if read is None or not may_check_out(caller, read.cart, read.as_of_ms):
         # Nothing is held for whoever may not pay, not even for a moment.
@@ -213,17 +239,26 @@ async def _frozen(engine: Panier, caller: Caller, quote: Quote, operation: Opera
         return Begun(errors=(_NO_CART,))
     priced = _priced(engine, cart, answer.at_ms)
     if isinstance(answer, Refused):
-        return Begun(priced=priced, errors=(_error(answer.code),))
-    if answer.replayed:
+        told = answer.code is UserErrorCode.CART_CHANGED and _same_but_for_copies(quote.cart, cart)
+        return Begun(priced=priced, errors=(_error(answer.code),), told_meanwhile=told)
+    engine.reached(Step.FROZEN)
+    kept = await checkouts.keep_for_payments(cart_id, frozen.quote) if frozen else ""
+    if kept != quote.amount_hash:
+        # The same request was sent before, or at this moment too: what was kept for it counts.
         read = await checkouts.read(cart_id, frozen.quote) if frozen else None
         if read is None or read.quote.cart.version + 1 != answer.version:
-            # The same request was sent before, and what it began is over.
             over = UserErrorCode.CART_ORDERED if cart.ordered else UserErrorCode.QUOTE_EXPIRED
             return Begun(priced=priced, errors=(_error(over),), replayed=True)
         quote = read.quote
-    await checkouts.keep_for_payments(cart_id, quote.id)
-    engine.reached(Step.FROZEN)
+    engine.reached(Step.BEGUN)
     return Begun(QuotedCart(quote, frozen), priced, replayed=answer.replayed)
+
+
+def _same_but_for_copies(before: Cart, after: Cart) -> bool:
+    """Say whether nothing of a cart changed but what is known of its owner, which another order of theirs may do."""
+    burn = before.burn and after.burn and replace(before.burn, balance=after.burn.balance)
+    told = replace(before, version=after.version, facts=after.facts, burn=burn)
+    return replace(told, updated_ms=after.updated_ms, expires_ms=after.expires_ms) == after
 
 
 async def complete_checkout(
@@ -254,18 +289,17 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
     holdings = Holdings(engine.stores, quote)
     short = await holdings.pin(attempt)
     if short:
-        verdict = await engine.stores.checkouts.give_up(quote.cart.id, quote.id, attempt, refund=reference)
-        if isinstance(verdict, Placed):
-            # The same request, sent twice, found everything there a moment later.
-            return await complete_checkout(engine, caller, quote.cart.id, quote.id, reference, quote.amount_hash)
-        await holdings.unpin(attempt)
-        return Completed(errors=tuple(short.errors()), refund_due=True)
+        if await _gave_up(engine, holdings, quote, attempt, refund=reference):
+            return Completed(errors=tuple(short.errors()), refund_due=True)
+        # The same request, sent twice, found everything there a moment later.
+        return await complete_checkout(engine, caller, quote.cart.id, quote.id, reference, quote.amount_hash)
     engine.reached(Step.PINNED)
     actor = actor_of(caller, engine.snapshot.shop, Scope.CHECKOUT)
     operation = OperationId(f"order-{quote.id}")
     placed = await engine.stores.checkouts.place(quote, attempt, reference, actor, operation)
     if placed is None:
         # Somebody else took this for left behind, and has undone it or placed the order.
+        await _gave_up(engine, holdings, quote, attempt)
         return await complete_checkout(engine, caller, quote.cart.id, quote.id, reference, quote.amount_hash)
     engine.reached(Step.PLACED)
     if isinstance(placed, Placed):
@@ -273,6 +307,16 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
     await _settle(engine, placed, PLACING)
     engine.reached(Step.FINISHED)
     return Completed(placed)
+
+
+async def _gave_up(engine: Panier, holdings: Holdings, quote: Quote, attempt: Attempt, refund: str = "") -> bool:
+    """End an attempt and what it pinned; return whether there is no order."""
+    verdict = await engine.stores.checkouts.give_up(quote.cart.id, quote.id, attempt, refund)
+    if not isinstance(verdict, GivenUp):
+        return False
+    # As long as the quote stands it keeps what it holds; else others may have it at once.
+    await holdings.unpin(attempt, verdict.frozen_until_ms or attempt.at_ms)
+    return True
 
 
 async def settle(engine: Panier, number: OrderNumber) -> Order | None:

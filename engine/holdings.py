@@ -106,9 +106,9 @@ class Holdings:
 
         return await self._short_of(pinned, points_pinned)
 
-    async def unpin(self, attempt: Attempt) -> None:
-        """Let it lapse again, a minute from now, but for what another attempt has pinned."""
-        id_, deadline_ms = self._quote.id, InstantMs(attempt.at_ms + GRACE_MS)
+    async def unpin(self, attempt: Attempt, deadline_ms: InstantMs) -> None:
+        """Let it lapse again, at an instant, but for what another attempt has pinned."""
+        id_ = self._quote.id
         await gather(
             *(self._uses.unpin(use.limit, id_, deadline_ms, attempt.number) for use in self._quote.uses),
             self._points(UnpinHold(id_, deadline_ms, attempt.number)),

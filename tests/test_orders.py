@@ -364,13 +364,19 @@ async def _one_by_one(world: World, waiting: Iterator[tuple[int, Cart]]) -> None
         quote = await world.shop(number, basket, Fate.PAID)
         assert quote is not None, "nobody else was there"
         given = given_minor(quote)
-        for promotion in ("first", "each", "local"):
+        products = world.workers[0].snapshot.shop.products
+        if all(products[line.sku].never_discount for line in basket.lines):
+            # Nothing is taken off regulated goods, whatever room there is.
+            recount.count(quote)
+            continue
+        for promotion in ("each", "local"):
             assert bool(given[promotion]) is recount.has_room(promotion, quote, world.ceilings)
         if quote.cart.codes:
             assert bool(given["single"]) is recount.has_room("single", quote, world.ceilings)
         if goods_minor(quote) >= 100:
             doubled = ("double", "total", "") in uses(quote)
             assert doubled is recount.has_room("double", quote, world.ceilings)
+            assert bool(given["first"]) is recount.has_room("first", quote, world.ceilings)
             assert bool(given["whole"]) is recount.has_room("whole", quote, world.ceilings, WHOLE_MINOR)
         assert given["rest"] or not recount.has_room("rest", quote, world.ceilings)
         recount.count(quote)

@@ -9,6 +9,7 @@ class Step(StrEnum):
     HELD = "begin.held"
     KEPT = "begin.kept"
     FROZEN = "begin.frozen"
+    BEGUN = "begin.begun"
     ATTEMPTED = "complete.attempted"
     PINNED = "complete.pinned"
     PLACED = "complete.placed"

@@ -127,9 +127,14 @@ class CheckoutStore:
         arguments = (quote.id, encode_quote(quote), quote.amount_hash, life_ms)
         await self._connection.run(scripts.CHECKOUT_KEEP, keys, arguments)
 
-    async def keep_for_payments(self, cart: CartId, quote: QuoteId) -> bool:
-        """Keep a quote, for which its cart was frozen, for the payments that may come; False where it is not there."""
-        return bool(await self._connection.command("PEXPIRE", self._names.quote(cart, quote), _KEPT_MS))
+    async def keep_for_payments(self, cart: CartId, quote: QuoteId) -> str:
+        """Keep a quote, for which its cart was frozen, for the payments that may come; return its amount hash.
+
+        Empty where it is not there. Of the same request sent twice at once, the other one's quote may be kept.
+        """
+        (kept,) = await self._connection.run(scripts.CHECKOUT_STAY, (self._names.quote(cart, quote),), (_KEPT_MS,))
+        amount_hash: str = kept.decode()
+        return amount_hash
 
     async def read(self, cart: CartId, quote: QuoteId) -> QuoteRead | None:
         """Return a quote and its cart, None where there is no such quote. One round trip."""

@@ -60,6 +60,7 @@ LIMIT_MOVE: Final = _load("limit_move")
 LIMIT_READ: Final = _load("limit_read")
 PINS: Final = _load("pins")
 CHECKOUT_KEEP: Final = _load("checkout_keep")
+CHECKOUT_STAY: Final = _load("checkout_stay")
 CHECKOUT_READ: Final = _load("checkout_read")
 CHECKOUT_ATTEMPT: Final = _load("checkout_attempt")
 CHECKOUT_GIVE_UP: Final = _load("checkout_give_up")
@@ -101,6 +102,7 @@ ALL: Final = (
     LIMIT_READ,
     PINS,
     CHECKOUT_KEEP,
+    CHECKOUT_STAY,
     CHECKOUT_READ,
     CHECKOUT_ATTEMPT,
     CHECKOUT_GIVE_UP,

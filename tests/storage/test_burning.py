@@ -166,6 +166,23 @@ async def test_a_payment_after_its_points_lapsed_holds_them_again_or_is_refunded
     assert await sums(engine) == (0, 0)
 
 
+async def test_looking_at_a_cart_whose_checkout_expired_does_not_end_that(
+    engine: Panier, connection: Connection, names: KeyNames
+) -> None:
+    """The payment may be on its way; only a change of the cart says that it is for something else."""
+    await given(engine, 150)
+    quoted = (await begun(engine, ADA, await wishing(engine, ADA, 100))).quoted
+    assert quoted is not None
+    await lapsed(connection, names, quoted.quote)
+    await given(engine, 10)
+    shown = await engine.cart(ADA, quoted.quote.cart.id)
+    assert shown is not None
+    assert shown.cart.burn is not None
+    assert shown.cart.burn.balance == 160
+    assert (await paid(engine, ADA, quoted.quote)).order is not None
+    assert await sums(engine) == (60, 0)
+
+
 async def test_what_a_checkout_left_behind_is_free_for_the_next_of_the_same_cart(engine: Panier) -> None:
     """The one before died when it had held the points and not yet frozen the cart."""
     await given(engine, 100)

@@ -8,6 +8,7 @@ import pytest
 
 from engine.callers import Caller, CallerKind, Scope
 from engine.cart.commands import AddLines, NewLine
+from engine.cart.model import Facts
 from engine.checkout.model import Quote
 from engine.checkout.steps import Step
 from engine.checkout_service import (
@@ -326,6 +327,20 @@ async def test_payments_that_race_for_a_quote_make_one_order(engine: Panier) -> 
     kept = [number for number, answer in enumerate(answers) if answer.order and not answer.refund_due]
     assert len({number % 5 for number in kept}) == 1
     assert await counted(engine, SINGLE) == (1, 0)
+
+
+async def test_a_late_payment_counts_though_the_customers_record_changed(
+    engine: Panier, connection: Connection, names: KeyNames
+) -> None:
+    quote = await quoted(engine, ADA, "ONLY-ONE")
+    await lapsed(connection, names, quote)
+    back_office = Caller(CallerKind.SERVICE, "b", ChannelId("web"), scopes=frozenset({Scope.SERVICE}))
+    await engine.upsert_customers(back_office, [Facts(CustomerId("ada"), segments=frozenset({"new"}))], {})
+    shown = await engine.active_cart(ADA)
+    assert shown is not None
+    assert shown.cart.facts is not None
+    assert shown.cart.facts.segments == {"new"}
+    assert (await paid(engine, ADA, quote)).order is not None
 
 
 # Deaths.

@@ -100,7 +100,7 @@ def _numbers(outcome: Outcome, basket: Basket) -> list[tuple[str, str]]:
 
 def _alone(id_: PromotionId, basket: Basket, ruleset: Ruleset) -> Outcome:
     """Return the verdict if there were no other promotion."""
-    alone = compile_ruleset([ruleset.by_id[id_].written], ruleset.lanes, ruleset.rounding)
+    alone = compile_ruleset([ruleset.by_id[id_].written], ruleset.lanes, ruleset.rounding, ruleset.loyalty)
     return evaluate(basket, alone, every_outcome=True).outcomes[id_]
 
 

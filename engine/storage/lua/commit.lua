@@ -65,6 +65,9 @@ local WHILE_FROZEN = set_of('attach', 'sign_in', 'facts', 'join', 'role', 'uninv
 -- What may be done to a cart that was sold or ordered: be told less, go, and be known by another name.
 local WHEN_SOLD = set_of('sign_in', 'role', 'leave')
 
+-- What brings copies up to date and changes nothing that is wished: a checkout that expired may yet be paid for.
+local REFRESHES = set_of('facts', 'balance')
+
 -- include: lease
 -- include: freeze
 
@@ -318,7 +321,7 @@ local function write(blob, place, parted, life_ms)
 end
 
 local function commit(operations)
-  local parted, outside = false, not role()
+  local parted, refreshes, outside = false, true, not role()
   if is_sealed(operations) and outside then
     -- Somebody outside has come with a code, which is good for nothing now.
     return {'refused', now, false, 'INVITE_NOT_FOUND', 0}
@@ -326,7 +329,10 @@ local function commit(operations)
   local closed = is_sealed(operations) and 'CART_MERGED' or closed_to(operations)
   if closed then return {'refused', now, not outside and stored, closed, -1} end
   if not stored then changes[1] = {'create'} end
-  for _, operation in ipairs(operations) do parted = parted or PARTING[operation[1]] end
+  for _, operation in ipairs(operations) do
+    parted = parted or PARTING[operation[1]]
+    refreshes = refreshes and REFRESHES[operation[1]]
+  end
   local code, index = apply_all(operations)
   if code then return {'refused', now, not outside and stored, code, index} end
 
@@ -336,7 +342,7 @@ local function commit(operations)
   if rules and rules.t then rules.t = now + rules.r end
   if cart.sg and not cart.sg[1] then cart.sg = nil end
   if not lease.now_of(cart, now) then cart.o = nil end
-  if not freeze.now_of(cart, now) then cart.fz = nil end
+  if not (refreshes or freeze.now_of(cart, now)) then cart.fz = nil end
   cart.v, cart.e, cart.x = version, now, now + life_ms
   local blob = cmsgpack.pack(cart)
   -- A cart that is over a lowered limit may still shrink, and be sealed.
