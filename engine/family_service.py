@@ -18,6 +18,7 @@ from engine.loyalty.account import (
     account_of_family,
     family_of,
 )
+from engine.loyalty.commands import JoinFamily
 from engine.loyalty.ledger import Status
 from engine.loyalty_service import NO_PROGRAMME, POINTS_PER_ADJUSTMENT_MAX, Adjusted, adjusted
 from engine.rules.loyalty import Loyalty
@@ -102,21 +103,21 @@ async def leave_family(engine: Panier, caller: Caller) -> FamilyChanged:
 async def change_family_role(
     engine: Panier, caller: Caller, group_id: GroupId, member: CustomerId, role: FamilyRole
 ) -> FamilyChanged:
-    """Say whether a member may spend from the pool. The owner of the group may. Five round trips."""
+    """Say whether a member may spend from the pool. The owner of the group may. Three round trips."""
     programme, ledger = engine.snapshot.ruleset.loyalty, engine.stores.ledger
     if programme is None:
         return FamilyChanged(errors=(NO_PROGRAMME,))
     id_ = account_of_family(group_id)
-    group, pool = await asyncio.gather(group_of(engine, caller, group_id), ledger.read(id_))
+    group = await group_of(engine, caller, group_id)
     if group is None:
         return FamilyChanged(errors=(_NO_GROUP,))
     if group.owner != caller.member:
         message = "only the owner of the group decides that"
         return FamilyChanged(errors=(UserError(UserErrorCode.ROLE_FORBIDS, message, ("groupId",)),))
+    pool = (await ledger.do(id_, JoinFamily(member, role, members_only=True))).account
     if member not in pool.members:
         message = "there is no such member in the family"
         return FamilyChanged(errors=(UserError(UserErrorCode.MEMBER_NOT_FOUND, message, ("customerId",)),))
-    pool = await ledger.join(member, id_, role)
     return FamilyChanged(Family(group_id, pool, programme.family.pooled))
 
 

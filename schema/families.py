@@ -81,7 +81,7 @@ class FamilyMutations:
     async def loyalty_family_role_update(
         self, info: Info, group_id: ID, customer_id: ID, role: FamilyRole
     ) -> FamilyPayloadView:
-        """Five round trips to the store."""
+        """Three round trips to the store."""
         caller, group = info.context.known_caller(), GroupId(key_of(group_id, "Group"))
         changed = change_family_role(info.context.engine, caller, group, CustomerId(customer_id), role)
         return FamilyPayloadView(await changed)

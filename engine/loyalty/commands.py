@@ -174,10 +174,11 @@ class SetTier:
 
 @dataclass(frozen=True, slots=True)
 class JoinFamily:
-    """Let a customer pool their points here, or give a member another role."""
+    """Let a customer pool their points here, or give a member another role; with ``members_only`` nobody joins."""
 
     customer: CustomerId
     role: FamilyRole
+    members_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

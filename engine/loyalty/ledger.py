@@ -344,7 +344,8 @@ def _set_tier(book: Book, command: SetTier, _records: Records) -> Done:
 
 
 def _join(book: Book, command: JoinFamily, _records: Records) -> Done:
-    book.members[command.customer] = command.role
+    if command.customer in book.members or not command.members_only:
+        book.members[command.customer] = command.role
     return Status.DONE, None
 
 

@@ -334,9 +334,16 @@ def names_unknown(selector: Selector, known: Known) -> bool:
     return any(any(_check_selector(part, (), known, unknown)) for _, part in selectors(selector))
 
 
-def _check_promotion(
-    file: ParsedFile, promotion: Promotion, path: tuple[str | int, ...], known: Known
-) -> Iterator[Diagnostic]:
+def check_programme(file: ParsedFile, known: Known) -> Iterator[Diagnostic]:
+    """Find names in the goods of a loyalty programme that the shop does not know."""
+    unknown = _unknown_in(file, ("loyalty",))
+    for steps, selector in selectors(file.head.loyalty):
+        yield from _check_selector(selector, steps, known, unknown)
+
+
+def _unknown_in(file: ParsedFile, path: tuple[str | int, ...]) -> Callable[..., Iterator[Diagnostic]]:
+    """Return what tells of words that are unknown, by their steps from a place in a file."""
+
     def unknown(
         what: str, words: Iterable[str] | None, names: set[str], *steps: str | int, severity: Severity
     ) -> Iterator[Diagnostic]:
@@ -348,6 +355,13 @@ def _check_promotion(
                 message = f"the shop has no {what} `{word}`"
                 yield file.fault(f"unknown_{what}", message, (*path, *steps, place), help_, severity)
 
+    return unknown
+
+
+def _check_promotion(
+    file: ParsedFile, promotion: Promotion, path: tuple[str | int, ...], known: Known
+) -> Iterator[Diagnostic]:
+    unknown = _unknown_in(file, path)
     error, warning = Severity.ERROR, Severity.WARNING
     for steps, part in parts(promotion):
         if isinstance(part, Promotion | Context):

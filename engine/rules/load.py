@@ -12,6 +12,7 @@ from engine.rules.check import (
     ParsedFile,
     ParsedPromotion,
     check_against_shop,
+    check_programme,
     check_together,
     lanes_of,
     loyalty_of,
@@ -107,6 +108,7 @@ def _checked(
     known = Known(shop, loyalty_of(files))
     with_examples = []
     for file in files:
+        diagnostics += check_programme(file, known)
         for promotion in file.promotions:
             faults = list(check_against_shop(file, promotion, known))
             diagnostics += faults

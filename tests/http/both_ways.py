@@ -43,6 +43,7 @@ READS = {
     *("stores.groups.read", "stores.pointers.groups_of", "stores.customers.shares_with"),
     *("cart", "active_cart", "superseded_cart", "log", "facts_of", "stores.viewers.seen", "stores.viewers.present"),
     *("stores.journeys.read", "stores.ledger.entries", "stores.ledger.account_of", "stores.ledger.settled"),
+    *("stores.checkouts.read", "stores.checkouts.order", "stores.checkouts.numbers_of"),
 }
 """What the ordinary way may have been spared, where another field of the query failed before."""
 DRAWN = {"stores.handoffs.new_cart_id", "stores.merges.work_out"}

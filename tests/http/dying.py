@@ -14,13 +14,18 @@ from engine.storage.keys import KeyNames
 from tests.http.service import CART_LIMITS, Service, snapshot
 
 RULES = """\
-loyalty: {burn: {points: 100, worth: 1 EUR}}
+loyalty:
+  burn: {points: 100, worth: 1 EUR}
+  stamps: [{id: visits, per: order}]
 promotions:
   - id: single
     label: One for the first
     codes: [ONLY-ONE]
     limits: {total: 1}
     give: {order_amount_off: {amount: 1 EUR}}
+  - id: fifth
+    limits: {stamps: {card: visits, take: 4}}
+    give: {order_amount_off: {amount: 0.05 EUR}}
 """
 
 ATTEMPT_MS = 300

@@ -15,8 +15,8 @@ import pytest
 from engine.callers import Caller, CallerKind
 from engine.checkout.steps import Step
 from engine.checkout_service import find_order
-from engine.limits import Limit, LimitKind
-from engine.loyalty.account import account_of_customer
+from engine.limits import Limit, LimitKind, card_of
+from engine.loyalty.account import account_of_customer, card_account
 from engine.loyalty.audit import faults_of
 from engine.loyalty.commands import Adjust, ReleaseHold
 from engine.priced import Snapshot
@@ -37,6 +37,7 @@ from tests.http.test_checkout import begun, paid
 ROOT = Path(__file__).parents[2]
 ADA = Caller(CallerKind.CUSTOMER, "ada")
 POINTS = account_of_customer(CustomerId("ada"))
+CARD = card_account(card_of("visits", CustomerId("ada")))
 SINGLE = Limit(PromotionId("single"), LimitKind.TOTAL)
 
 
@@ -72,8 +73,9 @@ def test_there_is_an_order_with_everything_posted_or_nothing(
         asyncio.run(_given(store.url))
         with dying_service(store.url, tmp_path / "shop", step) as url:
             client = Client(url, TokenAuthority(SECRET).mint(ADA, 600))
+            client.run("{ loyaltyAccount { active } }")
             cart = client.run(
-                'mutation { cartCreate(input: {lines: [{sku: "milk"}], codes: ["only one"]})'
+                'mutation { cartCreate(input: {lines: [{sku: "milk", quantity: 2}], codes: ["only one"]})'
                 " { cart { id totals { total { amount } } } } }"
             )["cartCreate"]["cart"]
             cart = client.run(
@@ -91,12 +93,13 @@ def test_there_is_an_order_with_everything_posted_or_nothing(
 
 
 async def _given(store_url: str) -> None:
-    """Give points to spend."""
+    """Give points and stamps to spend."""
     connection = Connection(store_url, timeout_s=10)
     await connection.load()
     try:
         ledger = Stores.on(connection, KeyNames(), CART_LIMITS).ledger
         await ledger.do(POINTS, Adjust(OperationId("given"), 20, "a present"))
+        await ledger.do(CARD, Adjust(OperationId("given"), 4, "a present"))
     finally:
         await connection.close()
 
@@ -133,6 +136,7 @@ async def _healed(store_url: str, small: Snapshot, cart_id: CartId) -> None:
         assert priced is not None
         (counted,) = await stores.limits.read([SINGLE])
         account = (await stores.ledger.settled(POINTS)).account
+        card = (await stores.ledger.settled(CARD)).account
         ordered = priced.cart.ordered
         if ordered is None:
             assert counted.spent == 0
@@ -143,13 +147,18 @@ async def _healed(store_url: str, small: Snapshot, cart_id: CartId) -> None:
             for hold in account.holds:
                 account = (await stores.ledger.do(POINTS, ReleaseHold(hold.id))).account
             assert (account.active, account.held) == (20, 0), "likewise"
+            for hold in card.holds:
+                card = (await stores.ledger.do(CARD, ReleaseHold(hold.id))).account
+            assert (card.active, card.held) == (4, 0), "likewise"
         else:
             assert (counted.spent, counted.held) == (1, 0)
             assert (account.active, account.held) == (0, 0)
+            assert (card.active, card.held) == (1, 0), "four are taken, and the order brought one"
             order = await find_order(engine, ADA, ordered.number)
             assert order is not None
             assert await stores.checkouts.work_left(order.number) == ""
             assert await stores.checkouts.numbers_of(ADA.customer or "") == [order.number]  # type: ignore[arg-type]
-        assert not faults_of(account, [entry async for entry in stores.ledger.every_entry(POINTS)])
+        for each in (account, card):
+            assert not faults_of(each, [entry async for entry in stores.ledger.every_entry(each.id)])
     finally:
         await connection.close()

@@ -153,3 +153,60 @@ def test_a_rule_may_name_the_tiers_of_the_programme(shop: Shop) -> None:
     (warning,) = load_rule_sources([Source("rules.yaml", rules)], shop).warnings
     assert warning.code == "unknown_tier"
     assert not load_rule_sources([Source("rules.yaml", rules), Source("loyalty.yaml", programme)], shop).warnings
+
+
+def test_a_reward_names_a_card_of_the_programme(shop: Shop) -> None:
+    rules = (
+        "promotions: [{id: a, limits: {stamps: {card: coffee, take: 9}}, give: {order_percent_off: {percent: 10%}}}]\n"
+    )
+    (warning,) = load_rule_sources([Source("rules.yaml", rules)], shop).warnings
+    assert (warning.code, warning.span.line) == ("unknown_card", 1)
+    programme = Source("loyalty.yaml", "loyalty: {stamps: [{id: coffee, on: {category: grocery/dairy}}]}\n")
+    assert not load_rule_sources([Source("rules.yaml", rules), programme], shop).warnings
+
+
+def test_the_goods_of_a_card_are_looked_up_in_the_shop(shop: Shop) -> None:
+    source = Source("loyalty.yaml", "loyalty:\n  stamps:\n    - {id: coffee, on: {category: grocery/diary}}\n")
+    (warning,) = load_rule_sources([source], shop).warnings
+    assert (warning.code, warning.span.line) == ("unknown_category", 3)
+
+
+def test_a_card_is_written_once() -> None:
+    with pytest.raises(ValueError, match="duplicate_card"):
+        Loyalty.model_validate({"stamps": [{"id": "a"}, {"id": "a"}]})
+
+
+CARDS = """
+loyalty:
+  stamps:
+    - {id: dairy, on: {category: grocery/dairy}, except: {sku: oat}}
+    - {id: ham, on: {sku: ham}}
+    - {id: orders, per: order, expires: {days: 10}}
+promotions:
+  - {id: free, give: {percent_off: {percent: 100%, on: {sku: milk-6}}}}
+  - {id: present, give: {gift: {sku: milk}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "stamps"),
+    [
+        ([{"sku": "milk", "quantity": 3}], {"dairy": 3, "orders": 1}),
+        ([{"sku": "ham", "quantity": "1.250"}], {"ham": 1, "orders": 1}),
+        ([{"sku": "milk-6"}], {}),
+        ([{"sku": "milk", "quantity": 2}, {"sku": "milk-6"}, {"sku": "oat"}], {"dairy": 2, "orders": 1}),
+    ],
+)
+def test_stamps_are_counted_by_unit_or_order_of_what_was_paid_for(
+    shop: Shop, lines: list[dict[str, Any]], stamps: dict[str, int]
+) -> None:
+    ruleset = load_rule_sources([Source("rules.yaml", CARDS)], shop).ruleset
+    basket = basket_of(shop, lines=lines)
+    assert ruleset.loyalty is not None
+    assert programmes.stamps_of(ruleset.loyalty, basket, evaluate(basket, ruleset)) == stamps
+    now = at("2026-06-01T12:00+02:00")
+    lost = at("2026-06-12T00:00+02:00")
+    assert programmes.stamping(ruleset.loyalty, "orders", 1, ORDER, now, PARIS) == Earn(
+        ORDER, 1, expires_ms=lost, note=ORDER
+    )
+    assert programmes.stamping(ruleset.loyalty, "gone", 2, ORDER, now, PARIS).expires_ms is None

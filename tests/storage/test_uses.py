@@ -64,6 +64,7 @@ async def test_a_card_takes_the_steps_of_a_limit(uses: UseStore, ledger: LedgerS
     for _ in range(2):
         assert (await uses.give_back(TENTH.limit, "q2")).state is HoldState.RETURNED
     assert await on_card(ledger) == (10, 0)
+    assert [account async for account in ledger.accounts()] == [ACCOUNT], "an audit finds it"
 
 
 async def test_of_many_carts_one_gets_a_full_card(uses: UseStore, ledger: LedgerStore, connection: Connection) -> None:
