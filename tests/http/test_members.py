@@ -276,9 +276,9 @@ def test_who_leaves_and_comes_back_has_the_same_limits(
     limits = ', memberId: $member, budget: {amount: "0.50", currency: "EUR"}, blockedCategories: ["grocery/dairy"]'
     changed(ann, "cartMemberLimitsUpdate", cart, limits, member=member)
     assert codes(changed(kid, "cartLeave", cart)) == []
-    query = "query($cart: ID!) { cart(id: $cart) { members { id blockedCategories } warnings { code } } }"
+    query = "query($cart: ID!) { cart(id: $cart) { members { memberId blockedCategories } warnings { code } } }"
     seen = ann.run(query, cart=cart)["cart"]
-    assert [each["id"] for each in seen["members"]] == [id_of("ann", request)]
+    assert [each["memberId"] for each in seen["members"]] == [id_of("ann", request)]
     assert [each["code"] for each in seen["warnings"]] == ["BUDGET_EXCEEDED", "CATEGORY_BLOCKED"]
     kid.run(JOIN, code=code)
     assert ann.run(query, cart=cart)["cart"]["members"][1]["blockedCategories"] == ["grocery/dairy"]
