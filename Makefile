@@ -41,6 +41,7 @@ bench: $(VENV)/dev.stamp ## measure everything and print it beside what is to be
 	$(MEASURING) -m bench.load
 	$(MEASURING) -m bench.reload
 	$(MEASURING) -m bench.live
+	$(MEASURING) -m bench.checkout
 	@$(MEASURING) -m bench.table --page
 
 bench-load: $(VENV)/dev.stamp ## only the rows over HTTP: the service beside a bare route, each on a core of its own

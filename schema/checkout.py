@@ -142,7 +142,7 @@ class CheckoutMutations:
         ttl: int = LIFE_S,
         operation_id: ID | None = None,
     ) -> CheckoutPayloadView:
-        """Seven round trips to the store and one for each limit, at most."""
+        """Six round trips to the store, and for what is short some more; limits are held all at once."""
         caller, engine, cart = info.context.known_caller(), info.context.engine, CartId(key_of(cart_id, "Cart"))
         begun = await begin_checkout(engine, caller, cart, expected_total, operation_id, ttl)
         return CheckoutPayloadView(begun, engine.snapshot, caller)
@@ -154,7 +154,7 @@ class CheckoutMutations:
     async def checkout_complete(
         self, info: Info, quote_id: ID, payment_reference: str, amount_hash: str
     ) -> OrderPayloadView:
-        """Nine round trips to the store and two for each limit, at most."""
+        """Four round trips to the store to the order that is on disk, then some to post what it used and earned."""
         caller, engine = info.context.known_caller(), info.context.engine
         completed = await complete_checkout(engine, caller, *quote_key(quote_id), payment_reference, amount_hash)
         return OrderPayloadView(completed, engine.snapshot, caller)
@@ -163,7 +163,7 @@ class CheckoutMutations:
     async def checkout_extend(
         self, info: Info, quote_id: ID, ttl: int = LIFE_S, operation_id: ID | None = None
     ) -> CheckoutPayloadView:
-        """Seven round trips to the store and one for each limit, at most."""
+        """Three round trips to the store; limits are extended all at once."""
         caller, engine = info.context.known_caller(), info.context.engine
         extended = await extend_checkout(engine, caller, *quote_key(quote_id), operation_id, ttl)
         return CheckoutPayloadView(extended, engine.snapshot, caller)
@@ -173,7 +173,7 @@ class CheckoutMutations:
         "and staff with scope `checkout`."
     )
     async def checkout_cancel(self, info: Info, quote_id: ID, operation_id: ID | None = None) -> CartPayloadView:
-        """Two round trips to the store, and one for each limit."""
+        """Three round trips to the store; limits are released all at once."""
         caller = info.context.known_caller()
         cancelled = await cancel_checkout(info.context.engine, caller, *quote_key(quote_id), operation_id)
         return CartPayloadView(cancelled, caller)
