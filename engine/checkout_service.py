@@ -290,7 +290,7 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
     short = await holdings.pin(attempt)
     if short:
         if await _gave_up(engine, holdings, quote, attempt, refund=reference):
-            return Completed(errors=tuple(short.errors()), refund_due=True)
+            return Completed(errors=(_error(UserErrorCode.QUOTE_EXPIRED), *short.errors()), refund_due=True)
         # The same request, sent twice, found everything there a moment later.
         return await complete_checkout(engine, caller, quote.cart.id, quote.id, reference, quote.amount_hash)
     engine.reached(Step.PINNED)

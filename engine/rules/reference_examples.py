@@ -96,7 +96,7 @@ loyalty:
     - id: shoes
       label: {en: Shoe card, fr: Carte chaussures}
       on: {category: shoes}
-      except: {tag: sale}
+      except: {tag: clearance}
       per: unit
       expires: {days: 730, at_end_of: year}
     - {id: visits, per: order}

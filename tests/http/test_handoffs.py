@@ -27,7 +27,7 @@ mutation($code: String!) {
   cartHandoffClaim(code: $code) {
     receipt { id mode cartId at leaseUntil } replayed userErrors { code field message }
     claimedBy { member device channel store at }
-    cart { ...cart lease { member device channel store since until } members { id role } }
+    cart { ...cart lease { member device channel store since until } members { memberId role } }
   }
 }
 """ + CART.split("fragment payload")[0]
@@ -332,7 +332,7 @@ def test_a_copy_is_the_claimers_own(service: Service) -> None:
     copied = claim(friend, code_for(phone, cart, "COPY")["code"])
     own = copied["cart"]["id"]
     assert (own != cart, copied["receipt"]["cartId"], copied["cart"]["customerId"]) == (True, own, "copier")
-    assert copied["cart"]["members"] == [{"id": "customer:copier", "role": "OWNER"}]
+    assert copied["cart"]["members"] == [{"memberId": "customer:copier", "role": "OWNER"}]
     assert [line["sku"] for line in copied["cart"]["lines"]["nodes"]] == ["milk"]
     assert "75011" not in str(friend.run(TOLD, id=own))
     assert (phone.run(READ, id=own)["cart"], friend.run(READ, id=cart)["cart"]) == (None, None)

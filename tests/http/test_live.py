@@ -137,7 +137,9 @@ def test_a_slow_client_waits_for_itself_only(service: Service, guest: Client, ca
     query = (
         f"subscription($id: ID!) {{ cartChanged(cartId: $id) {{ reason version operations {{ version }} {much} }} }}"
     )
-    query += "fragment all on Cart { lines { nodes { id sku quantity product { name } unitPrice { amount } } } note }"
+    query += (
+        "fragment all on Cart { lines { nodes { lineId sku quantity product { name } unitPrice { amount } } } note }"
+    )
     with socket(service.url, guest.token, max_queue=1) as connection:
         slow = connection.subscribe("slow", query, id=cart)
         assert slow.event()["reason"] == "SNAPSHOT"

@@ -18,7 +18,7 @@ from tests.http.test_checkout import begun
 
 ANSWER = """
 fragment answer on CartPayload {
-  cart { id version customerId supersededBy note lines { nodes { id sku quantity shares { memberId quantity } } } }
+  cart { id version customerId supersededBy note lines { nodes { lineId sku quantity shares { memberId quantity } } } }
   merge { sourceId targetId policy undone changes { part effect key name before after left measured } }
   userErrors { code field } warnings { code message lineId } replayed version
 }
@@ -40,7 +40,7 @@ SIGN_IN = (
 PREVIEW = """
 query($source: ID!, $target: ID!, $policy: CartMergePolicy, $guest: String) {
   cartMergePreview(sourceId: $source, targetId: $target, policy: $policy, guestToken: $guest) {
-    cart { id version totals { total { amount } } lines { nodes { sku quantity shares { memberId quantity } } } }
+    cart { version totals { total { amount } } lines { nodes { sku quantity shares { memberId quantity } } } }
     merge { policy changes { part effect name before after left } }
     warnings { code } userErrors { code field }
   }

@@ -17,7 +17,7 @@ START = f"mutation {{ screenPairingStart {{ {PAIRING} }} }}"
 LOOK = f"query($code: String!) {{ screenPairing(code: $code) {{ {PAIRING} }} }}"
 APPROVE = f"""
 mutation($code: String!, $id: ID!, $access: ScreenAccess!) {{
-  screenPairingApprove(code: $code, cartId: $id, access: $access) {{ cart {{ members {{ id role }} }} {PAIRING} }}
+  screenPairingApprove(code: $code, cartId: $id, access: $access) {{ cart {{ members {{ memberId role }} }} {PAIRING} }}
 }}
 """
 READ = "query($id: ID!) { cart(id: $id) { totals { total { amount } } } }"
@@ -56,7 +56,7 @@ def test_a_phone_sees_who_asks_approves_and_the_screen_edits(service: Service) -
     assert screen.run(READ, id=cart)["cart"] is None
     approved = approve(phone, shown["code"].lower(), cart)
     assert approved["userErrors"] == []
-    assert {"id": "guest:tv-1", "role": "EDITOR"} in approved["cart"]["members"]
+    assert {"memberId": "guest:tv-1", "role": "EDITOR"} in approved["cart"]["members"]
     given = look(screen, shown["code"])["pairing"]
     assert (given["cartId"], given["access"]) == (cart, "EDIT")
     assert screen.run(READ, id=cart) == phone.run(READ, id=cart)
@@ -133,13 +133,13 @@ def kiosk(service: Service, number: int) -> Client:
     )
 
 
-UNTIL = "query($id: ID!) { cart(id: $id) { version members { id until } } }"
+UNTIL = "query($id: ID!) { cart(id: $id) { version members { memberId until } } }"
 
 
 def until(client: Client, cart: str, screen: str) -> float | None:
     """Return for how many seconds after now a screen stays."""
     for member in client.run(UNTIL, id=cart)["cart"]["members"]:
-        if member["id"] == screen:
+        if member["memberId"] == screen:
             end = datetime.fromisoformat(member["until"])
             return (end - datetime.now(end.tzinfo)).total_seconds()
     return None
