@@ -183,6 +183,8 @@ class Account:
 
     ``qualifying`` are points by day, ``2026-12-24``, that count for a tier; ``tier`` is the one that was reached, since
     ``tier_since_ms``. ``members`` are those who pool their points here; an account of one customer has none.
+    ``recalled`` are points, by their earning, that were held or spent when they were to be taken back: they are lost
+    when they come back.
     """
 
     id: AccountId
@@ -199,6 +201,7 @@ class Account:
     tier: str = ""
     tier_since_ms: InstantMs | None = None
     members: Mapping[CustomerId, FamilyRole] = field(default_factory=dict)
+    recalled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def next_expiry(self) -> tuple[InstantMs, int] | None:

@@ -30,7 +30,8 @@ def encode_account(account: Account) -> bytes:
     tier = (account.tier, account.tier_since_ms)
     members = {customer: role.value for customer, role in account.members.items()}
     counts = (account.version, account.entries)
-    return _packed((LAYOUT, account.id, counts, sums, lots, holds, outgoing, dict(account.qualifying), tier, members))
+    maps = (dict(account.qualifying), tier, members, dict(account.recalled))
+    return _packed((LAYOUT, account.id, counts, sums, lots, holds, outgoing, *maps))
 
 
 def decode_account(blob: bytes) -> Account:
@@ -38,7 +39,8 @@ def decode_account(blob: bytes) -> Account:
     layout, *fields = msgpack.unpackb(blob)
     if layout != LAYOUT:
         raise UnknownAccountLayoutError(f"the account has layout {layout}, this version of Panier knows {LAYOUT}")
-    id_, (version, entries), (pending, active, held, owed), lots, holds, outgoing, qualifying, tier, members = fields
+    id_, (version, entries), (pending, active, held, owed), lots, holds, outgoing, *rest = fields
+    qualifying, tier, members, recalled = (*rest, {})[:4]  # accounts that are older than the last one lack it
     return Account(
         id=id_,
         version=version,
@@ -54,6 +56,7 @@ def decode_account(blob: bytes) -> Account:
         tier=tier[0],
         tier_since_ms=tier[1],
         members={customer: FamilyRole(role) for customer, role in members.items()},
+        recalled=recalled,
     )
 
 

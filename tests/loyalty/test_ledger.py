@@ -11,6 +11,8 @@ from engine.loyalty.commands import (
     HoldPoints,
     PinHold,
     PostHold,
+    ReleaseHold,
+    ReturnPoints,
     Reverse,
     SetTier,
     Settle,
@@ -61,6 +63,31 @@ def test_what_was_spent_is_taken_back_as_far_as_the_programme_says(
     spend(kept, 6)
     assert kept.do(Reverse(OperationId("cancel"), ORDER, claw_back), 20).points == taken
     assert sums(kept.account) == left
+
+
+def test_what_was_held_or_spent_when_it_was_taken_back_is_lost_when_it_comes_back(kept: Kept) -> None:
+    """Else whoever has two orders cancelled, the second paid with the points of the first, has points for nothing."""
+    kept.do(Earn(ORDER, 10, expires_ms=InstantMs(200)), 10)
+    spend(kept, 3)
+    kept.do(HoldPoints("held", 4, InstantMs(99), ""), 15)
+    assert kept.do(Reverse(OperationId("cancel"), ORDER, ClawBack.TO_ZERO), 20).points == 3
+    assert sums(kept.account) == (0, 0, 4, 0)
+    kept.do(Earn(SECOND, 5), 30)
+    kept.do(ReleaseHold("held"), 40)
+    assert sums(kept.account) == (0, 5, 0, 0)
+    kept.do(ReturnPoints("q", InstantMs(500)), 300)
+    assert sums(kept.account) == (0, 5, 0, 0)
+    assert not kept.account.recalled
+
+
+def test_points_that_come_back_first_are_taken_back_with_the_others(kept: Kept) -> None:
+    kept.do(Earn(ORDER, 10, expires_ms=InstantMs(200)), 10)
+    spend(kept, 6)
+    kept.do(ReturnPoints("q", InstantMs(500)), 300)
+    kept.do(HoldPoints("held", 6, InstantMs(400), ""), 310)
+    kept.do(Reverse(OperationId("cancel"), ORDER, ClawBack.TO_ZERO), 320)
+    kept.do(ReleaseHold("held"), 330)
+    assert sums(kept.account) == (0, 0, 0, 0)
 
 
 def test_a_pin_is_that_of_the_latest_attempt(kept: Kept) -> None:
