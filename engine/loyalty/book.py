@@ -41,7 +41,7 @@ class Book:
         self.qualifying = dict(account.qualifying)
         self.members = dict(account.members)
         self.recalled = dict(account.recalled)
-        self.tier, self.tier_since_ms = account.tier, account.tier_since_ms
+        self.tier, self.tier_since_ms, self.tier_before = account.tier, account.tier_since_ms, account.tier_before
 
     def closed(self) -> Account:
         """Return the account after all of it, the same object where nothing changed."""
@@ -58,6 +58,7 @@ class Book:
             qualifying=dict(sorted(self.qualifying.items())[-_QUALIFYING_DAYS_MOST:]),
             tier=self.tier,
             tier_since_ms=self.tier_since_ms,
+            tier_before=self.tier_before,
             members=self.members,
             recalled=dict(list(self.recalled.items())[-_RECALLED_MOST:]),
         )

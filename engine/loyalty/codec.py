@@ -27,7 +27,7 @@ def encode_account(account: Account) -> bytes:
         for each in account.holds
     ]
     outgoing = [(each.operation, each.to, _plain(each.taken), each.at_ms) for each in account.outgoing]
-    tier = (account.tier, account.tier_since_ms)
+    tier = (account.tier, account.tier_since_ms, *account.tier_before)
     members = {customer: role.value for customer, role in account.members.items()}
     counts = (account.version, account.entries)
     maps = (dict(account.qualifying), tier, members, dict(account.recalled))
@@ -55,6 +55,7 @@ def decode_account(blob: bytes) -> Account:
         qualifying=qualifying,
         tier=tier[0],
         tier_since_ms=tier[1],
+        tier_before=(tier[2], tier[3]) if len(tier) > 2 else ("", None),
         members={customer: FamilyRole(role) for customer, role in members.items()},
         recalled=recalled,
     )

@@ -196,6 +196,11 @@ def _reverse(book: Book, command: Reverse, records: Records) -> Done:
         book.recall(command.earning, left)
     if command.day in book.qualifying:
         book.qualifying[command.day] = max(0, book.qualifying[command.day] - wanted)
+        # Tiers since then may be due to what is taken back: where they are not, what is left leads there again.
+        placed_ms = command.placed_ms
+        while placed_ms is not None and book.tier_since_ms is not None and book.tier_since_ms >= placed_ms:
+            book.tier, book.tier_since_ms = book.tier_before
+            book.tier_before = "", None
     return _remembered(book, command, Status.DONE, Record(wanted - left))
 
 
@@ -341,6 +346,7 @@ def _arrived(book: Book, command: PointsArrived, _records: Records) -> Done:
 
 def _set_tier(book: Book, command: SetTier, _records: Records) -> Done:
     if command.tier != book.tier:
+        book.tier_before = book.tier, book.tier_since_ms
         book.tier, book.tier_since_ms = command.tier, book.now_ms
     return Status.DONE, None
 

@@ -89,7 +89,7 @@ class Downgrade(StrEnum):
 
 
 class Tiers(Written):
-    """Tiers, and how they are won and lost. A tier is reached at once, and kept for a whole window after that."""
+    """Tiers: reached at once, and kept for a whole window after that, unless an order that led there is cancelled."""
 
     levels: tuple[Tier, ...] = Field(min_length=1)
     """From the lowest to the highest."""

@@ -144,6 +144,26 @@ def test_an_order_that_comes_back_in_parts_gives_back_what_it_brought_and_no_mor
     assert kept.account.qualifying == {"2026-01-05": 0}
 
 
+def test_a_tier_that_an_order_led_to_is_not_kept_when_that_is_cancelled(kept: Kept) -> None:
+    """Else an order is placed for the tier alone, cancelled, and the tier's prices stay for a year."""
+    kept.do(SetTier("silver"), 10)
+    for number, placed in enumerate((20, 40)):
+        kept.do(Earn(OperationId(f"order-{number}"), 10, qualifying=10, day="2026-01-05"), placed)
+    kept.do(SetTier("gold"), 30)
+    for number, placed, tier in ((1, 40, ("gold", 30)), (0, 20, ("silver", 10))):
+        earning, cancel = OperationId(f"order-{number}"), OperationId(f"cancel-{number}")
+        kept.do(Reverse(cancel, earning, ClawBack.TO_ZERO, None, "2026-01-05", "", InstantMs(placed)), 50)
+        assert (kept.account.tier, kept.account.tier_since_ms) == tier
+
+
+def test_no_tier_is_kept_that_was_reached_since_the_order_that_is_cancelled(kept: Kept) -> None:
+    kept.do(Earn(ORDER, 10, qualifying=10, day="2026-01-05"), 10)
+    kept.do(SetTier("silver"), 10)
+    kept.do(SetTier("gold"), 20)
+    kept.do(Reverse(OperationId("cancel"), ORDER, ClawBack.TO_ZERO, None, "2026-01-05", "", InstantMs(10)), 50)
+    assert (kept.account.tier, kept.account.tier_since_ms) == ("", None)
+
+
 def test_staff_add_and_take_points_with_a_reason(kept: Kept) -> None:
     kept.do(Adjust(OperationId("a"), 20, "sorry, staff:7", InstantMs(100)), 10)
     short = kept.do(Adjust(OperationId("b"), -21, "mistake, staff:7"), 20)
