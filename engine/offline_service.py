@@ -226,13 +226,6 @@ async def record_sale(engine: Panier, caller: Caller, snapshot: CartSnapshot, re
     )
 
 
-async def post_sales(engine: Panier) -> None:
-    """Post what was left of it by a crash. Raises `StoreUnavailableError`."""
-    for partition in engine.stores.offline.partitions:
-        for cart_id, sale_id in await engine.stores.offline.to_post(partition):
-            await post_sale(engine, cart_id, sale_id)
-
-
 async def post_sale(engine: Panier, cart_id: CartId, sale_id: str) -> None:
     """Count what a sale used of limits, and book what it says of points, beyond both too, because the goods are gone.
 

@@ -6,12 +6,13 @@ still has to do: a sweeper looks for both. Any number of sweepers may run at onc
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import Final
 
 from engine.checkout_service import settle
 from engine.errors import PanierError, StoreUnavailableError
 from engine.loyalty.commands import PostHold, UnpinHold
-from engine.offline_service import post_sales
+from engine.offline_service import post_sale
 from engine.service import Panier
 from engine.storage.checkouts import Busy, Placed
 from engine.storage.pins import Pin
@@ -36,14 +37,28 @@ async def sweep_for_ever(engine: Panier, every_s: float = EVERY_S, age_ms: int =
 
 
 async def sweep(engine: Panier, age_ms: int = AGE_MS) -> None:
-    """Finish or undo all that is unfinished since so long. Raises `StoreUnavailableError`."""
-    checkouts = engine.stores.checkouts
+    """Finish or undo all that is unfinished since so long. Raises `StoreUnavailableError`.
+
+    What cannot be finished is told of and left for the next time: it must not keep from it what comes behind.
+    """
+    checkouts, offline = engine.stores.checkouts, engine.stores.offline
     for partition in range(checkouts.partitions):
         for number in await checkouts.unfinished(partition):
-            await settle(engine, number)
+            await _healed(f"the order {number}", settle(engine, number))
         for pin in await checkouts.left_pinned(partition, age_ms):
-            await _resolve(engine, pin)
-    await post_sales(engine)
+            await _healed(f"what {pin.owner or pin.hold} has pinned", _resolve(engine, pin))
+    for place in offline.partitions:
+        for cart, sale in await offline.to_post(place):
+            await _healed(f"the sale {sale} of the cart {cart}", post_sale(engine, cart, sale))
+
+
+async def _healed(what: str, healing: Awaitable[object]) -> None:
+    try:
+        await healing
+    except StoreUnavailableError:
+        raise
+    except Exception:  # noqa: BLE001  # whatever it is, it is the fault of this one alone
+        _LOG.exception("%s is unfinished, and could not be finished: the next sweep tries again", what)
 
 
 async def _resolve(engine: Panier, pin: Pin) -> None:

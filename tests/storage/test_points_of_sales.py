@@ -9,13 +9,14 @@ from engine.callers import Caller
 from engine.cart.snapshot import CartSnapshot
 from engine.loyalty.account import EntryKind, FamilyRole
 from engine.loyalty.commands import Adjust
-from engine.offline_service import post_sales, record_sale, take_snapshot
+from engine.offline_service import record_sale, take_snapshot
 from engine.pricing.requests import LineRequest
 from engine.pricing.sales import SaleRequest, SoldLineRequest
 from engine.rules.load import load_rule_sources
 from engine.service import Panier
 from engine.source import Source
 from engine.storage.offline import Overshoot
+from engine.sweeping import sweep
 from engine.types import CustomerId, InstantMs, MemberId, OperationId
 from tests.storage.test_checkout import ADA, KilledError, filled, guest
 from tests.storage.test_earning import ADAS, BENS, FAMILY, RULES, sound
@@ -56,7 +57,7 @@ async def test_what_a_till_promised_is_credited_once(engine: Panier) -> None:
     sale = replace(sale_of(1), points_earned=7)
     for _ in range(2):
         assert await sold(engine, taken, sale) == Overshoot()
-        await post_sales(engine)
+        await sweep(engine)
         account, entries = await sound(engine, ADAS)
         assert (account.active, account.tier, entries) == (7, "silver", [(EARN, 7)])
 
@@ -113,7 +114,7 @@ async def test_what_died_on_the_way_goes_on_where_it_was(
     # What goes on with it finds a family that was founded meanwhile: whose points they are is decided already.
     await ledger.join(CustomerId("ada"), FAMILY, FamilyRole.BURN)
     for _ in range(2):
-        await post_sales(engine)
+        await sweep(engine)
     account, entries = await sound(engine, ADAS)
     assert (account.active, (await sound(engine, FAMILY))[1]) == (3, [])
     assert entries == [(ADJUST, 10), (SPEND, -10), (SPEND, -2), (EARN, 5), (SETTLE, -2), (SETTLE, 2)]

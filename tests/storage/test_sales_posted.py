@@ -3,11 +3,14 @@
 import json
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
+
+import pytest
 
 from engine.callers import Caller, CallerKind, Scope
 from engine.cart.snapshot import Allowances, read_snapshot, snapshot_document
 from engine.limits import Limit, LimitKind
-from engine.offline_service import post_sales, record_sale, take_snapshot
+from engine.offline_service import post_sale, record_sale, take_snapshot
 from engine.pricing.basket import build_basket
 from engine.pricing.evaluation import OutcomeCode
 from engine.pricing.requests import LineRequest
@@ -18,6 +21,7 @@ from engine.service import Panier
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
 from engine.storage.offline import Overshoot
+from engine.sweeping import sweep
 from engine.types import ChannelId, InstantMs, PromotionId, StoreId
 from engine.used_up import UsedUp
 from tests.storage.test_checkout import ADA, ONCE, SINGLE, TEN, counted, filled, guest, quoted
@@ -63,7 +67,7 @@ async def test_the_uses_of_sales_are_counted_and_what_is_beyond_is_told(engine: 
     assert (await counted(engine, SINGLE), await counted(engine, TEN)) == ((1, 0), (950, 0))
     assert await sold(engine, 2, single="1.00", ten="1.00") == Overshoot((SINGLE.promotion, TEN.promotion))
     assert (await counted(engine, SINGLE), await counted(engine, TEN)) == ((2, 0), (1050, 0))
-    await post_sales(engine)
+    await sweep(engine)
     assert await counted(engine, SINGLE) == (2, 0)
 
 
@@ -149,3 +153,28 @@ async def test_a_budget_that_is_spent_and_uses_that_are_used_up_are_closed_at_th
         OutcomeCode.LIMIT_REACHED,
         OutcomeCode.BUDGET_SPENT,
     }
+
+
+async def test_a_sale_that_cannot_be_posted_keeps_nothing_from_it_that_comes_behind(
+    engine: Panier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def later(*_: object) -> None:
+        """Die before the sale is posted, as far as that goes."""
+
+    monkeypatch.setattr("engine.offline_service.post_sale", later)
+    for number in (1, 2, 3):
+        assert await sold(engine, number, ten="1.00") is None
+    broken = iter([True, False, False])
+
+    async def posted(*given: Any) -> None:
+        if next(broken):
+            raise ValueError("an amount that cannot be")
+        await post_sale(*given)
+
+    monkeypatch.setattr("engine.sweeping.post_sale", posted)
+    await sweep(engine)
+    assert await counted(engine, TEN) == (200, 0)
+    assert "could not be finished" in caplog.text
+    monkeypatch.setattr("engine.sweeping.post_sale", post_sale)
+    await sweep(engine)
+    assert await counted(engine, TEN) == (300, 0)
