@@ -29,6 +29,7 @@ from engine.service import Admit, Panier, actor_of, read_operation
 from engine.storage.offline import Applied, LateEdit, NewSale, NotApplied
 from engine.types import CartId, InstantMs, OperationId, PromotionId
 from engine.viewing import seen_of
+from engine.vouchers import looked_up
 
 SNAPSHOT_S: Final = 24 * 60 * 60
 SNAPSHOT_S_LEAST: Final = 60
@@ -160,6 +161,7 @@ async def sync(
         return SyncResult(errors=(UserError(UserErrorCode.TOO_MANY_OPERATIONS, message, ("operations",)),))
     loaded, believed = engine.snapshot, BelievedCart(snapshot.cart)
     read = _Reading(engine, believed, operations)
+    await read.begin()
     actor = actor_of(caller, loaded.shop)
     answer = await engine.stores.offline.sync(snapshot.cart.id, actor, snapshot.expires_ms, read.edits())
     results = read.results(answer.results, answer.cart)
@@ -258,17 +260,21 @@ class _Reading:
         self._believed = believed
         self._operations = operations
         self._read: dict[str, _Read] = {}
-        for each in operations:
+
+    async def begin(self) -> None:
+        """Check all operations; round trips only for codes that orders may have brought."""
+        for each in self._operations:
             # One that is named twice was done once by the device, too.
             if each.id not in self._read:
-                self._read[each.id] = self._checked(each)
+                self._read[each.id] = await self._checked(each)
 
-    def _checked(self, asked: LateOperation) -> _Read:
+    async def _checked(self, asked: LateOperation) -> _Read:
         operation = read_operation(asked.id)
         if isinstance(operation, UserError):
             return _Read(fault=operation)
         try:
-            command = asked.admit(self._engine.snapshot.shop, self._engine.limits, operation)
+            admitted = asked.admit(self._engine.snapshot.shop, self._engine.limits, operation)
+            command = await looked_up(self._engine.stores, admitted)
             return _Read(command, self._believed.done(command))
         except RefusedError as refused:
             return _Read(fault=refused.errors[0])

@@ -52,6 +52,7 @@ from engine.types import (
     OperationId,
     StoreId,
 )
+from engine.vouchers import looked_up
 
 OPERATION_ID_LENGTH_MAX = 128
 _NOT_ACTIVE = frozenset({UserErrorCode.CART_NOT_FOUND, UserErrorCode.CART_SOLD, UserErrorCode.CART_ORDERED})
@@ -190,7 +191,8 @@ class Panier:
             return Changed(errors=refused.errors)
         if not command.ops():
             return Changed(errors=(UserError(UserErrorCode.NOTHING_TO_DO, "the request changes nothing"),))
-        edit = Edit(self._actor(caller, scope), operation, command.ops(), content=_content(command))
+        content, command = _content(command), await looked_up(self.stores, command)
+        edit = Edit(self._actor(caller, scope), operation, command.ops(), content=content)
         return _changed(await self.stores.carts.commit(cart_id, edit), snapshot, command)
 
     async def adjust(
@@ -395,10 +397,11 @@ class Panier:
             facts=facts,
             draw=draw_of(caller.member),
         )
+        commands = [await looked_up(self.stores, command) for command in new.commands]
         edit = Edit(
             self._actor(caller),
             operation,
-            [*_ops(new.commands), *(sharing.ops() if sharing else ())],
+            [*_ops(commands), *(sharing.ops() if sharing else ())],
             _content(new),
             encode_new_cart(cart),
             adopt=caller.customer is not None,

@@ -42,7 +42,8 @@ WIDE = DocumentLimits(depth=30, tokens=20_000, aliases=2_000, fields=20_000)
 READS = {
     *("cart", "active_cart", "superseded_cart", "log", "facts_of", "stores.viewers.seen", "stores.viewers.present"),
     *("stores.journeys.read", "stores.ledger.entries", "stores.ledger.account_of", "stores.ledger.settled"),
-    *("stores.checkouts.read", "stores.checkouts.order", "stores.checkouts.numbers_of"),
+    *("stores.checkouts.read", "stores.checkouts.order", "stores.checkouts.numbers_of", "stores.checkouts.issued"),
+    *("stores.vouchers.codes_of", "stores.vouchers.read", "stores.limits.read"),
 }
 """What the ordinary way may have been spared, where another field of the query failed before."""
 DRAWN = {"stores.handoffs.new_cart_id", "stores.merges.work_out"}
