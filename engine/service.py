@@ -21,14 +21,13 @@ from engine.cart.commands import (
     RefreshBalance,
     RefreshFacts,
     RemoveAdjustment,
-    StayOnScreen,
     as_asked,
     content_version,
 )
 from engine.cart.draw import draw_of
 from engine.cart.handoff import discretion_towards
 from engine.cart.history import with_history
-from engine.cart.members import SignIn
+from engine.cart.members import SignIn, StayOnScreen
 from engine.cart.merging import MergeReport
 from engine.cart.model import Cart, Facts, LogEntry, Member, Role
 from engine.cart.refusals import argument_of, sentence_of
