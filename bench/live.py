@@ -37,7 +37,7 @@ CART: Final = """
 fragment cart on Cart {
   id version currency
   lines { totalCount nodes {
-    id sku quantity unit available note priceList product { name }
+    lineId sku quantity unit available note priceList product { name }
     unitPrice { amount } listAmount { amount } discountAmount { amount } total { amount } tax { rate }
   } }
   discounts { promotionId label amount { amount } }

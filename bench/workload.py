@@ -33,7 +33,7 @@ LINES: Final = CART_CATEGORIES * PRODUCTS_A_CATEGORY
 
 LINE: Final = """
 fragment line on LineItem {
-  id sku quantity unit available note priceList
+  lineId sku quantity unit available note priceList
   product { name }
   unitPrice { amount }
   listAmount { amount }
@@ -71,7 +71,7 @@ CREATE: Final = (
 )
 SESSION: Final = 'mutation { sessionCreate(channel: "web") { token } }'
 ALLOCATIONS: Final = (
-    "query Shares($id: ID!) { cart(id: $id) { lines { nodes { id "
+    "query Shares($id: ID!) { cart(id: $id) { lines { nodes { lineId "
     "allocations { promotionId label amount { amount minorUnits currency } } } } } }"
 )
 """The part of a cart that has most objects: seven shares of discounts on each of its lines."""

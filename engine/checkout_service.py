@@ -292,7 +292,7 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
     short = await holdings.pin(attempt)
     if short:
         if await _gave_up(engine, holdings, quote, attempt, refund=reference):
-            return Completed(errors=tuple(short.errors()), refund_due=True)
+            return Completed(errors=(_error(UserErrorCode.QUOTE_EXPIRED), *short.errors()), refund_due=True)
         # The same request, sent twice, found everything there a moment later.
         return await complete_checkout(engine, caller, quote.cart.id, quote.id, reference, quote.amount_hash)
     engine.reached(Step.PINNED)
@@ -361,14 +361,14 @@ async def extend_checkout(
     if fault := _life_fault(life_s):
         return Begun(errors=(fault,))
     quote, deadline_ms = read.quote, InstantMs(read.at_ms + life_s * 1000 + GRACE_MS)
-    if read.order is None and read.cart and read.cart.freeze and read.cart.freeze.quote == quote_id:
+    if read.order is None and read.cart and _freeze_for(read.cart, quote_id):
         holdings = Holdings(engine.stores, quote)
         short = await holdings.extend(deadline_ms)
         if short:
             await holdings.release()
             return Begun(QuotedCart(quote, read.cart.freeze_at(read.at_ms)), errors=tuple(short.errors()))
     changed = await _apply(engine, caller, cart_id, operation_id, ExtendFreeze(quote_id, life_s * 1000))
-    frozen = changed.priced.cart.freeze if changed.priced and not changed.errors else None
+    frozen = _freeze_for(changed.priced.cart, quote_id) if changed.priced and not changed.errors else None
     return Begun(QuotedCart(quote, frozen, read.order), changed.priced, changed.errors, changed.replayed)
 
 
@@ -390,8 +390,12 @@ async def find_quote(engine: Panier, caller: Caller, cart_id: CartId, quote_id: 
     read = await engine.stores.checkouts.read(cart_id, quote_id)
     if read is None or not caller.may_read(read.cart or read.quote.cart, read.at_ms):
         return None
-    frozen = read.cart.freeze if read.cart and read.cart.freeze and read.cart.freeze.quote == quote_id else None
-    return QuotedCart(read.quote, frozen, read.order)
+    return QuotedCart(read.quote, _freeze_for(read.cart, quote_id) if read.cart else None, read.order)
+
+
+def _freeze_for(cart: Cart, quote: QuoteId) -> Freeze | None:
+    """Return the freeze of a cart where it is that of a quote, over or not."""
+    return cart.freeze if cart.freeze is not None and cart.freeze.quote == quote else None
 
 
 async def find_order(engine: Panier, caller: Caller, number: OrderNumber) -> Order | None:

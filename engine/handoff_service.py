@@ -139,7 +139,7 @@ async def create_handoff(
 
 
 async def claim_handoff(engine: Panier, caller: Caller, address: str, entered: str) -> Claimed:
-    """Claim a code for the device that calls from `address`. Three round trips, four where another cart is made."""
+    """Claim a code for the device that calls from `address`. Four round trips, five where another cart is made."""
     try:
         code = read_code(entered, caller.store if caller.is_shops else None)
     except RefusedError as refused:
@@ -189,17 +189,21 @@ async def change_lease(
 
 
 async def attempt(engine: Panier, caller: Caller, address: str, *, spend: bool) -> bool:
-    """Say whether a caller may be wrong about a code once more, and spend that if asked to. One round trip each."""
-    budgets = _budgets(caller, address)
-    return all(await asyncio.gather(*[engine.stores.handoffs.attempt(budget, spend=spend) for budget in budgets]))
+    """Say whether a caller may be wrong about a code once more, and spend that if asked to. Two round trips.
 
-
-def _budgets(caller: Caller, address: str) -> list[Budget]:
+    A device that has no attempt left of its own spends none that it has together with others: it locks out itself only.
+    """
+    store = engine.stores.handoffs
     device = Budget(f"device:{caller.member}:{caller.device}", DEVICE_ATTEMPTS, _WINDOW_MS)
+    if not await store.attempt(device, spend=spend):
+        return False
+    return all(await asyncio.gather(*[store.attempt(budget, spend=spend) for budget in _shared(caller, address)]))
+
+
+def _shared(caller: Caller, address: str) -> list[Budget]:
     if not caller.is_shops:
-        return [device, Budget(f"address:{address}", ADDRESS_ATTEMPTS, _WINDOW_MS)]
+        return [Budget(f"address:{address}", ADDRESS_ATTEMPTS, _WINDOW_MS)]
     return [
-        device,
         Budget(f"store:{caller.store or ''}", STORE_ATTEMPTS, _WINDOW_MS),
         Budget(f"shops-address:{address}", STORE_ATTEMPTS, _WINDOW_MS),
     ]

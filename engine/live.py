@@ -190,7 +190,7 @@ class LiveCarts:
 
         With `presence` the comings and goings of others are events too. The follower must be closed.
         """
-        live = self._live.get(cart_id)
+        live = followed = self._live.get(cart_id)
         if live is None:
             live = self._live[cart_id] = _LiveCart(self, cart_id)
             self._ticking = self._ticking or self.spawn(self._tick())
@@ -200,6 +200,8 @@ class LiveCarts:
         live.join(follower)
         try:
             state = await live.current()
+            if followed and state is not None and _is_behind(state.priced, caller, from_version):
+                state = await live.looked_at_anew()
         except BaseException:
             follower.close()
             raise
@@ -282,6 +284,7 @@ class _LiveCart:
         self._over = False
         self._first = asyncio.Event()
         self._woken = asyncio.Event()
+        self._next_looked = asyncio.Event()
         self._reprice = False
         self._presence_due_s = 0.0
         self._task = carts.spawn(self._run())
@@ -292,6 +295,13 @@ class _LiveCart:
         if self._fault is not None:
             raise self._fault
         return None if self._over else self._state
+
+    async def looked_at_anew(self) -> _State | None:
+        """Return the cart as a look finds it that has not begun yet."""
+        looked = self._next_looked
+        self._woken.set()
+        await looked.wait()
+        return await self.current()
 
     def join(self, follower: Follower) -> None:
         """Take a follower on."""
@@ -328,6 +338,7 @@ class _LiveCart:
         self._task.cancel()
         self._carts.spawn(self._clear_away())
         self._first.set()
+        self._next_looked.set()
         if self._state is not None:
             self._state.replaced.set()
 
@@ -348,7 +359,11 @@ class _LiveCart:
             await self._carts.wake_ups.listen(self._channel, self._heard)
             while not self._over:
                 looked_s = time.monotonic()
-                pause_s = await self._look()
+                looked, self._next_looked = self._next_looked, asyncio.Event()
+                try:
+                    pause_s = await self._look()
+                finally:
+                    looked.set()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause_s):
                         await self._woken.wait()
@@ -425,6 +440,11 @@ class _LiveCart:
         self._first.set()
         if known is not None:
             known.replaced.set()
+
+
+def _is_behind(known: PricedCart, caller: Caller, from_version: int | None) -> bool:
+    """Say whether a caller may have been told more than a look of a moment ago found: that they joined, say."""
+    return not caller.may_read(known.cart, known.as_of_ms) or (from_version or 0) > known.cart.version
 
 
 def _no_cart() -> RefusedError:

@@ -27,7 +27,7 @@ from engine.service import Panier, derived_id, read_operation
 from engine.spendable import account_for
 from engine.standing import cards_of, on_card, shops_zone, touch, with_tier
 from engine.storage.ledger import Booked
-from engine.types import CustomerId, OperationId, OrderNumber
+from engine.types import CustomerId, MemberId, OperationId, OrderNumber
 
 POINTS_PER_ADJUSTMENT_MAX: Final = 1_000_000
 REASON_LENGTH_MAX: Final = 200
@@ -225,15 +225,29 @@ def shown(engine: Panier, programme: Loyalty, booked: Booked) -> AccountShown:
 
 
 def _earners(programme: Loyalty, order: Order) -> dict[CustomerId, int]:
-    """Return who gets how many points of an order. What a guest would get is the owner's; of guests alone, nobody's."""
-    owner, points = order.customer, order.quote.evaluation.points_earned
+    """Return who gets how many points of an order."""
+    quote, owner = order.quote, order.customer
+    totals = member_totals(quote.cart, quote.evaluation)
+    paid_minor = {each.member: max(0, each.shares.goods_paid_minor) for each in totals}
+    return earners(programme, quote.evaluation.points_earned, owner, customer_of(quote.by) or owner, paid_minor)
+
+
+def earners(
+    programme: Loyalty,
+    points: int,
+    owner: CustomerId | None,
+    payer: CustomerId | None,
+    paid_minor: Mapping[MemberId, int],
+) -> dict[CustomerId, int]:
+    """Return who gets how many points of a cart; ``paid_minor`` is what the goods of each member came to.
+
+    What a guest would get is the owner's; of guests alone, nobody's.
+    """
     shares: Counter[CustomerId | None] = Counter({owner: points})
     match programme.family.shared_cart:
         case SharedCart.PAYER:
-            shares = Counter({customer_of(order.quote.by) or owner: points})
+            shares = Counter({payer: points})
         case SharedCart.LINES:
-            totals = member_totals(order.quote.cart, order.quote.evaluation)
-            paid_minor = {each.member: max(0, each.shares.goods_paid_minor) for each in totals}
             if any(paid_minor.values()):
                 shares = Counter()
                 for member, part in programmes.split(points, paid_minor).items():

@@ -17,15 +17,13 @@ from engine.cart.refusals import REFUSALS
 from engine.errors import PanierError, StoreUnavailableError, UserError, UserErrorCode
 from engine.priced import PricedCart
 from engine.pricing.notices import Notice, merge_notices, not_merged
-from engine.service import Changed, Panier
+from engine.service import PAUSES_S, Changed, Panier
+from engine.storage.customers import CustomerRecord
 from engine.types import CartId, CustomerId, MemberId
 
 _LOG: Final = logging.getLogger("panier.merges")
 _FOR_A_WHILE: Final = frozenset({UserErrorCode.CART_HELD, UserErrorCode.CART_FROZEN})
 """What is in the way of a cart's going into another one, and not of whose it is."""
-_PAUSES_S: Final = (0.01, 0.02, 0.05, 0.1, 0.2)
-"""How long a sign-in waits for that of another device, which is between two steps."""
-
 _SWEEP_S: Final = 30.0
 _ABANDONED_MS: Final = 10_000
 """What was begun so long ago is not under way any more: each step ends sooner, or fails."""
@@ -111,13 +109,13 @@ async def preview_merge(
         return _not_shown(UserErrorCode.CART_NOT_FOUND, "sourceId" if theirs is None else "targetId")
     if source == target:
         return _not_shown(UserErrorCode.INVALID_MERGE, "targetId")
+    for priced, device, argument in ((theirs, guest or caller, "sourceId"), (ours, caller, "targetId")):
+        if closed := _closed(priced, device):
+            return _not_shown(closed, argument)
     if not (guest or caller).may_manage(theirs.cart):
         return _not_shown(UserErrorCode.ROLE_FORBIDS, "sourceId")
     if not _may_edit(caller, ours):
         return _not_shown(UserErrorCode.ROLE_FORBIDS, "targetId")
-    for priced, argument in ((theirs, "sourceId"), (ours, "targetId")):
-        if priced.cart.transfer is not None:
-            return _not_shown(UserErrorCode.CART_MERGED, argument)
     came = renamed(theirs.cart, guest.member, caller.member) if guest else theirs.cart
     merged = engine.stores.merges.work_out(came, ours.cart, asked)
     report = MergeReport(source, target, asked, ours.as_of_ms, ours.cart.version, merged.changes)
@@ -141,19 +139,22 @@ async def sign_in(
     merged: staff who write a customer on a cart do not mean the one at home.
     """
     may = caller.customer == customer or caller.may(Scope.CART_WRITE)
-    if (guest is None and policy is None) or not may or customer_fault(customer):
-        return await engine.attach(caller, cart, customer, operation_id, guest)
-    going = await _current(engine, cart)
-    if guest and going and (owner := going.member(guest.member)) and owner.role is Role.OWNER:
+    plainly = (guest is None and policy is None) or not may or customer_fault(customer)
+    going = None if plainly else await _current(engine, cart)
+    if guest and going and _owns(going, guest.member):
         cart = going.id  # what the guest had merged before, and does not know of on this device
+    if plainly or (guest and going and not _may_become_active(going, guest.member, _member(customer))):
+        return await engine.attach(caller, cart, customer, operation_id, guest)
     record = await engine.stores.customers.claim_first(customer, cart)
     alone = going is not None and len(going.members) == 1
-    target = await _other(engine, customer, record.active, cart) if alone else None
+    target = await _other(engine, customer, record, cart) if alone else None
     if target is None:
         changed = await engine.attach(caller, cart, customer, operation_id, guest)
         if changed.errors and record.claimed:
             await engine.stores.customers.release(customer, cart)
-        return await _answered(engine, caller, None, changed) or changed
+        signed = await _answered(engine, caller, None, changed) or changed
+        may_meet = guest is not None and alone and not signed.errors
+        return await _with_newcomer(engine, caller, record, cart, customer, policy, signed) if may_meet else signed
     await engine.stores.merges.begin(cart, record.at_ms)
     into = MergeInto(target, policy or engine.snapshot.shop.merge_policy)
     changed = await engine.attach(caller, cart, customer, operation_id, guest, into)
@@ -170,6 +171,31 @@ async def sign_in(
     return apart if apart.errors else replace(apart, more=(not_merged(why.message),))
 
 
+async def _with_newcomer(
+    engine: Panier,
+    caller: Caller,
+    before: CustomerRecord,
+    cart: CartId,
+    customer: CustomerId,
+    policy: MergePolicy | None,
+    signed: Changed,
+) -> Changed:
+    """Put a cart that was signed in with into one that another device made since, and return what came of it.
+
+    That device gave up waiting for the sign-in, took the pointer to the cart away, and has one of its own.
+    """
+    now = await engine.stores.customers.claim_first(customer, cart)
+    new = next((id_ for id_ in (now.active, now.superseded) if id_ not in {before.active, before.superseded}), None)
+    target = await _other(engine, customer, replace(now, active=new), cart)
+    if target is None:
+        return signed
+    merged = await merge_carts(engine, caller, cart, target, None, policy)
+    if not merged.errors:
+        return merged
+    await engine.stores.customers.claim(customer, cart)
+    return replace(signed, more=(not_merged(merged.errors[0].message),))
+
+
 async def keep_settled(engine: Panier) -> None:
     """Go on, for ever, with merges that were cut off in the middle and that nobody came back to."""
     while True:
@@ -182,21 +208,36 @@ async def keep_settled(engine: Panier) -> None:
         await asyncio.sleep(_SWEEP_S)
 
 
-async def _other(engine: Panier, customer: CustomerId, active: CartId | None, cart: CartId) -> CartId | None:
-    """Return the customer's active cart if another one is to go into it."""
-    mine = MemberId(f"{CallerKind.CUSTOMER}:{customer}")
+async def _other(engine: Panier, customer: CustomerId, record: CustomerRecord, cart: CartId) -> CartId | None:
+    """Return the customer's active cart if another one is to go into it.
+
+    Another device may be about to make it, or to make it theirs; that is waited for.
+    """
+    active = record.active
     if active is None or active == cart:
         return None
-    for pause_s in (*_PAUSES_S, None):
+    for pause_s in (*PAUSES_S, None):
         found = await _current(engine, active)
-        if found is None or found.id == cart:
+        if found is not None and (found.id == cart or _owns(found, _member(customer))):
+            return found.id if found.id != cart else None
+        if pause_s is None or not await engine.stores.customers.got_lately(customer, active, record.at_ms):
             return None
-        member = found.member(mine)
-        if member is not None and member.role is Role.OWNER:
-            return found.id
-        if pause_s is not None:
-            await asyncio.sleep(pause_s)
+        await asyncio.sleep(pause_s)
     return None
+
+
+def _member(customer: CustomerId) -> MemberId:
+    return MemberId(f"{CallerKind.CUSTOMER}:{customer}")
+
+
+def _may_become_active(cart: Cart, guest: MemberId, customer: MemberId) -> bool:
+    """Say whether a cart that a guest signs in with is theirs, and still open: somebody else's stays that one's."""
+    return (_owns(cart, guest) or _owns(cart, customer)) and cart.sold is None and cart.ordered is None
+
+
+def _owns(cart: Cart, member: MemberId) -> bool:
+    found = cart.member(member)
+    return found is not None and found.role is Role.OWNER
 
 
 async def _current(engine: Panier, cart: CartId) -> Cart | None:
@@ -234,6 +275,21 @@ async def _answered(engine: Panier, caller: Caller, target: CartId | None, chang
     replayed = changed.replayed or bool(changed.errors)
     priced = await engine.cart(caller, target)
     return Changed(priced, (), decision.report.version, replayed, merge=decision.report)
+
+
+def _closed(priced: PricedCart, caller: Caller) -> UserErrorCode | None:
+    """Return why a cart changes for nobody now, or for no device but another one; None where it does."""
+    cart, lease = priced.cart, priced.cart.lease_at(priced.as_of_ms)
+    for code, holds in (
+        (UserErrorCode.CART_MERGED, cart.transfer is not None),
+        (UserErrorCode.CART_SOLD, cart.sold is not None),
+        (UserErrorCode.CART_ORDERED, cart.ordered is not None),
+        (UserErrorCode.CART_FROZEN, cart.freeze_at(priced.as_of_ms) is not None),
+        (UserErrorCode.CART_HELD, lease is not None and (lease.member, lease.device) != (caller.member, caller.device)),
+    ):
+        if holds:
+            return code
+    return None
 
 
 def _may_edit(caller: Caller, priced: PricedCart) -> bool:

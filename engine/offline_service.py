@@ -13,21 +13,33 @@ from pydantic import TypeAdapter
 
 from engine.callers import Caller, CallerKind, Scope
 from engine.cart.commands import Command, Op
-from engine.cart.model import Cart, Role
+from engine.cart.model import Cart, CodeEntry, Facts, Role
 from engine.cart.offline import BelievedCart
 from engine.cart.refusals import argument_of, sentence_of
-from engine.cart.snapshot import Allowances, CartSnapshot, taken_along
+from engine.cart.snapshot import CartSnapshot, taken_along
 from engine.errors import RefusedError, UserError, UserErrorCode
 from engine.priced import PricedCart
-from engine.pricing.basket import build_basket
-from engine.pricing.sales import KeptSale, Sale, SaleRequest, Verification, Verified, read_sale, sold_cart, verified
+from engine.pricing.admission import admit_codes
+from engine.pricing.basket import Basket, build_basket
+from engine.pricing.sales import (
+    KeptSale,
+    Sale,
+    SaleRequest,
+    Verification,
+    Verified,
+    read_sale,
+    sold_cart,
+    sold_for,
+    verified,
+)
 from engine.pricing.since import SinceSeen, since_seen
 from engine.pricing.too_large import amounts_too_large
 from engine.rules.evaluate import evaluate
-from engine.rules.uses import limits_at_issue, uses_left, uses_told
+from engine.rules.uses import allowances, closed_by, limits_at_issue, uses_told
+from engine.sale_points import post_points_of_sale, spendable_points
 from engine.service import Admit, Panier, actor_of, read_operation
-from engine.storage.offline import Applied, LateEdit, NewSale, NotApplied
-from engine.types import CartId, InstantMs, OperationId, PromotionId
+from engine.storage.offline import Applied, LateEdit, NewSale, NotApplied, Overshoot
+from engine.types import CartId, InstantMs, OperationId
 from engine.viewing import seen_of
 from engine.vouchers import looked_up
 
@@ -94,13 +106,13 @@ class SyncResult:
 class RecordedSale:
     """A sale, and what became of it since. ``second`` says that its cart had been sold before.
 
-    ``overshoot`` are the promotions that it used beyond their limits; None until its uses are posted.
+    ``overshoot`` is what it took that was not there; None until its uses are posted.
     """
 
     kept: KeptSale
     came_ms: InstantMs
     second: bool
-    overshoot: tuple[PromotionId, ...] | None
+    overshoot: Overshoot | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +126,7 @@ class SaleResult:
 
 
 async def take_snapshot(engine: Panier, caller: Caller, cart_id: CartId, life_s: int) -> Taken:
-    """Give a terminal, or staff by scope, a cart to go offline with. One round trip, and one for its limits."""
+    """Give a terminal, or staff by scope, a cart to go offline with. Up to four round trips."""
     snapshot = engine.snapshot
     if not _may_go_offline(caller):
         message = "only terminals, and staff with the scope `cart:write`, take carts along"
@@ -129,8 +141,8 @@ async def take_snapshot(engine: Panier, caller: Caller, cart_id: CartId, life_s:
     refused = _refusal(caller, cart, at_ms)
     if refused is not None:
         return Taken(errors=(UserError(refused, sentence_of(refused, cart), ("cartId",)),))
-    priced = PricedCart(cart, snapshot, at_ms)
-    limits = limits_at_issue(priced.basket, snapshot.ruleset)
+    basket = build_basket(cart, snapshot.shop, at_ms)
+    limits = limits_at_issue(basket, snapshot.ruleset)
     counted = await engine.stores.limits.read(list(limits))
     left = {limit: found.left(limits[limit]) for limit, found in zip(limits, counted, strict=True)}
     taken = CartSnapshot(
@@ -141,9 +153,10 @@ async def take_snapshot(engine: Panier, caller: Caller, cart_id: CartId, life_s:
         price_book_version=snapshot.shop.version,
         taken_ms=at_ms,
         expires_ms=opened.expires_ms,
-        allowances=Allowances(points=cart.facts.points if cart.facts else 0, uses=uses_left(left)),
+        allowances=allowances(snapshot.ruleset, left, await spendable_points(engine, cart)),
     )
-    return Taken(taken, priced)
+    # What is shown is what the device comes to: it knows of limits what its allowances say.
+    return Taken(taken, PricedCart(cart, snapshot, at_ms, short=left))
 
 
 async def sync(
@@ -179,9 +192,9 @@ async def sync(
 
 
 async def record_sale(engine: Panier, caller: Caller, snapshot: CartSnapshot, request: SaleRequest) -> SaleResult:
-    """Keep a sale that a till made by itself, once, close its cart and post what it used.
+    """Keep a sale that a till made by itself, once, close its cart and post what it used and earned.
 
-    Two round trips, one more for a customer's cart, and some where it used anything.
+    Two round trips, one more for a customer's cart, and some where there is something to post.
 
     It is kept as it was told, whatever became of the cart, the lease and the snapshot; what is doubtful is flagged.
     """
@@ -193,7 +206,7 @@ async def record_sale(engine: Panier, caller: Caller, snapshot: CartSnapshot, re
     except RefusedError as refused:
         return SaleResult(errors=refused.errors)
     seen, loaded = snapshot.cart, engine.snapshot
-    kept = KeptSale(sale, caller.member, caller.device, _checked(engine, seen, sale))
+    kept = KeptSale(sale, caller.member, caller.device, _checked(engine, snapshot, sale), sold_for(seen, sale))
     new = NewSale(sale.id, sale.payment_reference, _digest(sale), _KEPT.dump_json(kept), sale.posts)
     recorded = await engine.stores.offline.record_sale(seen.id, actor_of(caller, loaded.shop), new)
     if recorded is None:
@@ -222,25 +235,23 @@ async def post_sales(engine: Panier) -> None:
 
 
 async def post_sale(engine: Panier, cart_id: CartId, sale_id: str) -> None:
-    """Count what a sale used of limits, beyond them too, because the goods are gone; once however often it is called.
+    """Count what a sale used of limits, and book what it says of points, beyond both too, because the goods are gone.
 
-    What it says of points waits until points can be paid with (`Sale.posts`).
+    Once however often it is called.
     """
     stores, snapshot = engine.stores, engine.snapshot
     known = await stores.offline.sale(cart_id, sale_id)
     if known is None or known.overshoot is not None:
         return
-    sale, cart = _KEPT.validate_json(known.kept).sale, (await stores.carts.read(cart_id)).cart
-    if cart is None:
-        cart = Cart(cart_id, 0, (), snapshot.shop.default_channel, None, snapshot.shop.locales[0])
-    given = {use.promotion: use.amount_minor for use in sale.uses}
+    kept = _KEPT.validate_json(known.kept)
+    given = {use.promotion: use.amount_minor for use in kept.sale.uses}
     beyond = [
         use.limit.promotion
-        for use in uses_told(build_basket(cart, snapshot.shop, sale.at_ms), snapshot.ruleset, given)
+        for use in uses_told(_basket_of_sale(engine, cart_id, kept), snapshot.ruleset, given)
         if await stores.uses.post_beyond(use, f"sale-{cart_id}-{sale_id}", f"{cart_id}/{sale_id}")
     ]
-    if not (sale.points_spent or sale.points_earned):
-        await stores.offline.posted(cart_id, sale_id, tuple(dict.fromkeys(beyond)))
+    missing = await post_points_of_sale(engine, cart_id, kept, known.came_ms)
+    await stores.offline.posted(cart_id, sale_id, Overshoot(tuple(dict.fromkeys(beyond)), missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,19 +339,34 @@ def _refusal(caller: Caller, cart: Cart, at_ms: InstantMs) -> UserErrorCode | No
     return None if _may_edit(caller, cart, at_ms) else UserErrorCode.ROLE_FORBIDS
 
 
-def _checked(engine: Panier, seen: Cart, sale: Sale) -> Verified:
-    """Price a sale again, at its instant, where the rules and prices that it was made under are loaded."""
+def _checked(engine: Panier, taken: CartSnapshot, sale: Sale) -> Verified:
+    """Price a sale again, at its instant, where the rules and prices that it was made under are loaded.
+
+    Of limits counts what the device could know: what others used since does not make its price a wrong one.
+    """
     loaded = engine.snapshot
     if (sale.ruleset_hash, sale.price_book_version) != (loaded.ruleset.hash, loaded.shop.version):
         return Verified(Verification.NOT_POSSIBLE)
     try:
-        sold = sold_cart(seen, sale, loaded.shop, engine.limits)
+        sold = sold_cart(taken.cart, sale, loaded.shop, engine.limits)
     except RefusedError:
         return Verified(Verification.NOT_POSSIBLE)
-    basket = build_basket(sold.cart, loaded.shop, sale.at_ms)
+    basket = build_basket(sold.cart, loaded.shop, sale.at_ms, closed=closed_by(taken.allowances))
     if amounts_too_large(basket):
         return Verified(Verification.NOT_POSSIBLE)
     return verified(sale, sold, evaluate(basket, loaded.ruleset))
+
+
+def _basket_of_sale(engine: Panier, cart_id: CartId, kept: KeptSale) -> Basket:
+    """Return what the limits of a sale go by: whose cart it was, where, when and with which codes."""
+    whose, sale, shop = kept.sold_for, kept.sale, engine.snapshot.shop
+    facts = Facts(whose.customer) if whose.customer else None
+    try:
+        codes = tuple([CodeEntry(*code) for code in admit_codes(sale.codes, engine.limits).codes])
+    except RefusedError:
+        codes = ()
+    cart = Cart(cart_id, 0, (), whose.channel, whose.store, shop.locales[0], facts=facts, codes=codes)
+    return build_basket(cart, shop, sale.at_ms)
 
 
 def _digest(sale: Sale) -> bytes:

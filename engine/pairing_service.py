@@ -1,7 +1,8 @@
 """Giving a cart to a screen: it shows a code, and a phone that reads it approves. Beside `engine.service`.
 
 The code and the cart lie in different partitions, so an approval is two steps: the code becomes the cart's, then the
-screen gets its place. Whoever is cut off in between sends the same again, which finishes it.
+screen gets its place. Whoever is cut off in between sends the same again, which finishes it. Where the cart is not to
+be had, the code is anybody's again.
 """
 
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ async def approve_pairing(
     operation = f"pairing-{found.code.text}"
     changed = await engine.apply(caller, cart, operation, lambda *_: command)
     if changed.errors:
+        await engine.stores.pairings.give_back(found.code, caller.member, cart)
         return Paired(errors=changed.errors)
     return Paired(found.code, await engine.stores.pairings.look_up(found.code), changed.priced)
 

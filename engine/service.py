@@ -4,11 +4,13 @@ A change is one commit and then a price; a read is one read and then a price. Th
 immutable value, swapped whole: a request in flight finishes on the one it started with.
 """
 
+import asyncio
 import copy
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from engine.callers import Caller, CallerKind, Scope, customer_fault
 from engine.cart.codec import encode_new_cart
@@ -55,7 +57,10 @@ from engine.vouchers import looked_up
 
 OPERATION_ID_LENGTH_MAX = 128
 _NOT_ACTIVE = frozenset({UserErrorCode.CART_NOT_FOUND, UserErrorCode.CART_SOLD, UserErrorCode.CART_ORDERED})
+_KEEPS_ITS_OWNER = frozenset({UserErrorCode.ROLE_FORBIDS, UserErrorCode.CART_SOLD, UserErrorCode.CART_ORDERED})
 _MISSING = UserError(UserErrorCode.CART_NOT_FOUND, "there is no such cart", ("cartId",))
+PAUSES_S: Final = (0.01, 0.02, 0.05, 0.1, 0.2)
+"""How long a device waits for another one of the same customer, which is between two steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +238,15 @@ class Panier:
         changed = await self._commit_new(caller, chosen, new, operation, facts, sharing)
         if sharing:
             await settle(self.stores, sharing, cart_id, self.snapshot.shop.default_channel)
+        if changed.errors == (_MISSING,) and await self.stores.customers.got_lately(
+            caller.customer, chosen, record.at_ms
+        ):
+            # Another device signs in with a guest's cart, which is the customer's in a moment.
+            for pause_s in PAUSES_S:
+                await asyncio.sleep(pause_s)
+                changed = await self._commit_new(caller, chosen, new, operation, facts)
+                if changed.errors != (_MISSING,):
+                    break
         if any(error.code in _NOT_ACTIVE for error in changed.errors):
             # A sign-in or a sale that was cut off in the middle left a pointer to a cart that is not the customer's
             # any more, or not yet.
@@ -283,8 +297,9 @@ class Panier:
         if isinstance(answer, Missing) and guest is not None:
             # The guest is no member any more where the cart is the customer's already.
             answer = await self.stores.carts.commit(cart_id, replace(edit, actor=self._actor(caller)))
-        if isinstance(answer, Refused) and answer.code is UserErrorCode.ROLE_FORBIDS and guest is not None:
-            # It is somebody else's cart, in which the guest takes part: they keep their seat under their name.
+        if isinstance(answer, Refused) and answer.code in _KEEPS_ITS_OWNER and guest is not None:
+            # It is somebody else's cart, in which the guest takes part, or it was paid for: they keep their seat under
+            # their name.
             await self.stores.pointers.note_cart(member, cart_id)
             answer = await self.stores.carts.commit(cart_id, replace(edit, ops=SignIn(guest.member, member).ops()))
         if record.claimed and not (isinstance(answer, Committed) and answer.cart.customer == customer):

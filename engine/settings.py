@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -84,6 +85,13 @@ def _origin(word: str) -> str:
     return origin
 
 
+def _read_networks(value: Any) -> Any:
+    words = [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+    if not isinstance(words, list):
+        return words
+    return [str(ip_network(word, strict=False)) if isinstance(word, str) else word for word in words]
+
+
 def _read_redis_url(value: Any) -> Any:
     """Check the address of a store, so that nothing of it is passed over in silence."""
     if not isinstance(value, str) or not value.startswith(_REDIS_SCHEMES):
@@ -142,6 +150,11 @@ Secret = Annotated[SecretStr, BeforeValidator(_read_secret), Expected(f"at least
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_origins), Expected("origins, separated by commas")]
 
 
+Networks = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_read_networks), Expected("addresses or networks, separated by commas")
+]
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -160,6 +173,11 @@ class Settings(BaseSettings):
     port: Port = Field(8000, description="the port to listen on")
     workers: Workers = Field(1, description="processes that answer requests, all on that port")
     cors_origins: Origins = Field((), description="web sites whose pages may call, such as `https://shop.example`")
+
+    trusted_proxies: Networks = Field(
+        ("127.0.0.1/32", "::1/128"),
+        description="proxies whose `X-Forwarded-For` says where a call comes from, such as `10.0.0.0/8`",
+    )
 
     # The store.
     redis_url: RedisUrl | None = Field(
@@ -299,6 +317,8 @@ def as_written(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return ", ".join(value)
     if isinstance(value, timedelta):
         unit = next(unit for unit in ("d", "h", "m", "s", "ms") if not value % timedelta(seconds=_UNITS[unit]))
         return f"{value // timedelta(seconds=_UNITS[unit])}{unit}"

@@ -153,7 +153,7 @@ class CheckoutMutations:
         ttl: int = LIFE_S,
         operation_id: ID | None = None,
     ) -> CheckoutPayloadView:
-        """Six round trips to the store, and for what is short some more; limits are held all at once."""
+        """Six round trips to the store, some more for points and what is short; limits are held all at once."""
         caller, engine, cart = info.context.known_caller(), info.context.engine, CartId(key_of(cart_id, "Cart"))
         begun = await begin_checkout(engine, caller, cart, expected_total, operation_id, ttl)
         return CheckoutPayloadView(begun, engine.snapshot, caller)

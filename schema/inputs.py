@@ -102,7 +102,7 @@ class CartLineInput:
 class CartLineUpdateInput:
     """See `LineChangeRequest`."""
 
-    id: ID = strawberry.field(description="The line.")
+    line_id: ID = strawberry.field(description="The line.")
     quantity: QuantityIn | None = strawberry.field(default=None, description="The new quantity; 0 removes the line.")
     note: str | None = strawberry.field(default=None, description="The new note; empty takes it away.")
     delivery: DeliveryChoiceInput | None = strawberry.field(default=None, description="The line's own delivery choice.")
@@ -115,7 +115,7 @@ class CartLineUpdateInput:
     def request(self, if_version: int | None) -> LineChangeRequest:
         """Return the engine's form; `if_version` holds where the line names none."""
         return LineChangeRequest(
-            line=LineId(self.id),
+            line=LineId(self.line_id),
             quantity=self.quantity,
             note=self.note,
             delivery=self.delivery.choice() if self.delivery else None,

@@ -13,7 +13,7 @@ from schema.context import Info
 from schema.ids import key_of
 from schema.mutations import CartPayloadView, UserErrorView, guest_of
 from schema.types.amounts import CartWarningView
-from schema.types.cart import CartView, warnings_for
+from schema.types.cart import CartPreviewView, warnings_for
 from schema.types.merging import CartMergeView
 from schema.views import field, object_type
 
@@ -29,10 +29,10 @@ class CartMergePreviewView:
         self._caller = caller
 
     @property
-    def cart(self) -> CartView | None:
+    def cart(self) -> CartPreviewView | None:
         """The target as it would be, priced, at the version that it has now; null where it cannot be."""
         priced = self._preview.priced
-        return CartView(priced, self._caller) if priced else None
+        return CartPreviewView(priced, self._caller) if priced else None
 
     @property
     def merge(self) -> CartMergeView | None:

@@ -157,8 +157,10 @@ class OfflineSaleInput:
     uses: list[PromotionUseInput] = strawberry.field(
         default_factory=list, description="What was taken of promotions; it is posted, beyond a limit too."
     )
-    points_spent: Long = strawberry.field(default=Long(0), description="Points that were paid with.")
-    points_earned: Long = strawberry.field(default=Long(0), description="Points that were promised.")
+    points_spent: Long = strawberry.field(
+        default=Long(0), description="Points that were paid with; beyond the balance they are owed."
+    )
+    points_earned: Long = strawberry.field(default=Long(0), description="Points that were promised: they are credited.")
 
     def request(self) -> SaleRequest:
         """Return the engine's form."""
@@ -202,7 +204,7 @@ class OfflineMutations:
         "for `life` seconds (24 hours); the cart stays as it is."
     )
     async def cart_snapshot(self, info: Info, cart_id: ID, life: int = SNAPSHOT_S) -> SnapshotPayloadView:
-        """One round trip to the store."""
+        """One round trip to the store, one for limits, and two for points of the owner."""
         context = info.context
         caller, signer = context.known_caller(), context.tokens.snapshots
         if signer is None:
@@ -231,7 +233,7 @@ class OfflineMutations:
         "of the cart; what is doubtful is flagged."
     )
     async def offline_sale(self, info: Info, snapshot: str, sale: OfflineSaleInput) -> SalePayloadView:
-        """One round trip to the store, two for a customer's cart."""
+        """Two round trips to the store, three for a customer's cart, and some where there is something to post."""
         context = info.context
         caller = context.known_caller()
         try:

@@ -68,7 +68,7 @@ def loaded(shop: Shop, rules: str) -> LoadedRules:
 CART = """
 { codes { code state reason outcomes { promotionId code } } warnings { code message }
   discounts { promotionId label target amount { amount } lines { lineId amount { amount } } }
-  lines { nodes { id sku giftOf quantity total { amount } discountAmount { amount } } }
+  lines { nodes { lineId sku giftOf quantity total { amount } discountAmount { amount } } }
   nearMisses { promotionId missingAmount { amount } } explanations { promotionId text }
   totals { discounts { amount } total { amount } } }
 """
@@ -91,10 +91,10 @@ def enter(client: Client, cart: str, *codes: str) -> dict[str, Any]:
 def set_quantity(client: Client, cart: str, sku: str, quantity: int) -> dict[str, Any]:
     """Set how much of a product is in the cart, and return the cart."""
     line = next(
-        line["id"] for line in seen(client, cart)["lines"]["nodes"] if line["sku"] == sku and not line["giftOf"]
+        line["lineId"] for line in seen(client, cart)["lines"]["nodes"] if line["sku"] == sku and not line["giftOf"]
     )
     text = "mutation($id: ID!, $lines: [CartLineUpdateInput!]!) { cartLinesUpdate(cartId: $id, lines: $lines) { cart %s } }"
-    changed: dict[str, Any] = client.run(text % CART, id=cart, lines=[{"id": line, "quantity": quantity}])[
+    changed: dict[str, Any] = client.run(text % CART, id=cart, lines=[{"lineId": line, "quantity": quantity}])[
         "cartLinesUpdate"
     ]["cart"]
     return changed

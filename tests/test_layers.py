@@ -21,7 +21,13 @@ BASE = (
     "engine.remembered",
 )
 CORE = (*BASE, "engine.cart", "engine.pricing", "engine.rules")
-LEDGER = ("engine.loyalty.account", "engine.loyalty.commands", "engine.loyalty.ledger", "engine.loyalty.codec")
+LEDGER = (
+    "engine.loyalty.account",
+    "engine.loyalty.commands",
+    "engine.loyalty.book",
+    "engine.loyalty.ledger",
+    "engine.loyalty.codec",
+)
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(BASE, BASE),
     "engine.cart": (*BASE, "engine.cart"),
@@ -81,11 +87,21 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "engine.offline_service": (
         *CORE,
         "engine.vouchers",
+        "engine.sale_points",
         "engine.callers",
         "engine.storage",
         "engine.service",
         "engine.priced",
         "engine.viewing",
+    ),
+    "engine.sale_points": (
+        *CORE,
+        "engine.loyalty",
+        "engine.loyalty_service",
+        "engine.spendable",
+        "engine.standing",
+        "engine.storage",
+        "engine.service",
     ),
     "engine.signed_snapshots": (*BASE, "engine.cart"),
     "engine.merge_service": (*CORE, "engine.callers", "engine.storage", "engine.service", "engine.priced"),

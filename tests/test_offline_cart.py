@@ -330,7 +330,7 @@ def a_snapshot() -> CartSnapshot:
         price_book_version="p",
         taken_ms=InstantMs(1_780_000_000_000),
         expires_ms=InstantMs(1_780_000_600_000),
-        allowances=Allowances(120, {PromotionId("once"): 1}),
+        allowances=Allowances(120, {PromotionId("once"): 1}, {PromotionId("rest"): 50}),
     )
 
 
@@ -348,7 +348,7 @@ def test_the_form_of_snapshots_stays() -> None:
         *("form", "cart", "member", "device", "ruleset_hash", "price_book_version", "taken_ms", "expires_ms"),
         "allowances",
     ]
-    assert written["allowances"] == {"points": 120, "uses": {"once": 1}}
+    assert written["allowances"] == {"points": 120, "uses": {"once": 1}, "budgets_minor": {"rest": 50}}
     assert written["cart"] == {
         "id": "c",
         "version": 10,

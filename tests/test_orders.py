@@ -78,6 +78,8 @@ promotions:
 """
 WHOLE_MINOR = 50
 STAFF = Caller(CallerKind.STAFF, "desk", scopes=frozenset({Scope.CHECKOUT}))
+ANOTHER_PRICE = {UserErrorCode.LIMIT_REACHED, UserErrorCode.TOTAL_CHANGED, UserErrorCode.CART_CHANGED}
+"""The last one where another order of the household was placed at this moment: it is counted in what is known of them."""
 LATE = {UserErrorCode.LIMIT_REACHED, UserErrorCode.QUOTE_EXPIRED}
 
 
@@ -332,7 +334,7 @@ async def _begun(worker: Panier, caller: Caller, priced: PricedCart) -> Quote | 
         begun = await begin_checkout(worker, caller, priced.cart.id, total, None)
         if begun.quoted is not None:
             return begun.quoted.quote
-        assert {error.code for error in begun.errors} <= {UserErrorCode.LIMIT_REACHED, UserErrorCode.TOTAL_CHANGED}
+        assert {error.code for error in begun.errors} <= ANOTHER_PRICE
         assert begun.priced is not None
         priced = begun.priced
     return None

@@ -304,3 +304,12 @@ def test_the_page_of_settings_is_up_to_date() -> None:
     written = runpy.run_path(str(WRITER))
     page: Path = written["SETTINGS_PAGE"]
     assert page.read_text(encoding="utf-8") == written["settings_page"](), "run `make schemas`"
+
+
+def test_proxies_are_addresses_or_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().trusted_proxies == ("127.0.0.1/32", "::1/128")
+    monkeypatch.setenv("PANIER_TRUSTED_PROXIES", "10.1.2.3, 10.2.0.0/16,::1")
+    assert load_settings().trusted_proxies == ("10.1.2.3/32", "10.2.0.0/16", "::1/128")
+    monkeypatch.setenv("PANIER_TRUSTED_PROXIES", "proxy.internal")
+    with pytest.raises(SettingsRefusedError):
+        load_settings()

@@ -12,10 +12,11 @@ A cart is one msgpack map with short keys:
     bu points to be spent
 
 People are lists of member id, role and perhaps rules: ``o`` owner, ``e`` editor, ``a`` adder, ``s`` suggester, ``v``
-viewer, ``x`` removed, ``-`` no member, but somebody who did something, such as staff. Rules are ``b`` budget and ``k``
-blocked categories; of those removed, ``x`` the version; of screens, ``t`` until when and ``r`` for how long anew, ms. A
-budget is a pair of amount and currency. People are named by their place in the list, counted from 1, so that signing in
-renames one of them and touches no line and no log entry; the list never shrinks.
+viewer, ``x`` removed, ``-`` no member, but somebody who did something, such as staff, or who left. Rules are ``b``
+budget and ``k`` blocked categories, also of those who left; of those removed, ``x`` the version; of screens, ``t``
+until when and ``r`` for how long anew, ms. A budget is a pair of amount and currency. People are named by their place
+in the list, counted from 1, so that signing in renames one of them and touches no line and no log entry; the list
+never shrinks.
 
 A line is a map as well: ``i`` id, ``q`` shares, a flat list of place and quantity, ``a`` added and ``c`` changed
 version, ``t`` changed, in ms since the cart was made; and the attributes that `engine.cart.commands.NewLine.op` writes.
@@ -64,6 +65,7 @@ from engine.cart.model import (
     Freeze,
     Invite,
     Lease,
+    LimitsLeft,
     LineItem,
     LogEntry,
     Member,
@@ -84,6 +86,7 @@ LAYOUT: Final = 1
 """Raised when the meaning of stored bytes changes; a reader refuses what it does not know."""
 
 _ROLE: Final = {letter: role for role, letter in LETTER_OF.items()}
+_NO_ROLE: Final = "-"
 _TRANSFER: Final = {"m": TransferState.MERGING, "d": TransferState.MERGED, "u": TransferState.RETURNING}
 _NOBODY: Final[Mapping[str, int]] = {}
 _NO_RULES: Final[Mapping[str, Any]] = {}
@@ -184,6 +187,7 @@ def decode_cart(blob: bytes, at_ms: InstantMs = EPOCH) -> Cart:
         budget=_budget(group),
         deadline_ms=group.get("d"),
         transfer=_transfer(packed["mg"]) if "mg" in packed else None,
+        left=tuple([_left(id_, *rules) for id_, letter, *rules in people if letter == _NO_ROLE and rules]),
     )
 
 
@@ -208,6 +212,10 @@ def _member(id_: str, letter: str, rules: Mapping[str, Any] = _NO_RULES) -> Memb
     return Member(
         MemberId(id_), _ROLE[letter], _budget(rules), tuple(rules.get("k", ())), rules.get("t"), rules.get("r", 0)
     )
+
+
+def _left(id_: str, rules: Mapping[str, Any]) -> LimitsLeft:
+    return LimitsLeft(MemberId(id_), _budget(rules), tuple(rules.get("k", ())))
 
 
 def _has_lapsed(at_ms: InstantMs, rules: Mapping[str, Any] = _NO_RULES) -> bool:

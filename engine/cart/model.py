@@ -64,6 +64,15 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsLeft:
+    """What was said of somebody who left a cart by themselves: it holds for what they left behind."""
+
+    id: MemberId
+    budget: Budget | None
+    blocked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Invite:
     """A code that lets ``uses_left`` more people take part until ``ends_ms``. Whoever knows the code can."""
 
@@ -366,6 +375,7 @@ class Cart:
     budget: Budget | None = None
     deadline_ms: InstantMs | None = None
     transfer: Transfer | None = None
+    left: tuple[LimitsLeft, ...] = ()
 
     def member(self, member: MemberId) -> Member | None:
         """Return the participant with that id."""

@@ -23,11 +23,13 @@ class Allowances:
     """What a device may give away without asking while it is offline.
 
     ``points`` is the balance of the cart's owner as far as it was known. ``uses`` says of promotions with a limit how
-    often the device may still grant them; a promotion that is not named has none to spare, or no limit.
+    often the device may still grant them, ``budgets_minor`` what is left of budgets that are spent or may be given in
+    part, in the cart's currency. What is not named has no limit that concerns the cart as it was.
     """
 
     points: int = 0
     uses: Mapping[PromotionId, int] = field(default_factory=dict)
+    budgets_minor: Mapping[PromotionId, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

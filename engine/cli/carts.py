@@ -107,7 +107,7 @@ class CartFile:
             taken = snapshots.read(line.decode().strip())
         except ValueError as fault:
             raise CartRefusedError([f"{self._name}:{number}: {fault}"]) from None
-        cart, closed = taken.cart, closed_by(taken.allowances.uses)
+        cart, closed = taken.cart, closed_by(taken.allowances)
         as_of_ms = self._instant(self._shop.store_of(cart.channel, cart.store), None)
         return self._checked(CartLine(number, cart.id, build_basket(cart, self._shop, as_of_ms, closed=closed)))
 

@@ -155,6 +155,7 @@ class Service:
             ws_max_size=self._settings.body_bytes_max,
             log_level="warning",
             server_header=False,
+            forwarded_allow_ips=list(self._settings.trusted_proxies),
             timeout_graceful_shutdown=DRAIN_S,
         )
 

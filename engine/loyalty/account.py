@@ -61,6 +61,8 @@ class EntryKind(StrEnum):
     """Held points are free again: released, or their deadline was over."""
     POST = "post"
     """Held points were spent."""
+    SPEND = "spend"
+    """Points were spent that nobody had set aside, at a till that was offline."""
     RETURN = "return"
     """Spent points came back: their order was cancelled."""
     EXPIRE = "expire"
@@ -177,7 +179,7 @@ class FamilyRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account at one version. ``entries`` is how many there are; ``owed`` points were taken back and not there.
+    """An account at one version. ``entries`` is how many there are; ``owed`` points were taken and not there.
 
     ``qualifying`` are points by day, ``2026-12-24``, that count for a tier; ``tier`` is the one that was reached, since
     ``tier_since_ms``. ``members`` are those who pool their points here; an account of one customer has none.

@@ -70,6 +70,15 @@ class Adjust:
 
 
 @dataclass(frozen=True, slots=True)
+class Spend:
+    """Points that were spent at a till that was offline: what is not there is owed. ``note`` names the sale."""
+
+    operation: OperationId
+    points: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HoldPoints:
     """Set active points aside until an instant, the oldest expiring first; all of them or none."""
 
@@ -185,5 +194,5 @@ class Settle:
 
 
 OnHold = HoldPoints | ExtendHold | PinHold | UnpinHold | ReleaseHold | PostHold | ReturnPoints
-Once = Earn | Happened | Reverse | Adjust | SendPoints | ReceivePoints
+Once = Earn | Happened | Reverse | Adjust | Spend | SendPoints | ReceivePoints
 Command = OnHold | Once | PointsArrived | SetTier | JoinFamily | LeaveFamily | Settle

@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from engine.errors import PanierError
-from engine.loyalty.account import NO_LOT, Account, Entry, EntryKind, Lot, Outgoing, PointsHold, Record, Taken
+from engine.loyalty.account import Account, Entry, EntryKind, Lot, Outgoing, PointsHold, Record, Taken
+from engine.loyalty.book import Book
 from engine.loyalty.commands import (
     Adjust,
     ClawBack,
@@ -30,18 +31,13 @@ from engine.loyalty.commands import (
     SendPoints,
     SetTier,
     Settle,
+    Spend,
     UnpinHold,
 )
 from engine.types import InstantMs
 
 POINTS_MOST: Final = 10**12
 """The most points that one command moves."""
-
-_FOREVER: Final = 2**62
-_BY_TIME: Final = "time"
-"""What caused an entry that nobody asked for."""
-_QUALIFYING_DAYS_MOST: Final = 1500
-"""Of so many days it is known what they brought for a tier; windows are shorter."""
 
 
 class Status(StrEnum):
@@ -86,7 +82,7 @@ class InvalidCommandError(PanierError):
 def operation_of(command: Command) -> str | None:
     """Return under what a command is remembered; None for those that come to the same however often they are sent."""
     match command:
-        case Earn() | Happened() | Reverse() | Adjust():
+        case Earn() | Happened() | Reverse() | Adjust() | Spend():
             return command.operation
         case SendPoints():
             return f"out:{command.operation}"
@@ -118,7 +114,7 @@ def apply(account: Account, command: Command, records: Sequence[Record | None], 
 
     Raises `InvalidCommandError`.
     """
-    book = _Book(account, now_ms)
+    book = Book(account, now_ms)
     book.settle()
     status, record = _DO[type(command)](book, command, records)
     return Step(
@@ -128,126 +124,6 @@ def apply(account: Account, command: Command, records: Sequence[Record | None], 
         points=record.points if record else 0,
         records=book.records,
     )
-
-
-def spending_order(lot: Lot) -> tuple[int, str]:
-    """Sort lots as they are spent: the oldest expiring first, those that never expire last, then by id."""
-    return _FOREVER if lot.expires_ms is None else lot.expires_ms, lot.id
-
-
-class _Book:
-    """An account that is being changed, with the entries that this makes."""
-
-    def __init__(self, account: Account, now_ms: InstantMs) -> None:
-        self.before, self.now_ms = account, now_ms
-        self.entries: list[Entry] = []
-        self.records: dict[str, Record] = {}
-        self.lots = {lot.id: lot for lot in account.lots}
-        self.holds = {hold.id: hold for hold in account.holds}
-        self.outgoing = {each.operation: each for each in account.outgoing}
-        self.pending, self.active, self.held = account.pending, account.active, account.held
-        self.owed = account.owed
-        self.qualifying = dict(account.qualifying)
-        self.members = dict(account.members)
-        self.tier, self.tier_since_ms = account.tier, account.tier_since_ms
-
-    def closed(self) -> Account:
-        """Return the account after all of it, the same object where nothing changed."""
-        after = replace(
-            self.before,
-            entries=self.before.entries + len(self.entries),
-            pending=self.pending,
-            active=self.active,
-            held=self.held,
-            owed=self.owed,
-            lots=tuple(sorted((lot for lot in self.lots.values() if lot.left), key=spending_order)),
-            holds=tuple(self.holds.values()),
-            outgoing=tuple(self.outgoing.values()),
-            qualifying=dict(sorted(self.qualifying.items())[-_QUALIFYING_DAYS_MOST:]),
-            tier=self.tier,
-            tier_since_ms=self.tier_since_ms,
-            members=self.members,
-        )
-        return self.before if after == self.before else replace(after, version=self.before.version + 1)
-
-    def write(
-        self,
-        kind: EntryKind,
-        operation: str,
-        lot: str,
-        note: str = "",
-        *,
-        pending: int = 0,
-        active: int = 0,
-        held: int = 0,
-    ) -> None:
-        """Add an entry; the numbers are by how much the sums change."""
-        number = self.before.entries + len(self.entries) + 1
-        self.entries.append(Entry(number, kind, self.now_ms, operation, lot, pending, active, held, note))
-        self.pending += pending
-        self.active += active
-        self.held += held
-
-    def lose(self, kind: EntryKind, operation: str, lot: Lot, points: int, note: str = "") -> None:
-        """Take points of a lot that nobody gets, in the state that it is in."""
-        self.lots[lot.id] = replace(lot, left=lot.left - points)
-        if lot.is_pending:
-            self.write(kind, operation, lot.id, note, pending=-points)
-        else:
-            self.write(kind, operation, lot.id, note, active=-points)
-
-    def settle(self) -> None:
-        """Do what time has brought."""
-        for hold in list(self.holds.values()):
-            if hold.pinned_ms is None and hold.deadline_ms <= self.now_ms:
-                self.void(hold, _BY_TIME)
-        for lot in list(self.lots.values()):
-            if lot.activates_ms is not None and lot.activates_ms <= self.now_ms:
-                self.activate(lot, _BY_TIME)
-        for lot in sorted(self.lots.values(), key=spending_order):
-            if lot.left and lot.expires_ms is not None and lot.expires_ms <= self.now_ms:
-                self.lose(EntryKind.EXPIRE, _BY_TIME, lot, lot.left)
-
-    def activate(self, lot: Lot, operation: str) -> None:
-        """Make a pending lot active."""
-        self.lots[lot.id] = replace(lot, left=0, activates_ms=None, event="")
-        self.write(EntryKind.ACTIVATE, operation, lot.id, pending=-lot.left, active=lot.left)
-        self.fill(operation, Taken(lot.id, lot.left, lot.expires_ms))
-
-    def put(self, kind: EntryKind, operation: str, taken: Taken, note: str = "", *, held: bool = False) -> None:
-        """Put points, free or ``held`` before, into a lot as active ones."""
-        self.write(kind, operation, taken.lot, note, active=taken.points, held=-taken.points if held else 0)
-        self.fill(operation, taken)
-
-    def fill(self, operation: str, taken: Taken) -> None:
-        """Fill a lot, which may be gone by now, with points that became active; they pay first for what is owed."""
-        lot = self.lots.get(taken.lot) or Lot(taken.lot, 0, expires_ms=taken.expires_ms)
-        paid = min(self.owed, taken.points)
-        self.lots[lot.id] = replace(lot, left=lot.left + taken.points - paid)
-        if paid:
-            self.owed -= paid
-            self.write(EntryKind.SETTLE, operation, lot.id, active=-paid)
-            self.write(EntryKind.SETTLE, operation, NO_LOT, active=paid)
-
-    def take(
-        self, points: int, kind: EntryKind, operation: str, note: str = "", *, hold: bool = False
-    ) -> tuple[Taken, ...]:
-        """Take active points, at most those that there are, the oldest expiring first."""
-        taken = []
-        for lot in sorted(self.lots.values(), key=spending_order):
-            part = min(points, lot.left)
-            if part and not lot.is_pending:
-                points -= part
-                self.lots[lot.id] = replace(lot, left=lot.left - part)
-                self.write(kind, operation, lot.id, note, active=-part, held=part if hold else 0)
-                taken.append(Taken(lot.id, part, lot.expires_ms))
-        return tuple(taken)
-
-    def void(self, hold: PointsHold, operation: str) -> None:
-        """Free held points: they go back to their lots."""
-        del self.holds[hold.id]
-        for each in hold.taken:
-            self.put(EntryKind.VOID, operation, each, held=True)
 
 
 Done = tuple[Status, Record | None]
@@ -260,7 +136,7 @@ def _positive(points: int) -> int:
     return points
 
 
-def _remembered(book: _Book, command: Command, status: Status, record: Record) -> Done:
+def _remembered(book: Book, command: Command, status: Status, record: Record) -> Done:
     """Return what a command did, and remember it."""
     own = operation_of(command)
     assert own is not None  # noqa: S101 - for the type checker
@@ -272,7 +148,7 @@ def _sum(taken: tuple[Taken, ...]) -> int:
     return sum(each.points for each in taken)
 
 
-def _earn(book: _Book, command: Earn, records: Records) -> Done:
+def _earn(book: Book, command: Earn, records: Records) -> Done:
     if records[0]:
         return Status.DONE, records[0]
     points, is_pending = _positive(command.points), bool(command.event) or command.activates_ms is not None
@@ -288,7 +164,7 @@ def _earn(book: _Book, command: Earn, records: Records) -> Done:
     return _remembered(book, command, Status.DONE, Record(points))
 
 
-def _happened(book: _Book, command: Happened, records: Records) -> Done:
+def _happened(book: Book, command: Happened, records: Records) -> Done:
     own, earned = records
     lot = book.lots.get(command.earning)
     if own or not earned:
@@ -299,7 +175,7 @@ def _happened(book: _Book, command: Happened, records: Records) -> Done:
     return _remembered(book, command, Status.DONE, Record(lot.left))
 
 
-def _reverse(book: _Book, command: Reverse, records: Records) -> Done:
+def _reverse(book: Book, command: Reverse, records: Records) -> Done:
     own, earned = records
     if own or not earned:
         return (Status.DONE, own) if own else (Status.UNKNOWN, None)
@@ -314,15 +190,14 @@ def _reverse(book: _Book, command: Reverse, records: Records) -> Done:
     if command.claw_back is not ClawBack.PENDING:
         left -= _sum(book.take(left, EntryKind.REVERSE, command.operation, command.note))
     if left and command.claw_back is ClawBack.NEGATIVE:
-        book.owed += left
-        book.write(EntryKind.REVERSE, command.operation, NO_LOT, command.note, active=-left)
+        book.owe(left, EntryKind.REVERSE, command.operation, command.note)
         left = 0
     if command.day in book.qualifying:
         book.qualifying[command.day] = max(0, book.qualifying[command.day] - wanted)
     return _remembered(book, command, Status.DONE, Record(wanted - left))
 
 
-def _adjust(book: _Book, command: Adjust, records: Records) -> Done:
+def _adjust(book: Book, command: Adjust, records: Records) -> Done:
     if records[0]:
         return Status.DONE, records[0]
     points = _positive(abs(command.points))
@@ -337,7 +212,17 @@ def _adjust(book: _Book, command: Adjust, records: Records) -> Done:
     return _remembered(book, command, Status.DONE, Record(command.points))
 
 
-def _hold(book: _Book, command: HoldPoints, records: Records) -> Done:
+def _spend(book: Book, command: Spend, records: Records) -> Done:
+    """Take points that are gone; of the record, and what it is answered with, are those that were there."""
+    if records[0]:
+        return Status.DONE, records[0]
+    taken = book.take(_positive(command.points), EntryKind.SPEND, command.operation, command.note)
+    if missing := command.points - _sum(taken):
+        book.owe(missing, EntryKind.SPEND, command.operation, command.note)
+    return _remembered(book, command, Status.DONE, Record(_sum(taken), taken))
+
+
+def _hold(book: Book, command: HoldPoints, records: Records) -> Done:
     over = _over(book, command.hold, records)
     if over[0] is not Status.GONE:
         return over
@@ -351,7 +236,7 @@ def _hold(book: _Book, command: HoldPoints, records: Records) -> Done:
     return Status.HELD, Record(points)
 
 
-def _over(book: _Book, hold: str, records: Records) -> Done:
+def _over(book: Book, hold: str, records: Records) -> Done:
     """Return what a hold is now."""
     posted, returned = records
     if returned or posted:
@@ -362,14 +247,14 @@ def _over(book: _Book, hold: str, records: Records) -> Done:
     return Status.HELD if known.pinned_ms is None else Status.PINNED, Record(known.points, known.taken)
 
 
-def _extend(book: _Book, command: ExtendHold, records: Records) -> Done:
+def _extend(book: Book, command: ExtendHold, records: Records) -> Done:
     if _over(book, command.hold, records)[0] is Status.HELD:
         book.holds[command.hold] = replace(book.holds[command.hold], deadline_ms=command.deadline_ms)
         book.settle()
     return _over(book, command.hold, records)
 
 
-def _pin(book: _Book, command: PinHold, records: Records) -> Done:
+def _pin(book: Book, command: PinHold, records: Records) -> Done:
     status, record = _over(book, command.hold, records)
     if status not in (Status.HELD, Status.PINNED):
         return status, record
@@ -379,7 +264,7 @@ def _pin(book: _Book, command: PinHold, records: Records) -> Done:
     return Status.PINNED, record
 
 
-def _unpin(book: _Book, command: UnpinHold, records: Records) -> Done:
+def _unpin(book: Book, command: UnpinHold, records: Records) -> Done:
     if _over(book, command.hold, records)[0] is Status.PINNED:
         hold = book.holds[command.hold]
         if command.attempt is None or hold.attempt <= command.attempt:
@@ -388,7 +273,7 @@ def _unpin(book: _Book, command: UnpinHold, records: Records) -> Done:
     return _over(book, command.hold, records)
 
 
-def _release(book: _Book, command: ReleaseHold, records: Records) -> Done:
+def _release(book: Book, command: ReleaseHold, records: Records) -> Done:
     status, record = _over(book, command.hold, records)
     if status is not Status.HELD:
         return status, record
@@ -397,7 +282,7 @@ def _release(book: _Book, command: ReleaseHold, records: Records) -> Done:
     return Status.GONE, None
 
 
-def _post(book: _Book, command: PostHold, records: Records) -> Done:
+def _post(book: Book, command: PostHold, records: Records) -> Done:
     status, record = _over(book, command.hold, records)
     if status not in (Status.HELD, Status.PINNED):
         return status, record
@@ -407,7 +292,7 @@ def _post(book: _Book, command: PostHold, records: Records) -> Done:
     return _remembered(book, command, Status.POSTED, Record(_sum(taken), taken))
 
 
-def _return(book: _Book, command: ReturnPoints, records: Records) -> Done:
+def _return(book: Book, command: ReturnPoints, records: Records) -> Done:
     returned, posted = records
     if returned or not posted:
         return _over(book, command.hold, (posted, returned))
@@ -422,7 +307,7 @@ def _return(book: _Book, command: ReturnPoints, records: Records) -> Done:
     return _remembered(book, command, Status.RETURNED, posted)
 
 
-def _send(book: _Book, command: SendPoints, records: Records) -> Done:
+def _send(book: Book, command: SendPoints, records: Records) -> Done:
     sent = records[0]
     if sent:
         same = (sent.points, sent.to) == (command.points, command.to)
@@ -437,7 +322,7 @@ def _send(book: _Book, command: SendPoints, records: Records) -> Done:
     return _remembered(book, command, Status.DONE, Record(points, taken, to=command.to))
 
 
-def _receive(book: _Book, command: ReceivePoints, records: Records) -> Done:
+def _receive(book: Book, command: ReceivePoints, records: Records) -> Done:
     if records[0]:
         return Status.DONE, records[0]
     for number, each in enumerate(command.taken):
@@ -447,33 +332,34 @@ def _receive(book: _Book, command: ReceivePoints, records: Records) -> Done:
     return _remembered(book, command, Status.DONE, Record(_sum(command.taken)))
 
 
-def _arrived(book: _Book, command: PointsArrived, _records: Records) -> Done:
+def _arrived(book: Book, command: PointsArrived, _records: Records) -> Done:
     book.outgoing.pop(command.operation, None)
     return Status.DONE, None
 
 
-def _set_tier(book: _Book, command: SetTier, _records: Records) -> Done:
+def _set_tier(book: Book, command: SetTier, _records: Records) -> Done:
     if command.tier != book.tier:
         book.tier, book.tier_since_ms = command.tier, book.now_ms
     return Status.DONE, None
 
 
-def _join(book: _Book, command: JoinFamily, _records: Records) -> Done:
+def _join(book: Book, command: JoinFamily, _records: Records) -> Done:
     if command.customer in book.members or not command.members_only:
         book.members[command.customer] = command.role
     return Status.DONE, None
 
 
-def _leave(book: _Book, command: LeaveFamily, _records: Records) -> Done:
+def _leave(book: Book, command: LeaveFamily, _records: Records) -> Done:
     book.members.pop(command.customer, None)
     return Status.DONE, None
 
 
-_DO: Final[dict[type[Any], Callable[[_Book, Any, Records], Done]]] = {
+_DO: Final[dict[type[Any], Callable[[Book, Any, Records], Done]]] = {
     Earn: _earn,
     Happened: _happened,
     Reverse: _reverse,
     Adjust: _adjust,
+    Spend: _spend,
     HoldPoints: _hold,
     ExtendHold: _extend,
     PinHold: _pin,

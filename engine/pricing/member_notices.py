@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from engine.cart.model import Budget, Cart
+from engine.cart.model import Budget, Cart, LimitsLeft, Member
 from engine.money import format_minor
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import Evaluation
@@ -17,13 +17,18 @@ def member_notices(cart: Cart, basket: Basket, evaluation: Evaluation) -> list[N
     notices: list[Notice] = []
     if cart.budget:
         notices += _over(cart.budget, "all members together", evaluation.totals.total_minor, evaluation)
-    limited = [(member.id, member.budget) for member in cart.members if member.budget]
+    limited = [(member.id, member.budget) for member in _people(cart) if member.budget]
     spent = {each.member: each.shares.total_minor for each in member_totals(cart, evaluation)} if limited else {}
     for member, budget in limited:
-        notices += _over(budget, member, spent[member], evaluation)
+        if member in spent:  # somebody who left may have left nothing behind
+            notices += _over(budget, member, spent[member], evaluation)
     if cart.deadline_ms is not None and basket.as_of_ms >= cart.deadline_ms:
         notices.append(Notice(NoticeCode.DEADLINE_PASSED, "the deadline for changes to this cart has passed"))
     return [*notices, *_blocked(cart, basket)]
+
+
+def _people(cart: Cart) -> list[Member | LimitsLeft]:
+    return [*cart.members, *cart.left]
 
 
 def _over(budget: Budget, whose: str, spent_minor: int, evaluation: Evaluation) -> list[Notice]:
@@ -38,7 +43,7 @@ def _over(budget: Budget, whose: str, spent_minor: int, evaluation: Evaluation) 
 
 def _blocked(cart: Cart, basket: Basket) -> list[Notice]:
     """Name the lines into which a member put what is not for them."""
-    blocked = {member.id: set(member.blocked) for member in cart.members if member.blocked}
+    blocked = {member.id: set(member.blocked) for member in _people(cart) if member.blocked}
     if not blocked:
         return []
     products = {line.id: line.product for line in basket.lines}

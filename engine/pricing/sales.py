@@ -1,6 +1,6 @@
 """Sales that a till made by itself: read, priced again where that can be, and kept as they were told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -10,15 +10,28 @@ from engine.cart.commands import NewLine
 from engine.cart.model import QUANTITY_SCALE, Cart, LineItem
 from engine.cart.offline import line_item
 from engine.errors import RefusedError, UserError, UserErrorCode
-from engine.money import parse_amount
+from engine.money import allocate, parse_amount
 from engine.pricing.admission import admit_codes, admit_lines
 from engine.pricing.evaluation import Evaluation
 from engine.pricing.requests import Limits, LineRequest
 from engine.pricing.shop import Shop
-from engine.types import Currency, InstantMs, LineId, MemberId, OperationId, PromotionId
+from engine.types import (
+    ChannelId,
+    Currency,
+    CustomerId,
+    InstantMs,
+    LineId,
+    MemberId,
+    OperationId,
+    PromotionId,
+    StoreId,
+)
 
 ID_LENGTH_MAX: Final = 128
 LINES_MAX: Final = 1_000
+POINTS_MAX: Final = 1_000_000_000
+_AT_MS: Final = range(-2_208_988_800_000, 7_258_118_400_000)
+"""The years 1900 to 2199: a clock of a till may be wrong, but it names an instant that has a day everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +133,27 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
+class SoldFor:
+    """What posting a sale goes by of the cart that was sold: whose it was, and where.
+
+    ``paid_minor`` is what the goods came to that each member had put in; what the till added is nobody's.
+    """
+
+    customer: CustomerId | None
+    channel: ChannelId
+    store: StoreId | None
+    paid_minor: Mapping[MemberId, int]
+
+
+@dataclass(frozen=True, slots=True)
 class KeptSale:
-    """What is kept of a sale for ever: as it was told, who sold it, and what came of checking it."""
+    """What is kept of a sale for ever: as it was told, who sold it to whom, and what came of checking it."""
 
     sale: Sale
     member: MemberId
     device: str
     verified: Verified
+    sold_for: SoldFor
 
 
 def read_sale(request: SaleRequest, seen: Cart) -> Sale:
@@ -150,6 +177,12 @@ def read_sale(request: SaleRequest, seen: Cart) -> Sale:
     if not 1 <= len(request.lines) <= LINES_MAX:
         message = f"a sale has 1 to {LINES_MAX} lines, this one has {len(request.lines)}"
         faults.append(UserError(UserErrorCode.INVALID_SALE, message, ("sale", "lines")))
+    if request.at_ms not in _AT_MS:
+        faults.append(UserError(UserErrorCode.INVALID_SALE, "`at` is in the years 1900 to 2199", ("sale", "at")))
+    for name, points in (("pointsSpent", request.points_spent), ("pointsEarned", request.points_earned)):
+        if not 0 <= points <= POINTS_MAX:
+            message = f"`{name}` is 0 to {POINTS_MAX}"
+            faults.append(UserError(UserErrorCode.INVALID_SALE, message, ("sale", name)))
     lines = [
         SoldLine(line.line, line.goods, amount_minor(line.total, "lines", str(place), "total"))
         for place, line in enumerate(request.lines)
@@ -176,6 +209,18 @@ def read_sale(request: SaleRequest, seen: Cart) -> Sale:
         points_spent=request.points_spent,
         points_earned=request.points_earned,
     )
+
+
+def sold_for(seen: Cart, sale: Sale) -> SoldFor:
+    """Return what posting a sale of a cart goes by that was taken along."""
+    paid_minor: dict[MemberId, int] = {}
+    for sold in sale.lines:
+        known = seen.line(sold.line) if sold.line is not None else None
+        shares = known.shares if known else ((MemberId(""), 1),)
+        parts = allocate(max(0, sold.total_minor), [quantity for _, quantity in shares])
+        for (member, _), part in zip(shares, parts, strict=True):
+            paid_minor[member] = paid_minor.get(member, 0) + part
+    return SoldFor(seen.customer, seen.channel, seen.store, paid_minor)
 
 
 @dataclass(frozen=True, slots=True)

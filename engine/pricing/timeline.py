@@ -200,5 +200,16 @@ _WORDS: Final[Mapping[str, Callable[[_Told], str]]] = {
     "group": lambda _: "said what all may spend, and until when",
     "handoff": lambda told: _HANDOFFS.get(told.subject, told.subject),
     "lease": lambda told: _LEASES.get(told.subject, told.subject),
+    "offline": lambda _: "did this while offline",
+    "sold": lambda _: "sold the cart",
+    "merge": lambda _: "had two carts put together",
+    "merged": lambda _: "the cart went into another one",
+    "merge_refused": lambda _: "the two carts could not be put together, or taken apart",
+    "unmerge": lambda _: "had two carts taken apart",
+    "unmerged": lambda _: "the cart came back as one of its own",
+    "freeze": lambda _: "began to pay",
+    "extend": lambda _: "asked for more time to pay",
+    "thaw": lambda _: "ended the checkout",
+    "order": lambda told: f"ordered the cart, as {told.subject}",
 }
 """For each verb of the log what it did, after who did it: "added 2 x Milk"."""

@@ -83,9 +83,11 @@ class CompiledPromotion:
         """Return the most that it gives a cart: by its own cap, and by what is left of a budget."""
         basket = tally.basket
         cap_minor = self.at_most[basket.currency] if self.at_most else None
-        if not basket.closed.left_minor or not self.partial_budget:
+        limits = self.written.limits
+        if limits is None or not limits.partial or limits.budget is None:
             return cap_minor
-        left_minor = basket.closed.left_minor.get(self.id)
+        # Of a budget that nobody has touched all is left, which may be less than it would give here.
+        left_minor = basket.closed.left_minor.get(self.id, limits.budget.get(basket.currency))
         return min((cap for cap in (cap_minor, left_minor) if cap is not None), default=None)
 
     def bids(self, tally: Tally, stocks: Sequence[Stock]) -> Bids:

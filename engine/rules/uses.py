@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from engine.cart.codes import series_word
 from engine.cart.model import VoucherEnd
+from engine.cart.snapshot import Allowances
 from engine.limits import ClosedLimits, Closing, Limit, LimitKind, Use, card_of, voucher_limit
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import Evaluation
@@ -58,13 +59,17 @@ def uses_told(basket: Basket, ruleset: Ruleset, given_minor: Mapping[PromotionId
     return (*counted, *_vouchers_used([promotion for promotion, _ in known], basket))
 
 
-def uses_left(left: Mapping[Limit, int]) -> dict[PromotionId, int]:
-    """Return how often promotions may still be used, of what is left of their limits; a budget only says that none."""
+def allowances(ruleset: Ruleset, left: Mapping[Limit, int], points: int) -> Allowances:
+    """Return what a device may give away, of what is ``left`` of the limits of a cart and its owner's points."""
     uses: dict[PromotionId, int] = {}
-    for limit, rest in left.items():
-        if limit.kind is not LimitKind.BUDGET or rest <= 0:
-            uses[limit.promotion] = min(uses.get(limit.promotion, rest), max(0, rest))
-    return uses
+    budgets_minor: dict[PromotionId, int] = {}
+    for limit, known in left.items():
+        rest = max(0, known)
+        if limit.kind is not LimitKind.BUDGET:
+            uses[limit.promotion] = min(uses.get(limit.promotion, rest), rest)
+        elif not rest or ruleset.by_id[limit.promotion].partial_budget:
+            budgets_minor[limit.promotion] = rest
+    return Allowances(points, uses, budgets_minor)
 
 
 def stamps_taken(ruleset: Ruleset, card: str) -> int | None:
@@ -73,9 +78,12 @@ def stamps_taken(ruleset: Ruleset, card: str) -> int | None:
     return min((asked.take for asked in written if asked and asked.card == card), default=None)
 
 
-def closed_by(uses: Mapping[PromotionId, int]) -> ClosedLimits:
-    """Return what is closed for a device that may grant promotions so often."""
-    return ClosedLimits({promotion: Closing.LIMIT for promotion, left in uses.items() if not left})
+def closed_by(allowed: Allowances) -> ClosedLimits:
+    """Return what limits leave of promotions for a device that has these allowances: what `closed_limits` says."""
+    spent = {promotion: Closing.BUDGET for promotion, rest in allowed.budgets_minor.items() if not rest}
+    used_up = {promotion: Closing.LIMIT for promotion, left in allowed.uses.items() if not left}
+    left_minor = {promotion: rest for promotion, rest in allowed.budgets_minor.items() if rest}
+    return ClosedLimits(spent | used_up, left_minor)
 
 
 def watched_limits(basket: Basket, ruleset: Ruleset) -> dict[Limit, int]:

@@ -17,6 +17,9 @@ from engine.types import EPOCH, CartId, CustomerId, GroupId, InstantMs, OrderNum
 OPEN_CARTS_MOST: Final = 64
 """How many carts of a customer are told of new facts, the newest; older ones are told when they are next used."""
 
+_BETWEEN_STEPS_MS: Final = 10_000
+"""A claim is followed by its second step sooner, or never."""
+
 
 @dataclass(frozen=True, slots=True)
 class CustomerRecord:
@@ -135,6 +138,11 @@ class CustomerStore:
         asked = ("ZREVRANGE", self._names.customer(customer)[1], 0, -1, "WITHSCORES")
         found: list[tuple[bytes, float]] = await self._connection.command(*asked)
         return {CartId(id_.decode()): InstantMs(int(came)) for id_, came in found}
+
+    async def got_lately(self, customer: CustomerId, cart: CartId, at_ms: InstantMs) -> bool:
+        """Say whether a cart was claimed so shortly before an instant that who did may be between two steps."""
+        came: bytes | None = await self._connection.command("ZSCORE", self._names.customer(customer)[1], cart)
+        return came is not None and at_ms - float(came) < _BETWEEN_STEPS_MS
 
     async def share_with(self, customer: CustomerId, group: GroupId | None) -> None:
         """Remember the named group that a customer's new carts are shared with, None for nobody."""

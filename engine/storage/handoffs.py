@@ -179,9 +179,9 @@ class HandoffStore:
         keys = (
             names.handoff(code.name),
             *(names.cart(cart), names.log(cart), names.wake_up(cart)),
-            *(names.cart(copy_id), names.log(copy_id)),
+            *(names.cart(copy_id), names.log(copy_id), names.handoffs(cart)),
         )
-        arguments = (who, self._limits, self._remembered_ms, cart, copy)
+        arguments = (who, self._limits, self._remembered_ms, cart, copy, code.name)
         status, at_ms, *rest = await self._connection.run_durably(scripts.HANDOFF_CLAIM, keys, arguments)
         if status in {b"won", b"replayed"}:
             blob = rest[1] if len(rest) > 1 else None
@@ -194,8 +194,8 @@ class HandoffStore:
 
     async def revoke(self, code: HandoffCode, cart: CartId, member: MemberId) -> Revoked | TooLate | Unknown:
         """Take a code back that nobody has claimed; a second time changes nothing."""
-        keys = (self._names.handoff(code.name), self._names.cart(cart))
-        status, _, *rest = await self._connection.run(scripts.HANDOFF_REVOKE, keys, (member, cart))
+        keys = (self._names.handoff(code.name), self._names.cart(cart), self._names.handoffs(cart))
+        status, _, *rest = await self._connection.run(scripts.HANDOFF_REVOKE, keys, (member, cart, code.name))
         if status == b"claimed":
             return TooLate(_receipt(rest[0]))
         return Revoked() if status == b"revoked" else Unknown()

@@ -1,10 +1,10 @@
 """What tills do by themselves, in the store: snapshots that are open, operations that are sent later, sales.
 
-A sale is written with its *uses*, what it took of limits and points, for a poster to post: `to_post` lists the sales
-whose uses are not posted yet, `posted` takes one off that list and keeps what went beyond a limit.
+A sale is written with its *uses*, what it took of limits and what it says of points, for a poster to post: `to_post`
+lists the sales whose uses are not posted yet, `posted` takes one off that list and keeps what went beyond.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from engine.cart.codec import decode_cart, pack
 from engine.cart.commands import Op
 from engine.cart.model import Cart
 from engine.errors import UserErrorCode
+from engine.loyalty.account import AccountId
 from engine.storage import scripts
 from engine.storage.carts import Actor, CartLimits, CartRead, operation_key, packed_actor, packed_limits
 from engine.storage.connection import Connection
@@ -84,16 +85,32 @@ class NewSale:
 
 
 @dataclass(frozen=True, slots=True)
+class Overshoot:
+    """What a sale took that was not there: of promotions beyond a limit, and so many points beyond a balance."""
+
+    promotions: tuple[PromotionId, ...] = ()
+    points: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PointsOfSale:
+    """Which accounts get how many points of a sale, and from which one was spent; None from nobody's."""
+
+    earned: Mapping[AccountId, int]
+    spender: AccountId | None
+
+
+@dataclass(frozen=True, slots=True)
 class KnownSale:
     """A sale that is recorded. ``second`` says that its cart had been sold before.
 
-    ``overshoot`` are the promotions that it used beyond their limits; None until its uses are posted.
+    ``overshoot`` is None until its uses are posted.
     """
 
     kept: bytes
     came_ms: InstantMs
     second: bool
-    overshoot: tuple[PromotionId, ...] | None
+    overshoot: Overshoot | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +187,21 @@ class OfflineStore:
         entries = await self._connection.command("ZRANGE", key, 0, most - 1)
         return [(CartId(cart), sale) for cart, sale in map(msgpack.unpackb, entries)]
 
-    async def posted(self, cart: CartId, id: str, overshoot: Sequence[PromotionId]) -> bool:
-        """Note that the uses of a sale were posted, and which promotions went beyond a limit. One round trip.
+    async def points_once(self, cart: CartId, id: str, points: PointsOfSale) -> PointsOfSale:
+        """Write down whose points a sale is about, unless that is written: then that counts. Two round trips."""
+        key, field = self._names.sales(cart), f"e:{id}"
+        await self._connection.command("HSETNX", key, field, pack((dict(points.earned), points.spender)))
+        earned, spender = msgpack.unpackb(await self._connection.command("HGET", key, field))
+        return PointsOfSale(earned, spender)
+
+    async def posted(self, cart: CartId, id: str, overshoot: Overshoot) -> bool:
+        """Note that the uses of a sale were posted, and what of them went beyond. One round trip.
 
         False where that had been noted: what was noted first stays.
         """
         names = self._names
         keys = (names.sales(cart), names.sales_to_post(names.partition(cart)))
-        arguments = (id, pack((cart, id)), pack(tuple(overshoot)))
+        arguments = (id, pack((cart, id)), pack((overshoot.promotions, overshoot.points)))
         _, noted = await self._connection.run(scripts.SALE_POSTED, keys, arguments)
         return bool(noted)
 
@@ -195,5 +219,8 @@ def _result(packed: list[Any]) -> Applied | NotApplied:
 
 def _sale(record: bytes, overshoot: bytes | None) -> KnownSale:
     _, kept, came_ms, second = msgpack.unpackb(record, raw=True)
-    beyond = None if overshoot is None else tuple([PromotionId(each) for each in msgpack.unpackb(overshoot)])
+    beyond = None
+    if overshoot is not None:
+        promotions, points = msgpack.unpackb(overshoot)
+        beyond = Overshoot(tuple(promotions), points)
     return KnownSale(kept, came_ms, bool(second), beyond)

@@ -60,3 +60,7 @@ class PairingStore:
         keys, arguments = (self._names.pairing(code.name),), (by, cart, access.value, self._kept_ms)
         status, _ = await self._connection.run(scripts.PAIRING_APPROVE, keys, arguments)
         return bool(status == b"approved")
+
+    async def give_back(self, code: HandoffCode, by: MemberId, cart: CartId) -> None:
+        """Let others approve a code again: the cart of who did is not to be had."""
+        await self._connection.run(scripts.PAIRING_GIVE_BACK, (self._names.pairing(code.name),), (by, cart))

@@ -48,6 +48,7 @@ HANDOFF_CLAIM: Final = _load("handoff_claim")
 HANDOFF_REVOKE: Final = _load("handoff_revoke")
 PAIRING_START: Final = _load("pairing_start")
 PAIRING_APPROVE: Final = _load("pairing_approve")
+PAIRING_GIVE_BACK: Final = _load("pairing_give_back")
 ATTEMPT: Final = _load("attempt")
 GROUP: Final = _load("group")
 POINTERS: Final = _load("pointers")
@@ -90,6 +91,7 @@ ALL: Final = (
     HANDOFF_REVOKE,
     PAIRING_START,
     PAIRING_APPROVE,
+    PAIRING_GIVE_BACK,
     ATTEMPT,
     GROUP,
     POINTERS,

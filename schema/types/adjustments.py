@@ -33,7 +33,7 @@ class AdjustmentView:
         self._staff = staff
 
     @property
-    def id(self) -> ID:
+    def adjustment_id(self) -> ID:
         """For `cartAdjustmentRemove`."""
         return ID(self._asked.id)
 

@@ -168,8 +168,73 @@ class CartElsewhereView(_Priced):
         ]
 
 
+class _Content(_Priced):
+    """What shoppers put into a cart, priced."""
+
+    def __init__(self, priced: PricedCart, viewer: Caller, discretion: Discretion | None = None) -> None:
+        self._priced = priced
+        self._discretion = discretion or discretion_towards(priced.cart, viewer.member)
+        self._staff = viewer.may(Scope.OFFERS_READ)
+        self._sees_staff = viewer.sees_staff
+
+    @cached_property
+    def _lines(self) -> list[LineItemView]:
+        return priced_lines(self._priced, self._discretion)
+
+    @property
+    def version(self) -> int:
+        """Goes up by one with every change."""
+        return self._priced.cart.version
+
+    @property
+    def note(self) -> str | None:
+        """The shopper's note."""
+        return None if Share.ADDRESS in self._discretion.withheld else self._priced.cart.note or None
+
+    @property
+    def members_totals(self) -> list[MemberTotalView]:
+        """What each member has in it; they sum to `totals`. What is only suggested does not count."""
+        evaluation = self._priced.evaluation
+        return [MemberTotalView(total, evaluation.currency) for total in member_totals(self._priced.cart, evaluation)]
+
+    @property
+    def suggestions(self) -> list[SuggestionView]:
+        """What waits until an editor or the owner approves it; it is in no total."""
+        return suggestions_of(self._priced)
+
+    @field("The lines, in the order in which they were added.")
+    def lines(self, first: int | None = None, after: str | None = None) -> LineItemConnectionView:
+        """Return a page of the lines."""
+        return LineItemConnectionView(page_of(self._lines, first, after))
+
+    @property
+    def codes(self) -> list[CartCodeView]:
+        """The codes that were entered, and what became of them."""
+        verdicts = {verdict.canonical: verdict for verdict in self._priced.evaluation.codes}
+        return [
+            CartCodeView(entry, verdicts[entry.canonical], self._priced, staff=self._staff)
+            for entry in self._priced.cart.codes
+        ]
+
+    @property
+    def adjustments(self) -> list[AdjustmentView]:
+        """What staff changed by hand, in the order in which they did. Who, as whom and their note are told to staff."""
+        evaluation = self._priced.evaluation
+        return [AdjustmentView(each, self._priced, staff=self._sees_staff) for each in evaluation.adjustments]
+
+    @property
+    def gift_choices(self) -> list[GiftChoiceView]:
+        """The gifts that the shopper may choose, chosen ones too."""
+        return [GiftChoiceView(choice) for choice in self._priced.gift_choices(staff=self._staff)]
+
+
+@object_type("CartPreview")
+class CartPreviewView(_Content):
+    """A cart as it would be. It has no id, so that no client takes it for the cart as it is."""
+
+
 @object_type("Cart", interfaces=(Node,))
-class CartView(_Priced, KeepsAnswers):
+class CartView(_Content, KeepsAnswers):
     """What shoppers want, priced where the cart is, with its owner's offers, for every viewer alike."""
 
     def __init__(
@@ -180,30 +245,18 @@ class CartView(_Priced, KeepsAnswers):
         discretion: Discretion | None = None,
     ) -> None:
         """Show a cart to a viewer; in a feed also to others like them, with those who are `present`."""
-        self._priced = priced
-        self._discretion = discretion or discretion_towards(priced.cart, viewer.member)
+        super().__init__(priced, viewer, discretion)
         self._present = present
-        self._staff = viewer.may(Scope.OFFERS_READ)
-        self._sees_staff = viewer.sees_staff
 
     def answers_kept(self) -> tuple[Remembered[Hashable, bytes], Hashable] | None:
         """Return what was written of this version, and what makes viewers see it alike."""
         kept = self._priced.answers
         return None if kept is None else (kept, (self._staff, self._sees_staff, self._discretion))
 
-    @cached_property
-    def _lines(self) -> list[LineItemView]:
-        return priced_lines(self._priced, self._discretion)
-
     @property
     def id(self) -> ID:
         """Opaque; what `cart`, `node` and every mutation mean it by."""
         return encode_id("Cart", self._priced.cart.id)
-
-    @property
-    def version(self) -> int:
-        """Goes up by one with every change."""
-        return self._priced.cart.version
 
     @property
     def channel(self) -> str:
@@ -225,11 +278,6 @@ class CartView(_Priced, KeepsAnswers):
         """The customer whose cart it is, null for a guest's."""
         customer = self._priced.cart.customer
         return ID(customer) if customer else None
-
-    @property
-    def note(self) -> str | None:
-        """The shopper's note."""
-        return None if Share.ADDRESS in self._discretion.withheld else self._priced.cart.note or None
 
     @property
     def delivery(self) -> DeliveryChoiceView | None:
@@ -293,17 +341,6 @@ class CartView(_Priced, KeepsAnswers):
         return [MemberView(member) for member in self._priced.cart.members]
 
     @property
-    def members_totals(self) -> list[MemberTotalView]:
-        """What each member has in it; they sum to `totals`. What is only suggested does not count."""
-        evaluation = self._priced.evaluation
-        return [MemberTotalView(total, evaluation.currency) for total in member_totals(self._priced.cart, evaluation)]
-
-    @property
-    def suggestions(self) -> list[SuggestionView]:
-        """What waits until an editor or the owner approves it; it is in no total."""
-        return suggestions_of(self._priced)
-
-    @property
     def budget(self) -> MoneyView | None:
         """How much all members may spend together, null where nobody said so."""
         return budget_view(self._priced.cart.budget)
@@ -312,31 +349,6 @@ class CartView(_Priced, KeepsAnswers):
     def deadline(self) -> InstantMs | None:
         """Until when members are to be done with it, null where nobody said so."""
         return self._priced.cart.deadline_ms
-
-    @field("The lines, in the order in which they were added.")
-    def lines(self, first: int | None = None, after: str | None = None) -> LineItemConnectionView:
-        """Return a page of the lines."""
-        return LineItemConnectionView(page_of(self._lines, first, after))
-
-    @property
-    def codes(self) -> list[CartCodeView]:
-        """The codes that were entered, and what became of them."""
-        verdicts = {verdict.canonical: verdict for verdict in self._priced.evaluation.codes}
-        return [
-            CartCodeView(entry, verdicts[entry.canonical], self._priced, staff=self._staff)
-            for entry in self._priced.cart.codes
-        ]
-
-    @property
-    def adjustments(self) -> list[AdjustmentView]:
-        """What staff changed by hand, in the order in which they did. Who, as whom and their note are told to staff."""
-        evaluation = self._priced.evaluation
-        return [AdjustmentView(each, self._priced, staff=self._sees_staff) for each in evaluation.adjustments]
-
-    @property
-    def gift_choices(self) -> list[GiftChoiceView]:
-        """The gifts that the shopper may choose, chosen ones too."""
-        return [GiftChoiceView(choice) for choice in self._priced.gift_choices(staff=self._staff)]
 
     @field(
         "The verdict in words on each promotion that has to do with this cart, or on one. Shoppers are told of "

@@ -21,7 +21,7 @@ class GroupMemberView:
         self._member = member
 
     @property
-    def id(self) -> ID:
+    def member_id(self) -> ID:
         """Who: the kind of caller and their id."""
         return ID(self._member.id)
 

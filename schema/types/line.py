@@ -164,7 +164,7 @@ class LineItemView:
         self._currency = currency
 
     @property
-    def id(self) -> ID:
+    def line_id(self) -> ID:
         """Means this line within its cart: the same product with the same options is the same line."""
         return ID(self._wish.id)
 

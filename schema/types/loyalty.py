@@ -149,7 +149,7 @@ class StampCardView:
         self._shop = shop
 
     @property
-    def id(self) -> str:
+    def card(self) -> str:
         """What the rules call it."""
         return self._card.id
 

@@ -32,7 +32,7 @@ class MemberView:
         self._member = member
 
     @property
-    def id(self) -> ID:
+    def member_id(self) -> ID:
         """Who: the kind of caller and their id."""
         return ID(self._member.id)
 
@@ -212,7 +212,7 @@ class InviteView:
         self._invite = invite
 
     @property
-    def id(self) -> ID:
+    def invite_id(self) -> ID:
         """What `cartInviteRevoke` means it by."""
         return ID(self._invite.id)
 

@@ -6,12 +6,12 @@ import strawberry
 from strawberry import ID
 
 from engine.callers import Caller
-from engine.cart.snapshot import CartSnapshot
+from engine.cart.snapshot import Allowances, CartSnapshot
 from engine.errors import UserError
 from engine.offline_service import OperationResult, RecordedSale, SaleResult, SyncResult, Taken
 from engine.priced import PricedCart
 from engine.pricing.sales import Verification
-from engine.types import InstantMs
+from engine.types import Currency, InstantMs
 from schema.ids import encode_id
 from schema.mutations import UserErrorView
 from schema.scalars import Long
@@ -36,20 +36,48 @@ class Outcome(StrEnum):
 class AllowancesView:
     """What a till may give away without asking while it is offline."""
 
-    __slots__ = ("_snapshot",)
+    __slots__ = ("_allowed", "_currency")
 
-    def __init__(self, snapshot: CartSnapshot) -> None:
-        self._snapshot = snapshot
+    def __init__(self, allowed: Allowances, currency: Currency) -> None:
+        self._allowed = allowed
+        self._currency = currency
 
     @property
     def points(self) -> Long:
         """The balance of the owner's points, as far as it was known."""
-        return Long(self._snapshot.allowances.points)
+        return Long(self._allowed.points)
 
     @property
     def uses(self) -> list["AllowedUsesView"]:
-        """How often promotions with a limit may be granted; one that is not named has no limit, or nothing left."""
-        return [AllowedUsesView(promotion, uses) for promotion, uses in self._snapshot.allowances.uses.items()]
+        """How often promotions with a limit may be granted; one that is not named has none for the cart as it is."""
+        return [AllowedUsesView(promotion, uses) for promotion, uses in self._allowed.uses.items()]
+
+    @property
+    def budgets(self) -> list["AllowedBudgetView"]:
+        """What is left of budgets that are spent, or may be given in part: their promotions give no more than that."""
+        left = self._allowed.budgets_minor.items()
+        return [AllowedBudgetView(promotion, MoneyView(minor, self._currency)) for promotion, minor in left]
+
+
+@object_type("AllowedBudget")
+class AllowedBudgetView:
+    """How much a promotion may still give."""
+
+    __slots__ = ("_left", "_promotion")
+
+    def __init__(self, promotion: str, left: MoneyView) -> None:
+        self._promotion = promotion
+        self._left = left
+
+    @property
+    def promotion_id(self) -> ID:
+        """The promotion, as rule files name it."""
+        return ID(self._promotion)
+
+    @property
+    def amount(self) -> MoneyView:
+        """How much."""
+        return self._left
 
 
 @object_type("AllowedUses")
@@ -77,11 +105,12 @@ class AllowedUsesView:
 class SnapshotView:
     """A cart to go offline with."""
 
-    __slots__ = ("_signed", "_snapshot")
+    __slots__ = ("_currency", "_signed", "_snapshot")
 
-    def __init__(self, snapshot: CartSnapshot, signed: str) -> None:
+    def __init__(self, snapshot: CartSnapshot, signed: str, currency: Currency) -> None:
         self._snapshot = snapshot
         self._signed = signed
+        self._currency = currency
 
     @property
     def signed(self) -> str:
@@ -121,7 +150,7 @@ class SnapshotView:
     @property
     def allowances(self) -> AllowancesView:
         """What may be given away without asking."""
-        return AllowancesView(self._snapshot)
+        return AllowancesView(self._snapshot.allowances, self._currency)
 
 
 @object_type("CartSnapshotPayload")
@@ -138,8 +167,8 @@ class SnapshotPayloadView:
     @property
     def snapshot(self) -> SnapshotView | None:
         """The snapshot; null where it was refused."""
-        snapshot = self._taken.snapshot
-        return SnapshotView(snapshot, self._signed) if snapshot else None
+        snapshot, priced = self._taken.snapshot, self._taken.priced
+        return SnapshotView(snapshot, self._signed, priced.basket.currency) if snapshot and priced else None
 
     @property
     def cart(self) -> CartView | None:
@@ -162,7 +191,7 @@ class OperationResultView:
         self._result = result
 
     @property
-    def id(self) -> ID:
+    def operation_id(self) -> ID:
         """The operation."""
         return ID(self._result.id)
 
@@ -238,7 +267,7 @@ class SaleView:
         self._kept = recorded.kept
 
     @property
-    def id(self) -> ID:
+    def sale_id(self) -> ID:
         """The sale, as the till named it first."""
         return ID(self._kept.sale.id)
 
@@ -282,7 +311,13 @@ class SaleView:
     def overshoot(self) -> list[ID] | None:
         """The promotions that it used beyond their limits; null until its uses are posted."""
         overshoot = self._recorded.overshoot
-        return None if overshoot is None else [ID(promotion) for promotion in overshoot]
+        return [ID(promotion) for promotion in overshoot.promotions] if overshoot else None
+
+    @property
+    def points_overshoot(self) -> Long | None:
+        """How many more points were spent than there were, which are owed now; null until they are posted."""
+        overshoot = self._recorded.overshoot
+        return Long(overshoot.points) if overshoot else None
 
 
 @object_type("OfflineSalePayload")

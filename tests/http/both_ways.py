@@ -40,6 +40,7 @@ NOW_MS = InstantMs(1_780_315_200_000)
 LIMITS = Limits(lines_max=8, quantity_max=9999, codes_max=3, fees_max=3, lines_per_request_max=20)
 WIDE = DocumentLimits(depth=30, tokens=20_000, aliases=2_000, fields=20_000)
 READS = {
+    *("stores.groups.read", "stores.pointers.groups_of", "stores.customers.shares_with"),
     *("cart", "active_cart", "superseded_cart", "log", "facts_of", "stores.viewers.seen", "stores.viewers.present"),
     *("stores.journeys.read", "stores.ledger.entries", "stores.ledger.account_of", "stores.ledger.settled"),
     *("stores.checkouts.read", "stores.checkouts.order", "stores.checkouts.numbers_of", "stores.checkouts.issued"),

@@ -15,7 +15,7 @@ FOLLOW = """
 subscription($id: ID!, $since: Int) { cartChanged(cartId: $id, fromVersion: $since) {
   reason version
   operations { version operationId member channel device changes { verb details } }
-  cart { version lines { nodes { id sku quantity } } totals { total { minorUnits } } }
+  cart { version lines { nodes { lineId sku quantity } } totals { total { minorUnits } } }
 } }
 """
 PRESENCE = """

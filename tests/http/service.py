@@ -211,7 +211,7 @@ class Client:
 _CART = """
 fragment cart on Cart {
   id version channel store locale currency customerId note
-  lines { totalCount nodes { id sku quantity changedVersion available unitPrice { minorUnits } total { minorUnits }
+  lines { totalCount nodes { lineId sku quantity changedVersion available unitPrice { minorUnits } total { minorUnits }
                              allocations { promotionId label amount { amount } } } }
   codes { code entered state reason }
   fees { fee quantity total { amount } }

@@ -9,10 +9,10 @@ from tests.http.service import CART, Client, Service
 
 CHANGES = """
 fragment changes on Cart {
-  adjustments { id kind lineId value { amount currency } percent reason reasonLabel state
+  adjustments { adjustmentId kind lineId value { amount currency } percent reason reasonLabel state
                 wanted { amount } amount { amount } lines { lineId amount { amount } } addedAt member role note }
   totals { goods { amount } adjustments { amount } subtotal { amount } total { amount } }
-  lines { nodes { id unitListPrice { amount } unitPrice { amount } adjustmentAmount { amount } total { amount } } }
+  lines { nodes { lineId unitListPrice { amount } unitPrice { amount } adjustmentAmount { amount } total { amount } } }
 }
 """
 ADJUST = (
@@ -54,7 +54,7 @@ def adjust(client: Client, cart: str, op: str | None = None, **what: Any) -> dic
 
 
 def line_of(client: Client, cart: str) -> str:
-    line: str = client.run(READ, id=cart)["cart"]["lines"]["nodes"][0]["id"]
+    line: str = client.run(READ, id=cart)["cart"]["lines"]["nodes"][0]["lineId"]
     return line
 
 
@@ -131,7 +131,7 @@ def test_it_is_done_once_and_can_be_taken_back(shopper: Client, clerk: Client) -
     again = adjust(clerk, cart, "op-1", reason="damaged", percent="10")
     assert again["replayed"]
     assert again["cart"]["adjustments"] == first["cart"]["adjustments"]
-    which = first["cart"]["adjustments"][0]["id"]
+    which = first["cart"]["adjustments"][0]["adjustmentId"]
     back = clerk.run(TAKE_BACK, id=cart, which=which)["cartAdjustmentRemove"]
     assert back["cart"]["adjustments"] == []
     twice = clerk.run(TAKE_BACK, id=cart, which=which)["cartAdjustmentRemove"]

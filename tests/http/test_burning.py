@@ -28,7 +28,7 @@ fragment cart on Cart {
   id version pointsEarned warnings { code message }
   totals { subtotal { amount } pointsDiscount { amount } total { amount } tender { amount } amountDue { amount } }
   burned { wanted points amount { amount } as state lines { lineId amount { amount } } }
-  lines { nodes { id pointsDiscountAmount { amount } total { amount } } }
+  lines { nodes { lineId pointsDiscountAmount { amount } total { amount } } }
   membersTotals { memberId pointsDiscount { amount } total { amount } tender { amount } amountDue { amount } }
 }
 """
@@ -90,7 +90,7 @@ def test_points_lower_the_goods_and_are_spent_with_the_order(discounting: Servic
         "amount": {"amount": "1.30"},
         "as": "DISCOUNT",
         "state": "APPLIED",
-        "lines": [{"lineId": line["id"], "amount": {"amount": "1.30"}}],
+        "lines": [{"lineId": line["lineId"], "amount": {"amount": "1.30"}}],
     }
     assert {name: value["amount"] for name, value in seen["totals"].items()} == {
         "subtotal": "3.50",

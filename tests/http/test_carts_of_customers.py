@@ -91,16 +91,16 @@ def test_one_request_may_set_several_values_of_a_line_under_one_version(guest: C
     cart = guest.create(lines=[{"sku": "milk"}])
     update = """
     mutation($id: ID!, $line: ID!, $version: Int) {
-      cartLinesUpdate(cartId: $id, ifVersion: $version, lines: [{id: $line, quantity: 3, note: "cold",
+      cartLinesUpdate(cartId: $id, ifVersion: $version, lines: [{lineId: $line, quantity: 3, note: "cold",
         delivery: {method: "pickup"}}]) { cart { version } userErrors { code } }
     }
     """
-    read = "query($id: ID!) { cart(id: $id) { version lines { nodes { id quantity note } } } }"
+    read = "query($id: ID!) { cart(id: $id) { version lines { nodes { lineId quantity note } } } }"
     before = guest.run(read, id=cart)["cart"]
-    line = before["lines"]["nodes"][0]["id"]
+    line = before["lines"]["nodes"][0]["lineId"]
     done = only(guest.run(update, id=cart, line=line, version=before["version"]))
     assert done["userErrors"] == []
-    assert guest.run(read, id=cart)["cart"]["lines"]["nodes"] == [{"id": line, "quantity": 3, "note": "cold"}]
+    assert guest.run(read, id=cart)["cart"]["lines"]["nodes"] == [{"lineId": line, "quantity": 3, "note": "cold"}]
     stale = only(guest.run(update, id=cart, line=line, version=before["version"]))
     assert [error["code"] for error in stale["userErrors"]] == ["STALE_VERSION"]
 

@@ -6,6 +6,7 @@ from engine.callers import CallerKind
 from tests.http.following import FOLLOW, event_stream
 from tests.http.service import READ, Client, Service
 from tests.http.test_handoffs import customer
+from tests.http.test_live import ATTACH
 from tests.http.test_mutations import only
 
 BEGIN = """
@@ -185,3 +186,15 @@ def test_orders_come_in_pages_newest_first(service: Service) -> None:
     page = phone.run(ORDERS, first=2)["orders"]
     assert [order["number"] for order in page["nodes"]] == numbers[::-1][:2]
     assert (page["totalCount"], page["pageInfo"]["hasNextPage"]) == (3, True)
+
+
+def test_a_guest_who_ordered_signs_in(service: Service, guest: Client) -> None:
+    """The order is shown under their new name; the cart that they have at home stays the active one."""
+    cart = filled(guest)
+    placed = paid(guest, begun(guest, cart)["quote"], "payment-of-a-guest")
+    buyer = customer(service, f"buyer-{cart['id'][-12:]}", "phone")
+    signed = only(buyer.run(ATTACH, id=cart["id"], guest=guest.token))
+    assert codes(signed) == []
+    shown = buyer.run("query($id: ID!) { cart(id: $id) { orderNumber } activeCart { id } }", id=cart["id"])
+    assert shown == {"cart": {"orderNumber": placed["order"]["number"]}, "activeCart": None}
+    assert buyer.create(lines=[{"sku": "oat"}]) != cart["id"]

@@ -98,6 +98,18 @@ def test_a_begin_that_is_sent_again_does_not_get_what_another_one_began(service:
     assert codes(begun(phone, cart, op="one")) == codes(begun(phone, cart, op="two")) == ["CART_ORDERED"]
 
 
+def test_an_extension_that_is_sent_again_does_not_speak_of_another_checkout(service: Service) -> None:
+    phone = customer(service, "extends")
+    cart = filled(phone)
+    first = begun(phone, cart)["quote"]
+    extend = EXTEND.replace("ttl: $ttl", 'ttl: $ttl, operationId: "longer"')
+    assert only(phone.run(extend, quote=first["id"], ttl=1800))["quote"]["expiresAt"] > first["expiresAt"]
+    only(phone.run(CANCEL, quote=first["id"]))
+    assert begun(phone, cart)["quote"] is not None
+    again = only(phone.run(extend, quote=first["id"], ttl=1800))["quote"]
+    assert again == {"id": first["id"], "expiresAt": None}
+
+
 def test_an_operation_id_of_an_edit_begins_nothing(service: Service) -> None:
     phone = customer(service, "reuse")
     cart = filled(phone)

@@ -88,7 +88,7 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
     adas = run(own, ada)["cartCreate"]["cart"]["id"]
     run(f'mutation {{ loyaltyBurn(cartId: "{adas}", all: true) {{ version }} }}', ada)
     seen = run(
-        "query($id: ID!) { cart(id: $id) { lines { nodes { id } edges { cursor } } adjustments { id } } }",
+        "query($id: ID!) { cart(id: $id) { lines { nodes { lineId } edges { cursor } } adjustments { adjustmentId } } }",
         guest,
         id=cart,
     )["cart"]
@@ -102,7 +102,7 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
     )
     ways.engine.example = ways.loop.run(ways.engine.cart(GUEST, CartId(key_of(cart, "Cart"))))
     faulty = [cart_id("gone"), cart_id(AWAY), cart_id(BROKEN), cart_id(UNPRICED), cart_id(UNFIT), "", "é"]
-    line_ids = [line["id"] for line in seen["lines"]["nodes"]]
+    line_ids = [line["lineId"] for line in seen["lines"]["nodes"]]
     named = [("Product", "milk"), ("Product", "no"), ("Promotion", "dairy-week"), ("Promotion", "secret-test")]
     nodes = [encode_id(*key) for key in [*named, ("Channel", "web"), ("Store", "south")]]
     return {
@@ -111,7 +111,7 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         "sourceId": [*[one, other] * 4, *faulty],
         "targetId": [*[one, other] * 4, *faulty],
         "lineId": [*line_ids, "x"],
-        "adjustmentId": [seen["adjustments"][0]["id"], "x"],
+        "adjustmentId": [seen["adjustments"][0]["adjustmentId"], "x"],
         "sku": ["milk", "oat", "ham", "cake", "mlik"],
         "barcode": ["4006381333931", "x"],
         "channel": ["web", "app", "pos", "wbe"],
@@ -213,7 +213,7 @@ def test_a_payload_is_compiled_for_every_mutation(ways: BothWays) -> None:
     document = f"""
     mutation($id: ID!, $lines: [CartLineInput!]!, $seen: Int = 1) {{
       cartLinesAdd(cartId: $id, lines: $lines, operationId: "all") {everything_of("CartPayload", 5)}
-      cartLinesUpdate(cartId: $id, lines: [{{id: "x", quantity: "1"}}], ifVersion: $seen) {{ userErrors {{ code field }} }}
+      cartLinesUpdate(cartId: $id, lines: [{{lineId: "x", quantity: "1"}}], ifVersion: $seen) {{ userErrors {{ code field }} }}
     }}
     """
     given = {"id": cart, "lines": [{"sku": "milk", "options": [], "quantity": "2"}, {"sku": "oat", "note": "é"}]}

@@ -26,7 +26,7 @@ CART = """
 query($id: ID!) { cart(id: $id) {
   version pointsEarned points { promotionId label points } codesToIssue { promotionId label series validDays }
   giftChoices { promotionId label chosen options { sku } }
-  lines { totalCount nodes { id sku giftOf quantity addedVersion total { amount } discountAmount { amount } } }
+  lines { totalCount nodes { lineId sku giftOf quantity addedVersion total { amount } discountAmount { amount } } }
   fees { fee unitPrice { amount } discountAmount { amount } total { amount } allocations { promotionId } }
   discounts { promotionId target amount { amount } lines { lineId } }
   totals { fees { amount } feesDiscounts { amount } total { amount } } warnings { code message }
@@ -74,7 +74,7 @@ def test_a_gift_is_chosen_kept_and_vanishes_with_its_condition(shopper: Client) 
     own, gift = after["lines"]["nodes"]
     assert (own["sku"], own["giftOf"]) == ("oat", None)
     assert gift == {
-        "id": gift["id"],
+        "lineId": gift["lineId"],
         "sku": "milk",
         "giftOf": "pick",
         "quantity": 1,
@@ -83,18 +83,18 @@ def test_a_gift_is_chosen_kept_and_vanishes_with_its_condition(shopper: Client) 
         "discountAmount": {"amount": "1.10"},
     }
     assert after["discounts"] == [
-        {"promotionId": "pick", "target": "GIFT", "amount": {"amount": "1.10"}, "lines": [{"lineId": gift["id"]}]}
+        {"promotionId": "pick", "target": "GIFT", "amount": {"amount": "1.10"}, "lines": [{"lineId": gift["lineId"]}]}
     ]
     assert (after["totals"]["total"]["amount"], after["warnings"]) == ("4.90", [])
     assert after["giftChoices"][0]["chosen"] == "milk"
 
-    update = "mutation($id: ID!, $line: ID!, $n: Quantity!) { cartLinesUpdate(cartId: $id, lines: [{id: $line, quantity: $n}]) { userErrors { code } } }"
-    assert shopper.run(update, id=cart, line=gift["id"], n=5)["cartLinesUpdate"]["userErrors"] == [
+    update = "mutation($id: ID!, $line: ID!, $n: Quantity!) { cartLinesUpdate(cartId: $id, lines: [{lineId: $line, quantity: $n}]) { userErrors { code } } }"
+    assert shopper.run(update, id=cart, line=gift["lineId"], n=5)["cartLinesUpdate"]["userErrors"] == [
         {"code": "LINE_NOT_FOUND"}
     ]
-    shopper.run(update, id=cart, line=own["id"], n=1)
+    shopper.run(update, id=cart, line=own["lineId"], n=1)
     assert seen(shopper, cart)["lines"]["totalCount"] == 1
-    shopper.run(update, id=cart, line=own["id"], n=2)
+    shopper.run(update, id=cart, line=own["lineId"], n=2)
     assert seen(shopper, cart)["lines"]["totalCount"] == 2, "the choice was kept"
     shopper.run(CHOOSE, id=cart, promotion="pick")
     assert seen(shopper, cart)["lines"]["totalCount"] == 1

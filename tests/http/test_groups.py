@@ -15,12 +15,12 @@ from tests.http.test_mutations import only
 
 GROUP = """
 fragment group on GroupPayload { replayed heldCartIds userErrors { code field } group {
-  id version name ownerId members { id role budget { amount } blockedCategories }
+  id version name ownerId members { memberId role budget { amount } blockedCategories }
 } }
 """
 INVITE = """
 mutation($id: ID!, $role: MemberRole!, $op: ID) { groupInviteCreate(groupId: $id, role: $role, uses: 1, operationId: $op) {
-  replayed invite { id code role usesLeft } userErrors { code field }
+  replayed invite { inviteId code role usesLeft } userErrors { code field }
 } }
 """
 MY_CARTS = "query($first: Int, $after: String) { myCarts(first: $first, after: $after) { totalCount nodes { id } pageInfo { endCursor hasNextPage } } }"
@@ -67,8 +67,8 @@ def share(caller: Client, id_: str | None) -> dict[str, Any]:
 
 
 def members(caller: Client, cart: str) -> dict[str, str]:
-    seen = caller.run("query($id: ID!) { cart(id: $id) { members { id role } } }", id=cart)["cart"]
-    return {member["id"].partition("-")[0]: member["role"] for member in seen["members"]} if seen else {}
+    seen = caller.run("query($id: ID!) { cart(id: $id) { members { memberId role } } }", id=cart)["cart"]
+    return {member["memberId"].partition("-")[0]: member["role"] for member in seen["members"]} if seen else {}
 
 
 def my_carts(caller: Client, **page: Any) -> list[str]:
@@ -106,9 +106,11 @@ def test_a_family_shares_every_new_cart(ann: Client, ben: Client, kid: Client, r
     assert share(ann, family)["group"]["id"] == family
     cart = ann.create(lines=[{"sku": "milk"}])
     assert members(ben, cart) == {"customer:ann": "OWNER", "customer:ben": "EDITOR", "guest:kid": "SUGGESTER"}
-    known = kid.run("query($id: ID!) { cart(id: $id) { members { id budget { amount } blockedCategories } } }", id=cart)
+    known = kid.run(
+        "query($id: ID!) { cart(id: $id) { members { memberId budget { amount } blockedCategories } } }", id=cart
+    )
     assert known["cart"]["members"][2] == {
-        "id": kid_id,
+        "memberId": kid_id,
         "budget": {"amount": "20.00"},
         "blockedCategories": ["grocery/dairy"],
     }
@@ -214,10 +216,10 @@ def test_only_the_owner_decides_and_strangers_see_nothing(
         assert codes(group(kid, verb, f"groupId: $id{more}", id=family)) == ["GROUP_NOT_FOUND"], verb
     assert codes(only(ben.run(INVITE, id=family, role="EDITOR"))) == ["ROLE_FORBIDS"]
     assert (
-        ben.error("query($id: ID!) { groupInvites(groupId: $id) { id } }", id=family)["extensions"]["code"]
+        ben.error("query($id: ID!) { groupInvites(groupId: $id) { inviteId } }", id=family)["extensions"]["code"]
         == "ROLE_FORBIDS"
     )
-    assert kid.run("query($id: ID!) { groupInvites(groupId: $id) { id } }", id=family)["groupInvites"] is None
+    assert kid.run("query($id: ID!) { groupInvites(groupId: $id) { inviteId } }", id=family)["groupInvites"] is None
     assert codes(share(kid, family)) == ["FORBIDDEN"]
     stays = group(ann, "groupLeave", "groupId: $id", id=family)
     assert codes(stays) == ["OWNER_STAYS"]
@@ -248,7 +250,7 @@ def test_a_group_is_made_once_and_its_invites_are_good_once(ann: Client, ben: Cl
         kid.run("mutation($code: String!) { cartJoin(code: $code) { userErrors { code } } }", code=code)["cartJoin"]
     ) == ["INVITE_NOT_FOUND"]
     other = invited(ann, family)
-    group(ann, "groupInviteRevoke", f'groupId: $id, inviteId: "{other["id"]}"', id=family)
+    group(ann, "groupInviteRevoke", f'groupId: $id, inviteId: "{other["inviteId"]}"', id=family)
     assert codes(group(kid, "groupJoin", "code: $code", code=other["code"])) == ["INVITE_NOT_FOUND"]
 
 

@@ -84,7 +84,7 @@ def test_an_example_of_the_guide_runs(service: Service, document: str, variables
         "OTHER_CART_ID": other,
         "MERGED_CART_ID": merged,
         "CART_ID": payload["cart"]["id"],
-        "LINE_ID": payload["cart"]["lines"]["nodes"][0]["id"],
+        "LINE_ID": payload["cart"]["lines"]["nodes"][0]["lineId"],
         "GUEST_TOKEN": guest_token,
         "HANDOFF_CODE": code_for(guest, payload["cart"]["id"])["code"],
         "SCREEN_CODE": start(guest)["code"],

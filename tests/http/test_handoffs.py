@@ -7,6 +7,7 @@ import pytest
 from engine.callers import CallerKind
 from engine.cart.handoff import read_code
 from engine.handoff_service import ADDRESS_ATTEMPTS, DEVICE_ATTEMPTS, STORE_ATTEMPTS
+from engine.storage.carts import CartLimits
 from engine.types import StoreId
 from tests.http.following import FOLLOW, event_stream
 from tests.http.service import CART, READ, Client, Service
@@ -26,7 +27,7 @@ mutation($code: String!) {
   cartHandoffClaim(code: $code) {
     receipt { id mode cartId at leaseUntil } replayed userErrors { code field message }
     claimedBy { member device channel store at }
-    cart { ...cart lease { member device channel store since until } members { id role } }
+    cart { ...cart lease { member device channel store since until } members { memberId role } }
   }
 }
 """ + CART.split("fragment payload")[0]
@@ -217,6 +218,17 @@ def test_a_device_and_an_address_have_budgets_of_their_own(service: Service) -> 
     assert codes(claim(till(service, 8), code)) == [], "shoppers do not lock the tills out"
 
 
+def test_a_device_that_goes_on_guessing_locks_nobody_else_out(service: Service) -> None:
+    phone = customer(service, "jammed")
+    code = code_for(phone, phone.create(lines=[{"sku": "milk"}]))["code"]
+    jammed, shopper = till(service, 11), customer(service, "jammed-guesser")
+    for number in range(STORE_ATTEMPTS + 1):
+        claim(jammed, _wrong(code, 1 + number))
+        claim(shopper, _wrong(code, 1 + number))
+    assert codes(claim(customer(service, "typist"), _wrong(code))) == ["UNKNOWN_HANDOFF"]
+    assert codes(claim(till(service, 12), code)) == []
+
+
 def test_a_code_is_asked_for_with_what_can_be(service: Service, guest: Client) -> None:
     cart = guest.create(lines=[{"sku": "milk"}])
     for more, error in (
@@ -231,6 +243,20 @@ def test_a_code_is_asked_for_with_what_can_be(service: Service, guest: Client) -
         assert codes(only(guest.run(MAKE, id=cart, mode="MOVE", **more))) == [error]
     assert codes(only(customer(service, "z").run(MAKE, id=cart, mode="COPY"))) == ["CART_NOT_FOUND"]
     assert code_for(guest, cart, op="same") == code_for(guest, cart, op="same")
+
+
+def test_a_code_that_was_claimed_or_revoked_is_open_no_more(service: Service) -> None:
+    phone = customer(service, "many-codes")
+    cart = phone.create(lines=[{"sku": "milk"}])
+    code_for(phone, cart, "COPY", op="first")
+    for number in range(12):
+        code = code_for(phone, cart, "COPY")["code"]
+        assert codes(claim(till(service, 20 + number), code)) == []
+        assert only(phone.run(REVOKE, code=code_for(phone, cart, "COPY")["code"]))["revoked"]
+    assert code_for(phone, cart, "COPY", op="first") == code_for(phone, cart, "COPY", op="first")
+    for _ in range(CartLimits().handoffs - 1):
+        code_for(phone, cart, "COPY")
+    assert codes(only(phone.run(MAKE, id=cart, mode="COPY"))) == ["HANDOFF_LIMIT"]
 
 
 # What another person is not told.
@@ -306,7 +332,7 @@ def test_a_copy_is_the_claimers_own(service: Service) -> None:
     copied = claim(friend, code_for(phone, cart, "COPY")["code"])
     own = copied["cart"]["id"]
     assert (own != cart, copied["receipt"]["cartId"], copied["cart"]["customerId"]) == (True, own, "copier")
-    assert copied["cart"]["members"] == [{"id": "customer:copier", "role": "OWNER"}]
+    assert copied["cart"]["members"] == [{"memberId": "customer:copier", "role": "OWNER"}]
     assert [line["sku"] for line in copied["cart"]["lines"]["nodes"]] == ["milk"]
     assert "75011" not in str(friend.run(TOLD, id=own))
     assert (phone.run(READ, id=own)["cart"], friend.run(READ, id=cart)["cart"]) == (None, None)

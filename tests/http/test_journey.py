@@ -25,7 +25,7 @@ query($id: ID!, $first: Int, $after: String) { cart(id: $id) { timeline(first: $
 } } }
 """
 CONTRIBUTIONS = """
-query($id: ID!) { cart(id: $id) { contributions { lineId channel foundAt added changes handedOver } lines { nodes { id sku } } } }
+query($id: ID!) { cart(id: $id) { contributions { lineId channel foundAt added changes handedOver } lines { nodes { lineId sku } } } }
 """
 FIND = "query($id: ID, $phone: String) { customerCarts(customerId: $id, phone: $phone) { nodes { id } } }"
 UPSERT = """
@@ -128,15 +128,13 @@ def test_a_journey_is_capped_erased_and_switched_off(service: Service, ann: Clie
 def test_a_timeline_tells_every_touch_in_words(service: Service, ann: Client, name: str) -> None:
     record(ann, ("PRODUCT", "milk"))
     cart = ann.create(lines=[{"sku": "milk", "quantity": 2}])
-    milk = ann.add(cart, "ham", "1.250")["cart"]["lines"]["nodes"][0]["id"]
+    milk = ann.add(cart, "ham", "1.250")["cart"]["lines"]["nodes"][0]["lineId"]
     ann.run('mutation($id: ID!) { cartNoteUpdate(cartId: $id, note: "ring") { version } }', id=cart)
     kid = joined(ann, cart, "SUGGESTER", service.client(service.token(CallerKind.GUEST, f"kid-{name}", "web")))
     kid.add(cart, "oat", 3)
     device = till(service, 82)
     claim(device, code_for(ann, cart)["code"])
-    set_line = (
-        "mutation($id: ID!, $line: ID!) { cartLinesUpdate(cartId: $id, lines: [{id: $line, quantity: 5}]) { version } }"
-    )
+    set_line = "mutation($id: ID!, $line: ID!) { cartLinesUpdate(cartId: $id, lines: [{lineId: $line, quantity: 5}]) { version } }"
     device.run(set_line, id=cart, line=milk)
     timeline = ann.run(TIMELINE, id=cart)["cart"]["timeline"]
     assert [entry["text"] for entry in timeline["nodes"]] == [
@@ -162,7 +160,7 @@ def test_a_timeline_tells_every_touch_in_words(service: Service, ann: Client, na
     end = ann.run(TIMELINE, id=cart, first=1)["cart"]["timeline"]["pageInfo"]["endCursor"]
     assert texts(ann, cart, first=1, after=end) == ["Took the cart over"]
     found = ann.run(CONTRIBUTIONS, id=cart)["cart"]
-    skus = {line["id"]: line["sku"] for line in found["lines"]["nodes"]}
+    skus = {line["lineId"]: line["sku"] for line in found["lines"]["nodes"]}
     told = {
         (skus[each["lineId"]], each["channel"]): (
             each["foundAt"] is not None,

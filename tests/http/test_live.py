@@ -21,6 +21,7 @@ from schema.ids import decode_id
 from schema.streams import Stream
 from tests.http.following import FOLLOW, PRESENCE, Following, socket
 from tests.http.service import Client, Service
+from tests.http.test_members import joined
 from tests.shops import small_shop
 
 TOTAL = "query($id: ID!) { cart(id: $id) { version totals { total { minorUnits } } } }"
@@ -136,7 +137,9 @@ def test_a_slow_client_waits_for_itself_only(service: Service, guest: Client, ca
     query = (
         f"subscription($id: ID!) {{ cartChanged(cartId: $id) {{ reason version operations {{ version }} {much} }} }}"
     )
-    query += "fragment all on Cart { lines { nodes { id sku quantity product { name } unitPrice { amount } } } note }"
+    query += (
+        "fragment all on Cart { lines { nodes { lineId sku quantity product { name } unitPrice { amount } } } note }"
+    )
     with socket(service.url, guest.token, max_queue=1) as connection:
         slow = connection.subscribe("slow", query, id=cart)
         assert slow.event()["reason"] == "SNAPSHOT"
@@ -162,6 +165,26 @@ def test_a_guest_who_signed_in_elsewhere_loses_the_feed(
     assert following.error()["extensions"]["code"] == "CART_NOT_FOUND"
     with socket(service.url, customer.token) as connection:
         assert connection.subscribe("1", id=cart).event()["reason"] == "SNAPSHOT"
+
+
+def test_who_has_just_joined_follows_at_once(service: Service, guest: Client, cart: str, following: Following) -> None:
+    for number in range(5):
+        friend = service.client(service.token(CallerKind.CUSTOMER, f"friend-{number}-{cart[-12:]}", "web"))
+        with socket(service.url, friend.token) as connection:
+            joined(guest, cart, "VIEWER", friend)
+            assert connection.subscribe("1", id=cart).event()["reason"] == "SNAPSHOT"
+
+
+def test_who_has_just_changed_a_cart_goes_on_from_there(
+    service: Service, guest: Client, cart: str, following: Following
+) -> None:
+    with socket(service.url, guest.token) as connection:
+        for number in range(5):
+            guest.add(cart, "oat")
+            version = guest.add(cart, "oat")["version"]
+            resumed = connection.subscribe(str(number), id=cart, since=version).event()
+            assert (resumed["reason"], resumed["version"]) == ("RESUMED", version)
+            connection.send(id=str(number), type="complete")
 
 
 def test_who_may_not_see_a_cart_is_told_that_there_is_none(service: Service, cart: str) -> None:

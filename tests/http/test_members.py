@@ -11,8 +11,8 @@ from tests.http.service import Client, Service
 PAYLOAD = """
 fragment payload on CartPayload { replayed userErrors { code field message } warnings { code message lineId } cart {
   id version customerId deadline budget { amount currency }
-  members { id role budget { amount } blockedCategories }
-  lines { nodes { id sku quantity shares { memberId quantity } } }
+  members { memberId role budget { amount } blockedCategories }
+  lines { nodes { lineId sku quantity shares { memberId quantity } } }
   suggestions { lineId memberId sku quantity amount { minorUnits } }
   membersTotals { memberId role goods { minorUnits } discounts { minorUnits } adjustments { minorUnits }
                   delivery { minorUnits } fees { minorUnits } taxAdded { minorUnits } total { minorUnits } }
@@ -22,12 +22,12 @@ fragment payload on CartPayload { replayed userErrors { code field message } war
 INVITE = """
 mutation($cart: ID!, $role: MemberRole!, $uses: Int = 1, $life: Int = 3600, $op: ID) {
   cartInviteCreate(cartId: $cart, role: $role, uses: $uses, lifeSeconds: $life, operationId: $op) {
-    replayed invite { id code role uses usesLeft expiresAt } cart { members { id } } userErrors { code field }
+    replayed invite { inviteId code role uses usesLeft expiresAt } cart { members { memberId } } userErrors { code field }
   }
 }
 """
 JOIN = "mutation($code: String!, $op: ID) { cartJoin(code: $code, operationId: $op) { ...payload } }" + PAYLOAD
-INVITES = "query($cart: ID!) { cartInvites(cartId: $cart) { id code uses usesLeft role } }"
+INVITES = "query($cart: ID!) { cartInvites(cartId: $cart) { inviteId code uses usesLeft role } }"
 READ = "query($cart: ID!) { cart(id: $cart) { id } }"
 
 
@@ -58,7 +58,7 @@ def codes(payload: dict[str, Any]) -> list[str]:
 
 
 def roles(payload: dict[str, Any]) -> dict[str, str]:
-    return {member["id"]: member["role"] for member in payload["cart"]["members"]}
+    return {member["memberId"]: member["role"] for member in payload["cart"]["members"]}
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_family_shops_together(ann: Client, ben: Client, kid: Client, request:
     cart = ann.create(lines=[{"sku": "milk", "quantity": 2}])
     joined(ann, cart, "ADDER", ben)
     joined(ann, cart, "SUGGESTER", kid)
-    milk = ben.add(cart, "milk", 3)["cart"]["lines"]["nodes"][0]["id"]
+    milk = ben.add(cart, "milk", 3)["cart"]["lines"]["nodes"][0]["lineId"]
     before = changed(ann, "cartNoteUpdate", cart, ', note: "for Sunday"')["cart"]
     kid.add(cart, "oat", 2)
     waiting = changed(ann, "cartNoteUpdate", cart, ', note: ""')["cart"]
@@ -97,7 +97,7 @@ def test_a_family_shops_together(ann: Client, ben: Client, kid: Client, request:
     assert codes(changed(kid, "cartSuggestionsApprove", cart, ", lineIds: [$line]", line=oat)) == ["ROLE_FORBIDS"]
     cart_now = changed(ann, "cartSuggestionsApprove", cart, ", lineIds: [$line]", line=oat)["cart"]
     assert cart_now["suggestions"] == []
-    shares = {line["id"]: line["shares"] for line in cart_now["lines"]["nodes"]}
+    shares = {line["lineId"]: line["shares"] for line in cart_now["lines"]["nodes"]}
     own = [{"memberId": id_of("ann", request), "quantity": 2}, {"memberId": id_of("ben", request), "quantity": 3}]
     assert shares == {milk: own, oat: [{"memberId": id_of("kid", request), "quantity": 2}]}
     taken = changed(ben, "cartLinesRemove", cart, ", lineIds: [$line]", line=milk)["cart"]
@@ -136,13 +136,15 @@ def test_a_code_is_good_for_so_many_and_may_be_typed(service: Service, ann: Clie
 def test_codes_that_are_good_for_nothing_are_answered_alike(ann: Client, kid: Client) -> None:
     cart = ann.create(lines=[{"sku": "milk"}])
     invite = invited(ann, cart, "EDITOR")
-    revoked = changed(ann, "cartInviteRevoke", cart, ", inviteId: $id", id=invite["id"])
+    revoked = changed(ann, "cartInviteRevoke", cart, ", inviteId: $id", id=invite["inviteId"])
     assert codes(revoked) == []
     typo = invite["code"][:-1] + ("2" if invite["code"][-1] != "2" else "3")
     answers = [kid.run(JOIN, code=code)["cartJoin"] for code in (invite["code"], typo, "222222222222", "", "x" * 999)]
     assert all(answer == answers[0] for answer in answers)
     assert codes(answers[0]) == ["INVITE_NOT_FOUND"]
-    assert codes(changed(ann, "cartInviteRevoke", cart, ", inviteId: $id", id=invite["id"])) == ["INVITE_NOT_FOUND"]
+    assert codes(changed(ann, "cartInviteRevoke", cart, ", inviteId: $id", id=invite["inviteId"])) == [
+        "INVITE_NOT_FOUND"
+    ]
 
 
 def test_an_invite_sent_twice_is_one_with_one_code(ann: Client, kid: Client) -> None:
@@ -221,6 +223,31 @@ def test_a_guest_who_takes_part_signs_in_without_taking_the_cart(
     assert codes(changed(ben, "cartCustomerAttach", cart)) == ["ROLE_FORBIDS"]
 
 
+@pytest.mark.parametrize("role", ["EDITOR", "VIEWER"])
+def test_a_cart_of_somebody_else_is_not_active_after_signing_in(
+    ann: Client, ben: Client, kid: Client, role: str
+) -> None:
+    cart = ann.create(lines=[{"sku": "milk"}])
+    joined(ann, cart, role, kid)
+    assert codes(changed(ben, "cartCustomerAttach", cart, f', guestToken: "{kid.token}"')) == []
+    assert ben.run("query { activeCart { id } }")["activeCart"] is None
+    own = ben.create(lines=[{"sku": "oat"}])
+    assert own != cart
+    assert ben.run("query { activeCart { id } }")["activeCart"] == {"id": own}
+
+
+def test_a_guest_signs_in_who_takes_part_in_their_own_cart(
+    ann: Client, kid: Client, request: pytest.FixtureRequest
+) -> None:
+    cart = ann.create(lines=[{"sku": "milk"}])
+    joined(ann, cart, "EDITOR", kid)
+    kid.add(cart, "milk", 2)
+    signed = changed(ann, "cartCustomerAttach", cart, f', guestToken: "{kid.token}"')
+    assert (codes(signed), roles(signed)) == ([], {id_of("ann", request): "OWNER"})
+    (line,) = signed["cart"]["lines"]["nodes"]
+    assert line["shares"] == [{"memberId": id_of("ann", request), "quantity": 3}]
+
+
 def test_a_removed_member_loses_the_feed_at_once(
     service: Service, ann: Client, kid: Client, request: pytest.FixtureRequest
 ) -> None:
@@ -237,6 +264,30 @@ def test_a_removed_member_loses_the_feed_at_once(
     assert kid.run(READ, cart=cart)["cart"] is None
 
 
+def test_who_leaves_and_comes_back_has_the_same_limits(
+    ann: Client, kid: Client, request: pytest.FixtureRequest
+) -> None:
+    """What they left behind keeps to them, until the owner says otherwise."""
+    cart = ann.create(lines=[{"sku": "oat", "quantity": 9}])
+    code = invited(ann, cart, "ADDER", uses=2)["code"]
+    kid.run(JOIN, code=code)
+    kid.add(cart, "milk", 2)
+    member = id_of("kid", request)
+    limits = ', memberId: $member, budget: {amount: "0.50", currency: "EUR"}, blockedCategories: ["grocery/dairy"]'
+    changed(ann, "cartMemberLimitsUpdate", cart, limits, member=member)
+    assert codes(changed(kid, "cartLeave", cart)) == []
+    query = "query($cart: ID!) { cart(id: $cart) { members { memberId blockedCategories } warnings { code } } }"
+    seen = ann.run(query, cart=cart)["cart"]
+    assert [each["memberId"] for each in seen["members"]] == [id_of("ann", request)]
+    assert [each["code"] for each in seen["warnings"]] == ["BUDGET_EXCEEDED", "CATEGORY_BLOCKED"]
+    kid.run(JOIN, code=code)
+    assert ann.run(query, cart=cart)["cart"]["members"][1]["blockedCategories"] == ["grocery/dairy"]
+    changed(kid, "cartLeave", cart)
+    let = changed(ann, "cartMemberLimitsUpdate", cart, ", memberId: $member", member=member)
+    assert (codes(let), let["warnings"]) == ([], [])
+    assert codes(changed(ann, "cartMemberLimitsUpdate", cart, limits, member=member)) == ["MEMBER_NOT_FOUND"]
+
+
 def test_budgets_a_deadline_and_blocked_categories_are_warned_of(
     ann: Client, kid: Client, request: pytest.FixtureRequest
 ) -> None:
@@ -246,13 +297,13 @@ def test_budgets_a_deadline_and_blocked_categories_are_warned_of(
     member = id_of("kid", request)
     limits = ', memberId: $member, budget: {amount: "0.50", currency: "EUR"}, blockedCategories: ["grocery/dairy"]'
     warned = changed(ann, "cartMemberLimitsUpdate", cart, limits, member=member)
-    milk = warned["cart"]["lines"]["nodes"][1]["id"]
+    milk = warned["cart"]["lines"]["nodes"][1]["lineId"]
     assert [(each["code"], each["lineId"]) for each in warned["warnings"]] == [
         ("BUDGET_EXCEEDED", None),
         ("CATEGORY_BLOCKED", milk),
     ]
     assert warned["cart"]["members"][1] == {
-        "id": member,
+        "memberId": member,
         "role": "EDITOR",
         "budget": {"amount": "0.50"},
         "blockedCategories": ["grocery/dairy"],

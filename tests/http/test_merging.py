@@ -14,10 +14,11 @@ from engine.cart.merging import MergePolicy
 from engine.priced import Snapshot
 from tests.http.following import event_stream
 from tests.http.service import Client, Service
+from tests.http.test_checkout import begun
 
 ANSWER = """
 fragment answer on CartPayload {
-  cart { id version customerId supersededBy note lines { nodes { id sku quantity shares { memberId quantity } } } }
+  cart { id version customerId supersededBy note lines { nodes { lineId sku quantity shares { memberId quantity } } } }
   merge { sourceId targetId policy undone changes { part effect key name before after left measured } }
   userErrors { code field } warnings { code message lineId } replayed version
 }
@@ -39,7 +40,7 @@ SIGN_IN = (
 PREVIEW = """
 query($source: ID!, $target: ID!, $policy: CartMergePolicy, $guest: String) {
   cartMergePreview(sourceId: $source, targetId: $target, policy: $policy, guestToken: $guest) {
-    cart { id version totals { total { amount } } lines { nodes { sku quantity shares { memberId quantity } } } }
+    cart { version totals { total { amount } } lines { nodes { sku quantity shares { memberId quantity } } } }
     merge { policy changes { part effect name before after left } }
     warnings { code } userErrors { code field }
   }
@@ -248,6 +249,7 @@ def test_a_sign_in_goes_through_while_a_till_has_the_cart_at_home(service: Servi
     assert (carts["activeCart"]["id"], carts["supersededCart"]["id"]) == (cart, home)
     assert held(carts["supersededCart"]) == {"oat": 1}
     assert codes(merge(ben, cart, home)) == ["CART_HELD"]
+    assert codes(ben.run(PREVIEW, source=cart, target=home)["cartMergePreview"]) == ["CART_HELD"]
     till.run("mutation($id: ID!) { cartLeaseReturn(cartId: $id) { version } }", id=home)
     assert held(merge(ben, cart, home)["cart"]) == {"oat": 1, "milk": 1}
     assert active(ben)["id"] == home
@@ -372,6 +374,17 @@ def test_a_preview_is_what_the_merge_comes_to(service: Service) -> None:
     assert seen["cart"]["totals"] == guest.run(read, id=target)["cart"]["totals"]
     again = guest.run(PREVIEW, source=source, target=target)["cartMergePreview"]
     assert again["userErrors"] == [{"code": "CART_MERGED", "field": ["sourceId"]}]
+
+
+@pytest.mark.parametrize("argument", ["sourceId", "targetId"])
+def test_a_preview_tells_why_a_merge_would_be_refused(service: Service, argument: str) -> None:
+    guest = visitor(service, f"preview-{argument}")
+    source, target = two_carts(guest)
+    paying = guest.add(source if argument == "sourceId" else target, "oat")["cart"]
+    assert begun(guest, paying)["userErrors"] == []
+    refused = guest.run(PREVIEW, source=source, target=target)["cartMergePreview"]
+    assert refused["userErrors"] == [{"code": "CART_FROZEN", "field": [argument]}]
+    assert merge(guest, source, target)["userErrors"] == refused["userErrors"]
 
 
 def test_a_preview_of_a_sign_in_needs_both_tokens(service: Service) -> None:

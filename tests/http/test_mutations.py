@@ -97,7 +97,9 @@ def test_lines_are_set_and_a_stale_set_answers_the_current_cart(guest: Client) -
     line = guest.run(READ, id=cart)["cart"]["lines"]["nodes"][0]
     guest.add(cart, "milk", 1)
     stale = only(
-        guest.run(LINES_UPDATE, id=cart, lines=[{"id": line["id"], "quantity": 5}], version=line["changedVersion"])
+        guest.run(
+            LINES_UPDATE, id=cart, lines=[{"lineId": line["lineId"], "quantity": 5}], version=line["changedVersion"]
+        )
     )
     assert codes(stale) == ["STALE_VERSION"]
     assert stale["userErrors"][0]["field"] == ["lines", "0"]
@@ -106,22 +108,24 @@ def test_lines_are_set_and_a_stale_set_answers_the_current_cart(guest: Client) -
     assert current["quantity"] == 3
     set_ = only(
         guest.run(
-            LINES_UPDATE, id=cart, lines=[{"id": line["id"], "quantity": 5, "ifVersion": current["changedVersion"]}]
+            LINES_UPDATE,
+            id=cart,
+            lines=[{"lineId": line["lineId"], "quantity": 5, "ifVersion": current["changedVersion"]}],
         )
     )
     assert set_["cart"]["lines"]["nodes"][0]["quantity"] == 5
-    gone = only(guest.run(LINES_UPDATE, id=cart, lines=[{"id": line["id"], "quantity": 0}]))
+    gone = only(guest.run(LINES_UPDATE, id=cart, lines=[{"lineId": line["lineId"], "quantity": 0}]))
     assert gone["cart"]["lines"]["totalCount"] == 0
-    assert codes(only(guest.run(LINES_UPDATE, id=cart, lines=[{"id": line["id"], "quantity": 1}]))) == [
+    assert codes(only(guest.run(LINES_UPDATE, id=cart, lines=[{"lineId": line["lineId"], "quantity": 1}]))) == [
         "LINE_NOT_FOUND"
     ]
 
 
 def test_a_line_has_its_own_delivery(guest: Client) -> None:
     cart = guest.create(lines=[{"sku": "milk"}, {"sku": "oat", "delivery": {"method": "pickup"}}])
-    line = guest.run(READ, id=cart)["cart"]["lines"]["nodes"][0]["id"]
+    line = guest.run(READ, id=cart)["cart"]["lines"]["nodes"][0]["lineId"]
     home = {"method": "home", "place": "75001", "slot": "evening"}
-    changed = only(guest.run(LINES_UPDATE, id=cart, lines=[{"id": line, "delivery": home, "note": "ring"}]))
+    changed = only(guest.run(LINES_UPDATE, id=cart, lines=[{"lineId": line, "delivery": home, "note": "ring"}]))
     assert {d["method"]: d["total"]["amount"] for d in changed["cart"]["deliveries"]} == {
         "home": "4.90",
         "pickup": "0.00",
@@ -130,7 +134,7 @@ def test_a_line_has_its_own_delivery(guest: Client) -> None:
 
 def test_lines_are_removed(guest: Client) -> None:
     cart = guest.create(lines=[{"sku": "milk"}, {"sku": "oat"}])
-    ids = [line["id"] for line in guest.run(READ, id=cart)["cart"]["lines"]["nodes"]]
+    ids = [line["lineId"] for line in guest.run(READ, id=cart)["cart"]["lines"]["nodes"]]
     assert codes(only(guest.run(LINES_REMOVE, id=cart, lines=[]))) == ["NOTHING_TO_DO"]
     left = only(guest.run(LINES_REMOVE, id=cart, lines=[ids[0], ids[0]]))
     assert [line["sku"] for line in left["cart"]["lines"]["nodes"]] == ["oat"]

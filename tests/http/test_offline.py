@@ -29,7 +29,7 @@ mutation($id: ID!, $life: Int! = 3600) {
 SYNC = """
 mutation($snapshot: String!, $operations: [OfflineOperationInput!]!) {
   cartSync(snapshot: $snapshot, operations: $operations) {
-    results { id outcome version error { code field message } } rulesChanged pricesChanged
+    results { operationId outcome version error { code field message } } rulesChanged pricesChanged
     difference { version totalBefore { minorUnits } lines { sku news quantityBefore quantity }
                  offersEnded { promotionId } offersBegun { promotionId } }
     cart { ...cart sold { sale device } } userErrors { code field message }
@@ -39,7 +39,7 @@ mutation($snapshot: String!, $operations: [OfflineOperationInput!]!) {
 SALE = """
 mutation($snapshot: String!, $sale: OfflineSaleInput!) {
   offlineSale(snapshot: $snapshot, sale: $sale) {
-    sale { id at recordedAt total { amount } verification expectedTotal { amount } differingLines second overshoot }
+    sale { saleId at recordedAt total { amount } verification expectedTotal { amount } differingLines second overshoot }
     cart { ...cart sold { sale member device channel store at } } replayed userErrors { code field message }
   }
 }
@@ -82,7 +82,7 @@ def lines(cart: dict[str, Any]) -> dict[str, Any]:
 
 
 def ids(client: Client, cart: str) -> dict[str, str]:
-    return {line["sku"]: line["id"] for line in client.run(READ, id=cart)["cart"]["lines"]["nodes"]}
+    return {line["sku"]: line["lineId"] for line in client.run(READ, id=cart)["cart"]["lines"]["nodes"]}
 
 
 def sale_of(taken: dict[str, Any], *sold: dict[str, Any], total: str, **more: Any) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def test_the_till_claims_by_code_goes_offline_and_syncs_what_the_phone_changed_m
 
     of = ids(till_4, cart)
     done: list[dict[str, Any]] = [
-        {"update": [{"id": of["milk"], "quantity": 1}]},
+        {"update": [{"lineId": of["milk"], "quantity": 1}]},
         {"add": [{"sku": "cake"}]},
         {"remove": [of["oat"]]},
         {"add": [{"sku": "no such thing"}]},
@@ -142,7 +142,7 @@ def test_what_was_removed_at_one_end_does_not_come_back_from_the_other(service: 
         l=[of["milk"], of["oat"]],
     )
     phone.add(cart, "oat", 4)
-    answer = synced(till_4, taken, {"remove": [of["oat"]]}, {"update": [{"id": of["milk-6"], "quantity": 3}]})
+    answer = synced(till_4, taken, {"remove": [of["oat"]]}, {"update": [{"lineId": of["milk-6"], "quantity": 3}]})
     assert outcomes(answer) == ["APPLIED", "APPLIED"]
     assert lines(answer["cart"]) == {"oat": 4, "milk-6": 3}
     assert {(each["sku"], each["news"]) for each in answer["difference"]["lines"]} == {
@@ -247,15 +247,18 @@ def test_a_till_can_check_a_snapshot_and_the_service_takes_no_other(service: Ser
 
 def test_the_facts_of_the_owner_go_along_and_the_secrets_of_the_cart_do_not(service: Service) -> None:
     ada, till_4 = customer(service, "ada"), desk(service)
+    office = service.client(service.token(CallerKind.STAFF, "office", scopes=frozenset({"loyalty:write"})))
+    give = 'mutation { loyaltyAdjust(customerId: "ada", points: 75, reason: "hello") { userErrors { code } } }'
+    assert codes(only(office.run(give))) == []
     cart = ada.create(lines=[{"sku": "milk"}])
     invite = (
         "mutation($id: ID!) { cartInviteCreate(cartId: $id, role: EDITOR) { invite { code } userErrors { code } } }"
     )
     code = only(ada.run(invite, id=cart))["invite"]["code"]
     taken = snapshot(till_4, cart)
-    assert taken["allowances"] == {"points": 120, "uses": []}
+    assert taken["allowances"] == {"points": 75, "uses": []}, "as the account says"
     claims = jwt.decode(taken["signed"], options={"verify_signature": False})
-    assert (claims["cart"]["facts"]["tier"], claims["allowances"]) == ("gold", {"points": 120})
+    assert (claims["cart"]["facts"]["tier"], claims["allowances"]) == ("gold", {"points": 75})
     assert code.replace("-", "") not in json.dumps(claims).replace("-", "")
     assert claims["cart"]["members"] == []
     # Whoever comes next as this customer finds no cart of theirs.
@@ -317,6 +320,20 @@ def test_a_sale_is_recorded_once_and_closes_the_cart(service: Service) -> None:
     assert outcomes(synced(till_4, taken, {"note": "x"})) == ["CART_SOLD"]
     assert codes(only(till_4.run(SNAPSHOT, id=cart))) == ["CART_SOLD"]
     assert phone.create() != cart
+
+
+def test_points_of_a_sale_are_credited_and_taken_and_what_was_not_there_is_told(service: Service) -> None:
+    phone, till_4 = customer(service, "offline-points"), desk(service)
+    taken = snapshot(till_4, phone.create(lines=[{"sku": "milk"}]))
+    receipt = {"goods": {"sku": "milk"}, "total": "1.08"}
+    sale = sale_of(taken, receipt, total="1.08", at=taken["takenAt"], pointsSpent=3, pointsEarned=10)
+    answer = only(
+        till_4.run(SALE.replace("overshoot", "overshoot pointsOvershoot"), snapshot=taken["signed"], sale=sale)
+    )
+    assert (answer["sale"]["overshoot"], answer["sale"]["pointsOvershoot"]) == ([], 3)
+    account = phone.run("{ loyaltyAccount { pending active entries { nodes { kind } } } }")["loyaltyAccount"]
+    kinds = [entry["kind"] for entry in account["entries"]["nodes"]]
+    assert (account["pending"] + account["active"], kinds[-2:]) == (7, ["EARN", "SPEND"])
 
 
 def test_a_sale_that_comes_to_something_else_is_kept_as_told_and_flagged(service: Service) -> None:
@@ -384,6 +401,10 @@ def test_a_till_without_any_right_left_still_gets_rid_of_its_sale(service: Servi
         ({"paymentReference": "x" * 129}, "paymentReference"),
         ({"total": "1.081"}, "total"),
         ({"lines": []}, "lines"),
+        ({"at": "0001-01-01T00:00:00Z"}, "at"),
+        ({"at": "9999-12-31T23:59:59Z"}, "at"),
+        ({"pointsEarned": -1}, "pointsEarned"),
+        ({"pointsSpent": 1_000_000_001}, "pointsSpent"),
         ({"uses": [{"promotionId": "x", "amount": "1.001"}]}, "uses"),
     ],
 )
@@ -444,4 +465,4 @@ def test_codes_of_the_snapshot_are_those_of_a_sale_that_names_none(service: Serv
     key = KeyNames().sales_to_post(KeyNames().partition(key_of(cart, "Cart")))
     with Redis.from_url(service.store_url) as redis:
         waiting = b"".join(redis.zrange(key, 0, -1))
-    assert (kept["overshoot"], kept["id"].encode() in waiting) == ([], False)
+    assert (kept["overshoot"], kept["saleId"].encode() in waiting) == ([], False)

@@ -30,6 +30,7 @@ from engine.pricing.shop import Shop
 from engine.rules.evaluate import evaluate
 from engine.rules.load import load_rules
 from engine.rules.ruleset import Ruleset
+from engine.rules.uses import closed_by
 from engine.signed_snapshots import checked_snapshot, key_set
 from engine.storage.carts import Actor, CartLimits, Committed, Edit
 from engine.storage.connection import Connection
@@ -40,6 +41,9 @@ from schema.ids import encode_id
 from tests.generator.scenarios import scenario
 from tests.http.service import Client, Service
 from tests.http.test_mutations import only
+from tests.http.test_offline import sale_of, sold
+from tests.http.test_offline import snapshot as taken_from
+from tests.shops import small_shop
 from tests.test_cli import PANIER, environment
 
 GROCER = Path(__file__).parents[2] / "examples" / "grocer"
@@ -52,12 +56,22 @@ mutation($id: ID!) {
     cart {
       currency computedFrom { asOf }
       totals { goods { minorUnits } total { minorUnits } taxIncluded { minorUnits } taxAdded { minorUnits } }
-      lines(first: 500) { nodes { id available total { minorUnits } } }
+      lines(first: 500) { nodes { lineId available total { minorUnits } } }
       discounts { promotionId amount { minorUnits } } pointsEarned
       deliveries { method total { minorUnits } } fees { fee total { minorUnits } } codes { code state }
     }
   }
 }
+"""
+
+
+LIMITED = """\
+promotions:
+  - {id: shared, limits: {budget: 5 EUR, partial: true}, give: {order_amount_off: {amount: 3 EUR}}}
+  - {id: tenth, limits: {budget: 2 EUR, partial: true}, give: {percent_off: {percent: 10%, on: {sku: oat}}}}
+  - {id: spent, limits: {budget: 1 EUR}, give: {order_amount_off: {amount: 0.50 EUR}}}
+  - {id: once, limits: {total: 1}, give: {order_amount_off: {amount: 0.25 EUR}}}
+  - {id: ours, limits: {per_store: 9}, give: {order_amount_off: {amount: 0.10 EUR}}}
 """
 
 
@@ -76,7 +90,7 @@ def _till(own: Service) -> Client:
 def told(answer: dict[str, Any]) -> dict[str, Any]:
     """Return what the service says that a cart comes to."""
     cart = answer["cart"]
-    lines = {line["id"]: line for line in cart["lines"]["nodes"] if line["available"]}
+    lines = {line["lineId"]: line for line in cart["lines"]["nodes"] if line["available"]}
     return {
         "currency": cart["currency"],
         "totals": {name: money["minorUnits"] for name, money in cart["totals"].items()},
@@ -172,7 +186,8 @@ def assert_same(till: Client, cart: Cart, shop: Shop, ruleset: Ruleset, keys: li
     as_of = datetime.fromtimestamp(snapshot.taken_ms / 1000, UTC).isoformat(timespec="milliseconds")
     assert answer["cart"]["computedFrom"]["asOf"] == as_of.replace("+00:00", "Z")
     assert (snapshot.ruleset_hash, snapshot.price_book_version) == (ruleset.hash, shop.version)
-    priced = evaluate(build_basket(snapshot.cart, shop, snapshot.taken_ms), ruleset)
+    closed = closed_by(snapshot.allowances)
+    priced = evaluate(build_basket(snapshot.cart, shop, snapshot.taken_ms, closed=closed), ruleset)
     assert worked_out(priced) == told(answer)
     return signed
 
@@ -206,6 +221,41 @@ def _by_command(shop: Path, carts: Path, keys: Path, at_ms: InstantMs) -> list[i
     command = [str(PANIER), "price", "--shop", str(shop), "--keys", str(keys), "--at", at, str(carts)]
     done = subprocess.run(command, capture_output=True, check=True, env=environment())
     return [json.loads(line)["totals"]["total_minor"] for line in done.stdout.splitlines()]
+
+
+def test_what_is_left_of_limits_and_budgets_comes_to_the_same_cents(own: Service, till: Client, tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    shop = small_shop(folder)
+    (folder / "rules").mkdir()
+    (folder / "rules" / "limited.yaml").write_text(LIMITED, encoding="utf-8")
+    own.engine.snapshot = Snapshot(shop, load_rules(folder / "rules", shop).ruleset)
+    bundle(folder, None, tmp_path / "bundle.zip")
+    keys = key_set(till.run("{ snapshotKey }")["snapshotKey"])
+    (tmp_path / "key.json").write_text(json.dumps(keys[0]), encoding="utf-8")
+
+    def priced() -> tuple[dict[str, int], int, int]:
+        """Return what promotions give in a new cart, its total, and what the command makes of the snapshot."""
+        payload = only(till.run(PRICED, id=till.create(channel="pos", lines=[{"sku": "oat", "quantity": 10}])))
+        given = {each["promotionId"]: each["amount"]["minorUnits"] for each in payload["cart"]["discounts"]}
+        (tmp_path / "carts").write_text(payload["snapshot"]["signed"], encoding="utf-8")
+        taken_ms = checked_snapshot(payload["snapshot"]["signed"], keys).taken_ms
+        [total] = _by_command(tmp_path / "bundle.zip", tmp_path / "carts", tmp_path / "key.json", taken_ms)
+        return given, payload["cart"]["totals"]["total"]["minorUnits"], total
+
+    given, total, by_command = priced()
+    assert given == {"shared": 300, "tenth": 200, "spent": 50, "once": 25, "ours": 10}
+    assert by_command == total
+
+    taken = taken_from(till, till.create(channel="pos", lines=[{"sku": "oat"}]))
+    used = {"shared": "3.45", "tenth": "0.80", "spent": "1.00", "once": "0.25", "ours": "0.10"}
+    uses = [{"promotionId": id_, "amount": amount} for id_, amount in used.items()]
+    receipt = {"goods": {"sku": "oat"}, "total": "2.40"}
+    assert sold(till, taken, sale_of(taken, receipt, total="2.40", uses=uses))["sale"]["overshoot"] == []
+
+    given, total, by_command = priced()
+    assert given == {"shared": 155, "tenth": 120, "ours": 10}
+    assert by_command == total
 
 
 def test_shops_and_rules_by_chance_come_to_the_same_cents(own: Service, till: Client, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from engine.callers import CallerKind
 from engine.handoff_service import ADDRESS_ATTEMPTS, DEVICE_ATTEMPTS
 from tests.http.service import Client, Service
-from tests.http.test_handoffs import _wrong, codes, customer
+from tests.http.test_checkout import begun
+from tests.http.test_handoffs import TAKE_BACK, _wrong, claim, code_for, codes, customer, till
 from tests.http.test_mutations import only
 
 PAIRING = "pairing { code qr expiresAt device channel store cartId access } userErrors { code }"
@@ -16,7 +17,7 @@ START = f"mutation {{ screenPairingStart {{ {PAIRING} }} }}"
 LOOK = f"query($code: String!) {{ screenPairing(code: $code) {{ {PAIRING} }} }}"
 APPROVE = f"""
 mutation($code: String!, $id: ID!, $access: ScreenAccess!) {{
-  screenPairingApprove(code: $code, cartId: $id, access: $access) {{ cart {{ members {{ id role }} }} {PAIRING} }}
+  screenPairingApprove(code: $code, cartId: $id, access: $access) {{ cart {{ members {{ memberId role }} }} {PAIRING} }}
 }}
 """
 READ = "query($id: ID!) { cart(id: $id) { totals { total { amount } } } }"
@@ -55,7 +56,7 @@ def test_a_phone_sees_who_asks_approves_and_the_screen_edits(service: Service) -
     assert screen.run(READ, id=cart)["cart"] is None
     approved = approve(phone, shown["code"].lower(), cart)
     assert approved["userErrors"] == []
-    assert {"id": "guest:tv-1", "role": "EDITOR"} in approved["cart"]["members"]
+    assert {"memberId": "guest:tv-1", "role": "EDITOR"} in approved["cart"]["members"]
     given = look(screen, shown["code"])["pairing"]
     assert (given["cartId"], given["access"]) == (cart, "EDIT")
     assert screen.run(READ, id=cart) == phone.run(READ, id=cart)
@@ -103,6 +104,19 @@ def test_an_editor_gives_no_screen_a_place_in_a_cart_that_is_not_theirs(service:
     assert second.run(READ, id=cart)["cart"] is None
 
 
+def test_a_code_that_somebody_could_not_approve_is_good_for_who_can(service: Service, staff: Client) -> None:
+    screen, phone, desk = tv(service, "tv-8"), customer(service, "viewer-8"), till(service, 8)
+    cart = phone.create(lines=[{"sku": "milk"}])
+    code = start(screen)["code"]
+    assert codes(approve(staff, code, cart)) == ["ROLE_FORBIDS"]
+    claim(desk, code_for(phone, cart)["code"])
+    assert codes(approve(phone, code, cart)) == ["CART_HELD"]
+    assert look(screen, code)["pairing"]["cartId"] is None
+    phone.run(TAKE_BACK, id=cart)
+    assert codes(approve(phone, code, cart)) == []
+    assert screen.run(READ, id=cart)["cart"] is not None
+
+
 def test_guessing_what_screens_show_has_a_budget(service: Service) -> None:
     code = start(tv(service, "tv-6"))["code"]
     guests = [customer(service, f"starer-{number}") for number in range(ADDRESS_ATTEMPTS + 2)]
@@ -119,13 +133,13 @@ def kiosk(service: Service, number: int) -> Client:
     )
 
 
-UNTIL = "query($id: ID!) { cart(id: $id) { version members { id until } } }"
+UNTIL = "query($id: ID!) { cart(id: $id) { version members { memberId until } } }"
 
 
 def until(client: Client, cart: str, screen: str) -> float | None:
     """Return for how many seconds after now a screen stays."""
     for member in client.run(UNTIL, id=cart)["cart"]["members"]:
-        if member["id"] == screen:
+        if member["memberId"] == screen:
             end = datetime.fromisoformat(member["until"])
             return (end - datetime.now(end.tzinfo)).total_seconds()
     return None
@@ -154,3 +168,18 @@ def test_a_kiosk_forgets_the_cart_of_whoever_was_there_before(service: Service) 
     assert shops.run(READ, id=others)["cart"] is not None
     shops.run("mutation($id: ID!) { cartLeave(cartId: $id) { version } }", id=others)
     assert shops.run(READ, id=others)["cart"] is None
+
+
+def test_a_kiosk_forgets_a_cart_that_went_on_to_a_till_or_is_paid_for(service: Service) -> None:
+    phone, shops, desk = customer(service, "viewer-23"), kiosk(service, 23), till(service, 9)
+    held = phone.create(lines=[{"sku": "milk"}])
+    approve(phone, start(shops)["code"], held)
+    claim(desk, code_for(phone, held)["code"])
+    code = start(shops)["code"]
+    assert shops.run(READ, id=held)["cart"] is None
+    phone.run(TAKE_BACK, id=held)
+    approve(phone, code, held)
+    cart = shops.add(held, "oat")["cart"]
+    assert codes(begun(phone, {"id": held, "totals": cart["totals"]})) == []
+    start(shops)
+    assert shops.run(READ, id=held)["cart"] is None

@@ -334,7 +334,9 @@ def test_a_fault_of_ours_is_masked_and_logged(
 def test_wrong_currency_lines_are_kept_and_said(guest: Client) -> None:
     cart = guest.create(lines=[{"sku": "milk"}])
     assert only(guest.run(CONTEXT, id=cart, context={"store": "south"}))["userErrors"] == []
-    assert only(guest.run(LINES_UPDATE, id=cart, lines=[{"id": "nope"}]))["userErrors"][0]["code"] == "NOTHING_TO_DO"
+    assert (
+        only(guest.run(LINES_UPDATE, id=cart, lines=[{"lineId": "nope"}]))["userErrors"][0]["code"] == "NOTHING_TO_DO"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,14 @@ def test_everything_is_described() -> None:
     assert (bare, undescribed) == ([], [])
 
 
+def test_only_what_is_one_thing_everywhere_has_an_id() -> None:
+    """Caches of clients keep each object once, by its type and `id`: what is named within its cart has no such field."""
+    types = build_from_text(COMMITTED.read_text(encoding="utf-8")).type_map.values()
+    named = {type_.name for type_ in types if isinstance(type_, GraphQLObjectType) and "id" in type_.fields}
+    nodes = {"Cart", "Channel", "Product", "Promotion", "Store"}
+    assert named == nodes | {"Customer", "Group", "HandoffReceipt", "LoyaltyTier", "Quote"}
+
+
 def test_money_is_never_a_32_bit_integer() -> None:
     money = build_from_text(COMMITTED.read_text(encoding="utf-8")).type_map["Money"]
     assert isinstance(money, GraphQLObjectType)

@@ -85,6 +85,25 @@ async def test_a_sign_in_is_cut_off(connection: Connection, shop: Snapshot, left
 
 
 @pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("left", range(6))
+async def test_a_first_sign_in_is_cut_off_and_another_device_makes_a_cart(
+    connection: Connection, shop: Snapshot, left: int, *, late: bool
+) -> None:
+    panier = engine(connection, shop)
+    ben, guest = somebody(CallerKind.CUSTOMER), somebody(CallerKind.GUEST)
+    cart = await filled(panier, guest, "milk", 3)
+    asked = (cart, CustomerId(ben.id), "sign-in", guest, None)
+    with suppress(Stopped):
+        await sign_in(engine(Mortal(connection, left, late=late), shop), ben, *asked)
+    await filled(panier, ben, "oat", 2)
+    again = await sign_in(panier, ben, *asked)
+    assert again.errors == ()
+    active = await panier.active_cart(ben)
+    assert active is not None
+    assert held(active.cart) == {"oat": 2, "milk": 3}
+
+
+@pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("left", range(10))
 async def test_a_merge_of_the_active_cart_is_cut_off(
     connection: Connection, shop: Snapshot, left: int, *, late: bool

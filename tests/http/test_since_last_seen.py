@@ -56,10 +56,10 @@ def seen(client: Client, cart: str, version: int | None = None) -> dict[str, Any
 
 
 def lines_of(client: Client, cart: str) -> dict[str, str]:
-    nodes = client.run("query($id: ID!) { cart(id: $id) { lines { nodes { id sku } } } }", id=cart)["cart"]["lines"][
-        "nodes"
-    ]
-    return {line["sku"]: line["id"] for line in nodes}
+    nodes = client.run("query($id: ID!) { cart(id: $id) { lines { nodes { lineId sku } } } }", id=cart)["cart"][
+        "lines"
+    ]["nodes"]
+    return {line["sku"]: line["lineId"] for line in nodes}
 
 
 def test_lines_of_others_are_news_and_own_ones_are_not(own_service: Service, ada: Client, till: Client) -> None:
@@ -73,9 +73,9 @@ def test_lines_of_others_are_news_and_own_ones_are_not(own_service: Service, ada
 
     ids = lines_of(ada, cart)
     till.add(cart, "oat", 1)
-    till.run(SET, id=cart, lines=[{"id": ids["ham"], "quantity": "0.750"}])
+    till.run(SET, id=cart, lines=[{"lineId": ids["ham"], "quantity": "0.750"}])
     till.run(REMOVE, id=cart, ids=[ids["milk-6"]])
-    ada.run(SET, id=cart, lines=[{"id": ids["milk"], "quantity": 3}])
+    ada.run(SET, id=cart, lines=[{"lineId": ids["milk"], "quantity": 3}])
     scripts = own_service.scripts_run()
     told = news(ada, cart)
     assert own_service.scripts_run() - scripts == 2, "one round trip for the cart, one for what is new"

@@ -26,7 +26,7 @@ promotions:
   - {id: visitor, limits: {stamps: {card: visits, take: 5}, on_cancel: keep}, give: {order_percent_off: {percent: 10%}}}
 """
 STAMPS = """
-query { loyaltyAccount { pending active stamps { id count needed label french: label(locale: "fr") } } }
+query { loyaltyAccount { pending active stamps { card count needed label french: label(locale: "fr") } } }
 """
 DISCOUNTS = "query($id: ID!) { cart(id: $id) { discounts { promotionId } } }"
 

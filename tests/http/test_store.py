@@ -28,7 +28,7 @@ def trips(service: Service, act: Callable[[], Any]) -> int:
 
 def test_each_query_and_mutation_is_one_round_trip(service: Service, guest: Client) -> None:
     cart = guest.create(lines=[{"sku": "milk"}, {"sku": "oat"}])
-    milk, oat = (line["id"] for line in guest.run(READ, id=cart)["cart"]["lines"]["nodes"])
+    milk, oat = (line["lineId"] for line in guest.run(READ, id=cart)["cart"]["lines"]["nodes"])
     counted = {
         "cart": trips(service, lambda: guest.run(READ, id=cart)),
         "node": trips(service, lambda: guest.run("query($id: ID!) { node(id: $id) { id } }", id=cart)),
@@ -38,7 +38,7 @@ def test_each_query_and_mutation_is_one_round_trip(service: Service, guest: Clie
         "cartCreate": trips(service, lambda: guest.run(CREATE, input={"lines": [{"sku": "milk"}]})),
         "cartLinesAdd": trips(service, lambda: guest.run(ADD, id=cart, lines=[{"sku": "milk"}, {"sku": "oat"}])),
         "cartLinesUpdate": trips(
-            service, lambda: guest.run(mutations.LINES_UPDATE, id=cart, lines=[{"id": milk, "quantity": 3}])
+            service, lambda: guest.run(mutations.LINES_UPDATE, id=cart, lines=[{"lineId": milk, "quantity": 3}])
         ),
         "cartLinesRemove": trips(service, lambda: guest.run(mutations.LINES_REMOVE, id=cart, lines=[oat])),
         "cartCodesAdd": trips(service, lambda: guest.run(mutations.CODES_ADD, id=cart, codes=["welcome5"])),
@@ -107,12 +107,12 @@ def test_sixteen_writers_lose_nothing(service: Service, guest: Client) -> None:
 
 def test_a_cart_of_another_looks_as_if_it_did_not_exist(service: Service, guest: Client, staff: Client) -> None:
     cart = guest.create(lines=[{"sku": "milk"}])
-    line = guest.run(READ, id=cart)["cart"]["lines"]["nodes"][0]["id"]
+    line = guest.run(READ, id=cart)["cart"]["lines"]["nodes"][0]["lineId"]
     stranger = service.client(service.token(CallerKind.GUEST, "stranger"))
     nobody = "Q2FydDo0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NA"
     attempts: list[tuple[str, dict[str, Any]]] = [
         (ADD, {"lines": [{"sku": "milk"}]}),
-        (mutations.LINES_UPDATE, {"lines": [{"id": line, "quantity": 9}]}),
+        (mutations.LINES_UPDATE, {"lines": [{"lineId": line, "quantity": 9}]}),
         (mutations.LINES_REMOVE, {"lines": [line]}),
         (mutations.CLEAR, {}),
         (mutations.CODES_ADD, {"codes": ["welcome5"]}),

@@ -15,7 +15,9 @@ mutation($id: ID!, $lines: [CartLineUpdateInput!]!, $version: Int) {
     userErrors { code field message } }
 }
 """
-ACTIVE = "{ activeCart { id version lines { nodes { id sku quantity changedVersion } } totals { total { amount } } } }"
+ACTIVE = (
+    "{ activeCart { id version lines { nodes { lineId sku quantity changedVersion } } totals { total { amount } } } }"
+)
 OFFERS = """
 query($id: ID!) {
   cart(id: $id) {
@@ -23,7 +25,7 @@ query($id: ID!) {
     totals { subtotal { minorUnits } discounts { minorUnits } delivery { minorUnits } taxIncluded { minorUnits }
              total { amount minorUnits } }
     discounts { promotionId amount { minorUnits } }
-    lines { nodes { id sku quantity total { minorUnits } tax { amount { minorUnits } } } }
+    lines { nodes { lineId sku quantity total { minorUnits } tax { amount { minorUnits } } } }
     computedFrom { cartVersion rulesetHash priceBookVersion }
   }
 }
@@ -69,7 +71,7 @@ def test_the_phone_fills_the_pc_changes_and_the_till_reads_the_same_offers(
         ("ham", "0.500"),
     ]
     milk = found["lines"]["nodes"][0]
-    changed = pc.run(UPDATE, id=cart, lines=[{"id": milk["id"], "quantity": 6}], version=milk["changedVersion"])
+    changed = pc.run(UPDATE, id=cart, lines=[{"lineId": milk["lineId"], "quantity": 6}], version=milk["changedVersion"])
     assert not changed["cartLinesUpdate"]["userErrors"]
     pc.run(
         """mutation($id: ID!) {
@@ -100,7 +102,7 @@ def test_the_phone_fills_the_pc_changes_and_the_till_reads_the_same_offers(
         assert shown[name]["minorUnits"] == told["totals"][key], name
     lines = {line["line"]: (line["total_minor"], line["tax_minor"]) for line in told["lines"]}
     for line in seen[2]["lines"]["nodes"]:
-        assert (line["total"]["minorUnits"], line["tax"]["amount"]["minorUnits"]) == lines[line["id"]]
+        assert (line["total"]["minorUnits"], line["tax"]["amount"]["minorUnits"]) == lines[line["lineId"]]
     given = {discount["promotion"]: discount["amount_minor"] for discount in told["discounts"]}
     assert {each["promotionId"]: each["amount"]["minorUnits"] for each in seen[2]["discounts"]} == given
     assert set(given) == {"dairy-week", "app-only"}

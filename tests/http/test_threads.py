@@ -1,7 +1,7 @@
 """What happened to users of other carts, and must not happen here: a test for each thread, named by it.
 
-These are the threads about merging, signing in, races and lost lines of carts; those about checkout, payment and points
-are tested where these are. What went wrong there is said in the docstring.
+These are the threads about merging, signing in, races and lost lines of carts; those about checkout and payment
+are in `test_checkout_threads`. What went wrong there is said in the docstring.
 """
 
 from functools import partial
@@ -146,7 +146,7 @@ def test_sylius_12372_an_emptied_cart_is_as_good_as_an_empty_one(service: Servic
             "guest": (guest, guest.create(lines=[{"sku": "milk"}])),
         }
         owner, cart = carts[emptied]
-        line = owner.run(READ, id=cart)["cart"]["lines"]["nodes"][0]["id"]
+        line = owner.run(READ, id=cart)["cart"]["lines"]["nodes"][0]["lineId"]
         owner.run("mutation($id: ID!, $line: ID!) { cartLinesRemove(cartId: $id, lineIds: [$line]) { version } }", id=cart, line=line)  # fmt: skip
         sign_in(ben, carts["guest"][1], guest)
         assert held(active(ben)) == {"milk": 1}
@@ -228,7 +228,7 @@ def test_magento_26981_the_line_that_did_not_fit_is_named(service: Service) -> N
     answer = merge(guest, source, target)
     (warning,) = (warning for warning in answer["warnings"] if warning["code"] == "MERGE_LEFT")
     line = next(line for line in answer["cart"]["lines"]["nodes"] if line["sku"] == "milk")
-    assert warning["lineId"] == line["id"]
+    assert warning["lineId"] == line["lineId"]
     assert warning["message"].startswith("1001 of the line milk ")
 
 

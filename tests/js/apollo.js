@@ -11,13 +11,6 @@ export function apollo(url, token, options) {
       new GraphQLWsLink(connect(url, token, options)),
       signed.concat(new HttpLink({ uri: url })),
     ),
-    cache: new InMemoryCache({
-      typePolicies: {
-        // Their ids hold within one cart: the same product has the same id in every cart, at whatever price.
-        LineItem: { keyFields: false },
-        Adjustment: { keyFields: false },
-        Member: { keyFields: false },
-      },
-    }),
+    cache: new InMemoryCache(),
   });
 }

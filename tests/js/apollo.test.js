@@ -14,8 +14,8 @@ const CART = gql`
   fragment Cart on Cart {
     id
     version
-    lines { totalCount nodes { id sku quantity product { id name } total { amount } } }
-    members { id role }
+    lines { totalCount nodes { lineId sku quantity product { id name } total { amount } } }
+    members { memberId role }
     totals { total { amount currency } }
   }`;
 const READ = gql`query Read($cartId: ID!) { cart(id: $cartId) { ...Cart } } ${CART}`;
@@ -69,7 +69,7 @@ test('query, mutation and subscription are about the same cart in the cache', as
     const { cart: { lines, totals } } = await add(token, cartId, version % 2 ? 'oat' : 'milk');
     const cart = await shown(watched, version);
     assert.deepEqual(cart.totals, { __typename: 'Totals', total: { __typename: 'Money', ...totals.total } });
-    assert.deepEqual(cart.lines.nodes.map(({ id }) => id), lines.nodes.map(({ id }) => id));
+    assert.deepEqual(cart.lines.nodes.map(({ lineId }) => lineId), lines.nodes.map(({ lineId }) => lineId));
     assert.deepEqual((await events.event()).data.cartChanged.cart, cart);
   }
   assert.deepEqual(Object.keys(client.cache.extract()).filter((key) => key.startsWith('Cart')), [`Cart:${cartId}`]);
@@ -92,25 +92,38 @@ test('a page that was offline shows the cart as it is when it comes back', async
   assert.equal((await shown(watched, 3)).totals.total.amount, totals.total.amount);
 });
 
-test('the same product in two carts, and elsewhere, keeps the price of each', async (t) => {
+test('with the default settings of the cache the same product in two carts, and elsewhere, keeps the price of each', async (t) => {
   const token = tokenOf(newGuest());
   const [few, many] = [await create(token, [{ sku: 'milk' }]), await create(token, [{ sku: 'milk', quantity: 6 }])];
   const client = page(t, token);
   const query = gql`
     query Both($few: ID!, $many: ID!) {
       few: cart(id: $few) { ...Cart }
-      many: cart(id: $many) { ...Cart priceOn(channel: "pos") { lines { nodes { id total { amount } } } } }
+      many: cart(id: $many) { ...Cart priceOn(channel: "pos") { lines { nodes { lineId total { amount } } } } }
     }
     ${CART}`;
   const variables = { few, many };
   const { data } = await client.query({ query, variables });
-  const amounts = ({ lines }) => lines.nodes.map(({ id, total }) => [id, total.amount]);
-  const [[id, one]] = amounts(data.few);
-  assert.deepEqual([amounts(data.many)[0][0], amounts(data.many.priceOn)[0][0]], [id, id]);
+  const amounts = ({ lines }) => lines.nodes.map(({ lineId, total }) => [lineId, total.amount]);
+  const [[line, one]] = amounts(data.few);
+  assert.deepEqual([amounts(data.many)[0][0], amounts(data.many.priceOn)[0][0]], [line, line]);
   assert.notEqual(amounts(data.many)[0][1], one);
   assert.deepEqual(client.readQuery({ query, variables }), data);
   await client.mutate({ mutation: ADD, variables: { cartId: few, lines: [{ sku: 'milk' }] } });
   assert.deepEqual(client.readQuery({ query, variables }).many, data.many);
+
+  // What a merge would come to is not what the cart holds.
+  const preview = gql`
+    query Preview($few: ID!, $many: ID!) {
+      cartMergePreview(sourceId: $few, targetId: $many) { cart { lines { nodes { lineId quantity } } } }
+    }`;
+  const { data: { cartMergePreview: { cart } } } = await client.query({ query: preview, variables });
+  assert.deepEqual(cart.lines.nodes.map(({ lineId, quantity }) => [lineId, quantity]), [[line, 8]]);
+  assert.deepEqual(client.readQuery({ query, variables }).many, data.many);
+  assert.deepEqual(
+    Object.keys(client.cache.extract()).filter((key) => !key.startsWith('ROOT')).map((key) => key.split(':')[0]).sort(),
+    ['Cart', 'Cart', 'Product'],
+  );
 });
 
 test('what is refused is data, and a fault is an error with its code', async (t) => {

@@ -36,7 +36,7 @@ export async function add(token, cartId, sku, quantity = 1) {
   const query = `
     mutation($cartId: ID!, $lines: [CartLineInput!]!) {
       cartLinesAdd(cartId: $cartId, lines: $lines) {
-        cart { version lines { nodes { id sku quantity total { amount } } } totals { total { amount currency } } }
+        cart { version lines { nodes { lineId sku quantity total { amount } } } totals { total { amount currency } } }
         userErrors { code }
       }
     }`;

@@ -30,6 +30,6 @@ const FOLLOW = `
       reason
       version
       operations { version member changes { verb details } }
-      cart { id version lines { nodes { id sku quantity total { amount } } } totals { total { amount currency } } }
+      cart { id version lines { nodes { lineId sku quantity total { amount } } } totals { total { amount currency } } }
     }
   }`;

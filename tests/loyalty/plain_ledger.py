@@ -24,6 +24,8 @@ class PlainLedger:
     deadlines: dict[str, int] = field(default_factory=dict)
     brought: dict[str, int] = field(default_factory=dict)
     """What each earning brought that was not taken back."""
+    owed: int = 0
+    """Points that were spent and not there: the next ones that come are gone at once."""
 
     def count(self, state: str) -> int:
         return sum(point.state == state for point in self.points)
@@ -32,28 +34,41 @@ class PlainLedger:
         """Do what time brings."""
         for hold in [hold for hold, state in self.holds.items() if state == "held" and self.deadlines[hold] <= now]:
             self._free(hold)
+        self._come([point for point in self.points if point.state == "pending" and point.activates <= now])
         for point in self.points:
-            if point.state == "pending" and point.activates <= now:
-                point.state = "active"
             if point.state in ("pending", "active") and point.expires is not None and point.expires <= now:
                 point.state = "gone"
 
     def earn(self, earning: str, points: int, now: int, activates: int, expires: int | None) -> None:
         self.brought[earning] = points
-        state = "pending" if activates > now else "active"
-        self.points += [Point(earning, expires, state, activates) for _ in range(points)]
+        new = [Point(earning, expires, "pending", activates) for _ in range(points)]
+        self.points += new
+        if activates <= now:
+            self._come(new)
         self.wait_until(now)
+
+    def spend(self, points: int) -> int:
+        """Take points that are gone, and return how many of them were there."""
+        there = self._next(points)
+        for point in there:
+            point.state = "gone"
+        self.owed += points - len(there)
+        return len(there)
+
+    def _come(self, points: list[Point]) -> None:
+        """Let points become active, the first to expire first."""
+        for point in sorted(points, key=_expiry):
+            point.state = "gone" if self.owed else "active"
+            self.owed -= bool(self.owed)
 
     def _free(self, hold: str) -> None:
         del self.holds[hold]
-        for point in self.points:
-            if point.state == "held" and point.hold == hold:
-                point.state = "active"
+        self._come([point for point in self.points if point.state == "held" and point.hold == hold])
 
     def _next(self, points: int) -> list[Point]:
         """Return the active points that are spent next."""
         active = [point for point in self.points if point.state == "active"]
-        return sorted(active, key=lambda point: point.expires or 10**18)[:points]
+        return sorted(active, key=_expiry)[:points]
 
     def hold(self, hold: str, points: int, deadline: int) -> str:
         if hold in self.holds:
@@ -87,11 +102,11 @@ class PlainLedger:
     def give_back(self, hold: str, now: int, grace: int) -> str:
         if self.holds.get(hold) == "posted":
             self.holds[hold] = "returned"
-            for point in self.points:
-                if point.state == "spent" and point.hold == hold:
-                    point.state = "active"
-                    if point.expires is not None and point.expires <= now:
-                        point.expires, point.earning = grace, f"{point.earning}+{hold}"
+            back = [point for point in self.points if point.state == "spent" and point.hold == hold]
+            self._come(back)
+            for point in back:
+                if point.expires is not None and point.expires <= now:
+                    point.expires, point.earning = grace, f"{point.earning}+{hold}"
             self.wait_until(now)
         return self.holds.get(hold, "gone")
 
@@ -108,8 +123,15 @@ class PlainLedger:
     def send(self, points: int, to: "PlainLedger", now: int) -> bool:
         if self.count("active") < points:
             return False
-        for point in self._next(points):
+        there = self._next(points)
+        for point in there:
             point.state = "gone"
-            to.points.append(Point("transfer", point.expires, "active"))
+        arrived = [Point("transfer", point.expires, "active") for point in there]
+        to.points += arrived
+        to._come(arrived)
         to.wait_until(now)
         return True
+
+
+def _expiry(point: Point) -> int:
+    return point.expires or 10**18

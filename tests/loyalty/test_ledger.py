@@ -14,6 +14,7 @@ from engine.loyalty.commands import (
     Reverse,
     SetTier,
     Settle,
+    Spend,
     UnpinHold,
 )
 from engine.loyalty.ledger import Status
@@ -85,6 +86,23 @@ def test_what_is_owed_is_paid_by_what_comes_in_next(kept: Kept) -> None:
     kept.do(Settle(), 50)
     assert sums(kept.account) == (0, 4, 0, 0)
     assert kept.do(HoldPoints("q2", 4, InstantMs(99), ""), 60).status is Status.HELD
+
+
+def test_what_a_till_took_offline_is_gone_and_what_was_not_there_is_owed(kept: Kept) -> None:
+    kept.do(Earn(ORDER, 10, expires_ms=InstantMs(100)), 10)
+    kept.do(Adjust(OperationId("gift"), 5, "sorry, staff:7"), 10)
+    assert kept.do(Spend(OperationId("sale"), 12, "till-1/7"), 20).points == 12
+    assert sums(kept.account) == (0, 3, 0, 0)
+    assert kept.do(Spend(OperationId("sale-2"), 5, "till-1/8"), 30).points == 3
+    assert sums(kept.account) == (0, -2, 0, 2)
+    assert [(entry.kind, entry.lot, entry.active) for entry in kept.entries[2:]] == [
+        (EntryKind.SPEND, "order-1", -10),
+        (EntryKind.SPEND, "gift", -2),
+        (EntryKind.SPEND, "gift", -3),
+        (EntryKind.SPEND, "", -2),
+    ]
+    kept.do(Earn(SECOND, 4), 40)
+    assert sums(kept.account) == (0, 2, 0, 0)
 
 
 def test_an_order_that_comes_back_in_parts_gives_back_what_it_brought_and_no_more(kept: Kept) -> None:

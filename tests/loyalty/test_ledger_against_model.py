@@ -29,6 +29,7 @@ from engine.loyalty.commands import (
     Reverse,
     SendPoints,
     Settle,
+    Spend,
 )
 from engine.loyalty.ledger import Status, Step, apply, asks_about
 from engine.types import InstantMs, OperationId
@@ -108,6 +109,10 @@ class Both:
             assert self.kept[name].do(command, self.now).status is Status.DONE
             self.plain[name].reverse(earning)
 
+    def spend(self, name: str, points: int) -> None:
+        step = self.kept[name].do(Spend(self.next_id("spend"), points), self.now)
+        assert (step.status, step.points) == (Status.DONE, self.plain[name].spend(points))
+
     def send(self, name: str, points: int) -> None:
         (to,) = set(NAMES) - {name}
         operation = self.next_id("send")
@@ -128,7 +133,8 @@ class Both:
         for name in NAMES:
             account, plain = self.kept[name].account, self.plain[name]
             sums = (account.pending, account.active, account.held)
-            assert sums == (plain.count("pending"), plain.count("active"), plain.count("held"))
+            assert sums == (plain.count("pending"), plain.count("active") - plain.owed, plain.count("held"))
+            assert account.owed == plain.owed
 
 
 def _instant(at: int | None) -> InstantMs | None:
@@ -143,6 +149,7 @@ steps = st.one_of(
     st.tuples(st.just("hold"), names, holds, points),
     st.tuples(st.just("step"), names, st.sampled_from(["pin", "release", "post", "post", "return"]), holds),
     st.tuples(st.just("reverse"), st.integers(0, 20)),
+    st.tuples(st.just("spend"), names, points),
     st.tuples(st.just("send"), names, points),
     st.tuples(st.just("wait"), st.sampled_from([50, 150, 400])),
 )

@@ -159,9 +159,12 @@ def benefit_of(promotion: Promotion) -> AnyBenefit:
 def benefit_here(promotion: Promotion, cart: Cart) -> AnyBenefit:
     """Return the benefit with what is left of a budget, which may be given in part, as its cap."""
     benefit, currency = benefit_of(promotion), cart.store.currency
-    if promotion.limits is None or not promotion.limits.partial or promotion.id not in cart.budget_left_minor:
+    limits = promotion.limits
+    budgets = _texts(limits.budget) if limits and limits.partial and limits.budget else {}
+    if currency not in budgets:
         return benefit
-    caps = [cart.budget_left_minor[promotion.id], *([_texts(benefit.at_most)[currency]] if benefit.at_most else [])]
+    left_minor = cart.budget_left_minor.get(promotion.id, budgets[currency])
+    caps = [left_minor, *([_texts(benefit.at_most)[currency]] if benefit.at_most else [])]
     return benefit.model_copy(update={"at_most": {currency: min(caps)}})
 
 

@@ -98,6 +98,35 @@ class PlainCart:
         self.burn = None if is_new else self.burn
         self.version += 1
 
+    def take_in(self, source: "PlainCart", mover: str, limits: CartLimits, *, most: bool) -> None:
+        """Let `mover` put what another cart holds into this one: added up, or of what both hold the larger quantity."""
+        if self.role_of(mover) not in {"o", "e"}:
+            raise Refusal("ROLE_FORBIDS")
+        if self.held_by not in {"", mover}:
+            raise Refusal("CART_HELD")
+        self.version += 1
+        for name, line in source.lines.items():
+            if name in self.lines or len(self.lines) < limits.lines:
+                self._take_in_line(name, line, limits, most=most)
+        for canonical, entered in source.codes.items():
+            if canonical in self.codes or len(self.codes) < limits.codes:
+                self.codes.setdefault(canonical, entered)
+        for fee, quantity in source.fees.items():
+            if fee in self.fees or len(self.fees) < limits.fees:
+                known = self.fees.get(fee, 0)
+                self.fees[fee] = max(known, min(max(known, quantity) if most else known + quantity, limits.quantity))
+
+    def _take_in_line(self, name: str, came: PlainLine, limits: CartLimits, *, most: bool) -> None:
+        line = self.lines.setdefault(name, PlainLine(came.measured, self.version))
+        room = limits.quantity * (1000 if line.measured else 1) - line.total()
+        room = min(room, came.total() - line.total()) if most else room
+        for who, share in came.shares.items():
+            more = min(share - (line.shares.get(who, 0) if most else 0), room)
+            if more > 0:
+                line.shares[who] = line.shares.get(who, 0) + more
+                line.changed = self.version
+                room -= more
+
     def _lease(self, what, *, actor, **_):  # type: ignore[no-untyped-def]
         if what == "take_back" and self.members.get(actor) != "o":
             raise Refusal("ROLE_FORBIDS")

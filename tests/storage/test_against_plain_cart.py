@@ -1,4 +1,7 @@
-"""Random requests by random members, on a real server and on a cart in plain Python: both must agree on every one."""
+"""Random requests by random members, on a real server and on a cart in plain Python: both must agree on every one.
+
+They change the cart, who takes part in it, which device has it, and put other carts into it.
+"""
 
 import asyncio
 import copy
@@ -9,17 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.cart.codec import pack
-from engine.cart.commands import AddAdjustment, LeaseChange, Op
+from engine.cart.commands import AddAdjustment, LeaseChange, MergeInto, Op
 from engine.cart.handoff import HandoffMode, Place, Terms
 from engine.cart.members import LETTER_OF
-from engine.cart.model import AdjustmentKind, Budget, Cart
+from engine.cart.merging import MergePolicy
+from engine.cart.model import AdjustmentKind, Budget, Cart, Member, Role
 from engine.storage.carts import CartStore, Committed, Missing, Refused
 from engine.storage.connection import Connection
 from engine.storage.handoffs import Claimant, Full, HandoffStore, NotMade, Won
 from engine.storage.keys import KeyNames
 from engine.types import AdjustmentId, CartId, MemberId, OperationId
 from tests.storage.plain_cart import PlainCart, Refusal
-from tests.storage.shopper import ANN, BEN, EVE, LIMITS, STAFF, WEB, add, caller, edit, line, made
+from tests.storage.shopper import ANN, BEN, EVE, LIMITS, STAFF, WEB, add, caller, committed, edit, line, made, start
 
 SKUS = ("mug", "pen", "cup")
 MEASURED = ("ham",)
@@ -99,7 +103,6 @@ ops = st.sampled_from(
     + [invites, joins, roles, decisions] * 4
     + [partings, handovers, rules, leases]
 ).flatmap(lambda kind: kind)
-requests = st.lists(st.tuples(people, st.lists(ops, min_size=1, max_size=3)), min_size=12, max_size=30)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,10 +114,23 @@ class Handing:
     taker: MemberId
 
 
+@dataclasses.dataclass(frozen=True)
+class Merging:
+    """Somebody puts a cart of their own, filled like this, into the one that all share."""
+
+    mover: MemberId
+    filled: list[Op]
+    policy: MergePolicy
+
+
 handings = st.builds(Handing, st.sampled_from([HandoffMode.MOVE, HandoffMode.JOIN]), member_names, member_names)
-steps = st.lists(
-    st.one_of([st.tuples(people, st.lists(ops, min_size=1, max_size=3))] * 6 + [handings]), min_size=12, max_size=30
+fillings = st.lists(
+    st.one_of(adds, adds, measured_adds, codes, fees), min_size=1, max_size=2, unique_by=lambda op: (op[0], op[1])
 )
+mergings = st.builds(Merging, member_names, fillings, st.sampled_from([MergePolicy.SUM, MergePolicy.MAX]))
+asked = st.tuples(people, st.lists(ops, min_size=1, max_size=3))
+steps = st.lists(st.one_of([asked] * 6 + [handings, mergings]), min_size=12, max_size=30)
+Step = tuple[MemberId, list[Op]] | Handing | Merging
 NOTHING_TO_COPY = pack({})
 START: dict[str, str] = {ANN: "o", BEN: "e"}
 
@@ -125,15 +141,18 @@ FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthChe
 @FEW
 @given(steps=steps)
 async def test_the_store_agrees_with_a_cart_in_plain_python(
-    connection: Connection, names: KeyNames, steps: list[tuple[MemberId, list[Op]] | Handing]
+    connection: Connection, names: KeyNames, steps: list[Step]
 ) -> None:
     carts, handoffs = CartStore(connection, names, TIGHT), HandoffStore(connection, names, TIGHT)
     cart_id = CartId(uuid.uuid4().hex)
     cart, plain = await made(carts, cart=cart_id), PlainCart(members=dict(START))
     for step in steps:
-        if isinstance(step, Handing):
-            refusal, plain = attempt_handing(plain, step)
-            assert await handed(handoffs, cart_id, step) == refusal
+        if isinstance(step, Handing | Merging):
+            refusal, plain = attempt_step(plain, step)
+            if isinstance(step, Handing):
+                assert (await handed(handoffs, cart_id, step))[0] == refusal
+            else:
+                assert (await merged(carts, cart_id, step))[0] == refusal
             cart = (await carts.read(cart_id)).cart or cart
             assert_same(cart, plain)
             continue
@@ -155,31 +174,32 @@ async def test_the_store_agrees_with_a_cart_in_plain_python(
 
 
 @FEW
-@given(requests=requests)
+@given(steps=steps)
 async def test_what_is_done_at_once_from_several_connections_is_one_order_of_it(
-    connection: Connection, server_url: str, names: KeyNames, requests: list[tuple[MemberId, list[Op]]]
+    connection: Connection, server_url: str, names: KeyNames, steps: list[Step]
 ) -> None:
-    """All requests are under way together; those that were applied, in their order, make the same cart in Python."""
+    """All is under way together; what was done, in the order of the versions that it made, makes the same cart in Python."""
     more = [Connection(server_url) for _ in range(2)]
     try:
-        carts = [CartStore(each, names, TIGHT) for each in (connection, *more)]
+        stores = [(CartStore(each, names, TIGHT), HandoffStore(each, names, TIGHT)) for each in (connection, *more)]
         cart_id = CartId(uuid.uuid4().hex)
-        await made(carts[0], cart=cart_id)
-        answers = await asyncio.gather(
-            *[
-                carts[number % 3].commit(cart_id, edit(*request, by=caller(member, by_scope=member == STAFF)))
-                for number, (member, request) in enumerate(requests)
-            ]
+        await made(stores[0][0], cart=cart_id)
+        made_versions = await asyncio.gather(
+            *[version_made(*stores[number % 3], cart_id, step) for number, step in enumerate(steps)]
         )
-        tried = zip(answers, requests, strict=True)
-        done = [(answer.version, *asked) for answer, asked in tried if isinstance(answer, Committed)]
+        done = [(version, step) for version, step in zip(made_versions, steps, strict=True) if version is not None]
         plain = PlainCart(members=dict(START))
-        for version, member, request in sorted(done, key=lambda each: each[0]):
+        for version, step in sorted(done, key=lambda each: each[0]):
             assert version == plain.version + 1
-            assert plain.role_of(member) or request[0][0] == "join"
-            plain, code, _ = attempt(plain, request, member)
-            assert not code
-        cart = (await carts[2].read(cart_id)).cart
+            if isinstance(step, Handing | Merging):
+                refusal, plain = attempt_step(plain, step)
+                assert not refusal
+            else:
+                member, request = step
+                assert plain.role_of(member) or request[0][0] == "join"
+                plain, code, _ = attempt(plain, request, member)
+                assert not code
+        cart = (await stores[2][0].read(cart_id)).cart
         assert cart is not None
         assert_same(cart, plain)
     finally:
@@ -187,22 +207,58 @@ async def test_what_is_done_at_once_from_several_connections_is_one_order_of_it(
             await each.close()
 
 
-async def handed(handoffs: HandoffStore, cart: CartId, step: Handing) -> str:
-    """Let one make a code and the other claim it; return the code of the refusal, empty where there was none."""
+async def version_made(carts: CartStore, handoffs: HandoffStore, cart: CartId, step: Step) -> int | None:
+    """Do a step and return the version of the cart that it made, None where it was refused."""
+    match step:
+        case Handing():
+            return (await handed(handoffs, cart, step))[1]
+        case Merging():
+            return (await merged(carts, cart, step))[1]
+        case (member, request):
+            answer = await carts.commit(cart, edit(*request, by=caller(member, by_scope=member == STAFF)))
+            return answer.version if isinstance(answer, Committed) else None
+
+
+async def handed(handoffs: HandoffStore, cart: CartId, step: Handing) -> tuple[str, int | None]:
+    """Let one make a code and the other claim it; return the code of the refusal, or the version that this made."""
     terms = Terms(step.mode, 60_000, 60_000)
     made = await handoffs.create(cart, caller(step.giver), OperationId(uuid.uuid4().hex), terms)
     if isinstance(made, NotMade):
-        return made.why.value
+        return made.why.value, None
     claimant = Claimant(Place(step.taker, caller().device, WEB, None), is_shops=False)
     answer = await handoffs.claim(made.code, cart, claimant, cart, NOTHING_TO_COPY)
-    assert isinstance(answer, Won | Full)
-    return "" if isinstance(answer, Won) else "MEMBER_LIMIT"
+    match answer:
+        case Won():
+            assert answer.cart is not None
+            return "", answer.cart.version
+        case Full():
+            return "MEMBER_LIMIT", None
+        case _:
+            return "between the two the cart went elsewhere", None
 
 
-def attempt_handing(plain: PlainCart, step: Handing) -> tuple[str, PlainCart]:
+async def merged(carts: CartStore, cart: CartId, step: Merging) -> tuple[str, int | None]:
+    """Fill another cart and have it merged; return the code of the refusal, or the version that this made."""
+    source, by = CartId(uuid.uuid4().hex), caller(step.mover)
+    new_cart = start(source, members=(Member(step.mover, Role.OWNER),))
+    await committed(carts, edit(*step.filled, by=by, new_cart=new_cart), source)
+    sealed = await carts.commit(source, edit(*MergeInto(cart, step.policy).ops(), by=by))
+    assert isinstance(sealed, Committed)
+    decision = await carts.merges.decision(source, cart, sealed.version)
+    assert decision is not None
+    assert sealed.cart.superseded_by == (None if decision.refused else cart)
+    return (decision.refused.value, None) if decision.refused else ("", decision.report.version)
+
+
+def attempt_step(plain: PlainCart, step: Handing | Merging) -> tuple[str, PlainCart]:
     tried = copy.deepcopy(plain)
     try:
-        tried.hand_over(step.mode.value, step.giver, step.taker, TIGHT)
+        if isinstance(step, Handing):
+            tried.hand_over(step.mode.value, step.giver, step.taker, TIGHT)
+        else:
+            source, refusal, _ = attempt(PlainCart(members={step.mover: "o"}), step.filled, step.mover)
+            assert not refusal
+            tried.take_in(source, step.mover, TIGHT, most=step.policy is MergePolicy.MAX)
     except Refusal as refusal:
         return refusal.args[0], plain
     return "", tried

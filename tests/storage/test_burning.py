@@ -159,7 +159,11 @@ async def test_a_payment_after_its_points_lapsed_holds_them_again_or_is_refunded
     await let_lapse(engine, quoted.quote.id)
     await engine.stores.ledger.do(ADAS, Adjust(OperationId("gone"), -1, "taken"))
     late = await paid(engine, ADA, quoted.quote)
-    assert (codes_of(late), late.refund_due, late.order) == ([UserErrorCode.POINTS_SHORT], True, None)
+    assert (codes_of(late), late.refund_due, late.order) == (
+        [UserErrorCode.QUOTE_EXPIRED, UserErrorCode.POINTS_SHORT],
+        True,
+        None,
+    )
     assert await sums(engine) == (99, 0)
     await given(engine, 1)
     assert (await paid(engine, ADA, quoted.quote, "pay-2")).order is not None

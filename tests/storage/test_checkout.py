@@ -254,7 +254,11 @@ async def test_a_payment_that_comes_too_late_for_the_last_one_is_refunded(
     await expired(engine, connection, names, quote)
     other = await quoted(engine, guest("ben"), "ONLY-ONE")
     answer = await paid(engine, ADA, quote)
-    assert (codes_of(answer), answer.refund_due, answer.order) == ([UserErrorCode.LIMIT_REACHED], True, None)
+    assert (codes_of(answer), answer.refund_due, answer.order) == (
+        [UserErrorCode.QUOTE_EXPIRED, UserErrorCode.LIMIT_REACHED],
+        True,
+        None,
+    )
     assert (await paid(engine, guest("ben"), other)).order is not None
     assert await counted(engine, SINGLE) == (1, 0)
 

@@ -159,7 +159,7 @@ async def test_what_was_refused_is_thawed_as_before(engine: Panier, connection: 
     extended = await extend_checkout(engine, ADA, quote.cart.id, quote.id, None)
     assert codes_of(extended) == [UserErrorCode.LIMIT_REACHED]
     assert await counted(engine, ONCE) == (0, 0)
-    assert codes_of(await paid(engine, ADA, quote)) == [UserErrorCode.LIMIT_REACHED]
+    assert codes_of(await paid(engine, ADA, quote)) == [UserErrorCode.QUOTE_EXPIRED, UserErrorCode.LIMIT_REACHED]
     added = await engine.apply(ADA, quote.cart.id, None, lambda *_: AddLines((NewLine(Sku("oat"), 1),)))
     assert added.errors == ()
     assert (await paid(engine, guest("ben"), other)).order is not None

@@ -155,6 +155,19 @@ async def test_a_transfer_is_done_once_and_keeps_the_expiry(ledger: LedgerStore)
         await ledger.transfer(OperationId("self"), ANN, ANN, 1)
 
 
+async def test_fuint_71_points_that_are_given_away_twenty_times_at_once_go_once(
+    ledger: LedgerStore, elsewhere: LedgerStore
+) -> None:
+    """A hundred points made two thousand of them: each of the calls saw that they were there."""
+    await ledger.do(ANN, earn())
+    calls = [
+        (ledger, elsewhere)[number % 2].transfer(OperationId(f"gift-{number}"), ANN, BEN, 100) for number in range(20)
+    ]
+    answers = Counter([answer.status for answer in await asyncio.gather(*calls)])
+    assert answers == {Status.DONE: 1, Status.SHORT: 19}
+    assert ((await sound(ledger, ANN)).active, (await sound(ledger, BEN)).active) == (0, 100)
+
+
 @pytest.mark.parametrize("crash_at", [(step, arrives) for step in range(3) for arrives in (False, True)])
 async def test_a_transfer_that_a_crash_cut_off_is_finished_by_the_sweeper(
     server_url: str, ledger: LedgerStore, connection: Connection, names: KeyNames, crash_at: tuple[int, bool]

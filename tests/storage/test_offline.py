@@ -15,7 +15,7 @@ from engine.errors import UserErrorCode
 from engine.storage.carts import Actor, CartLimits, CartStore, Committed
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
-from engine.storage.offline import Applied, LateEdit, NewSale, NotApplied, OfflineStore, Synced
+from engine.storage.offline import Applied, LateEdit, NewSale, NotApplied, OfflineStore, Overshoot, Synced
 from engine.types import CartId, CustomerId, InstantMs, MemberId, OperationId, PromotionId
 from tests.storage.shopper import (
     ANN,
@@ -388,12 +388,13 @@ async def test_what_is_to_be_posted_waits_until_it_is(names: KeyNames, carts: Ca
     partition = names.partition(CART)
     assert partition in names.all_partitions()
     assert await offline.to_post(partition) == [(CART, "s1")]
-    assert await offline.posted(CART, "s1", [PromotionId("once")])
-    assert not await offline.posted(CART, "s1", [])
+    beyond = Overshoot((PromotionId("once"),), 7)
+    assert await offline.posted(CART, "s1", beyond)
+    assert not await offline.posted(CART, "s1", Overshoot())
     assert await offline.to_post(partition) == []
     known = await offline.sale(CART, "s1")
     assert known is not None
-    assert known.overshoot == ("once",)
+    assert known.overshoot == beyond
     assert await offline.sale(CART, "none") is None
     again = await offline.record_sale(CART, STAFF_CALLER, sale())
     assert again is not None

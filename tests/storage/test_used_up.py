@@ -1,8 +1,12 @@
 """What others have used up is known to carts before a checkout finds out."""
 
+from dataclasses import replace
+
 from engine.limits import LimitKind
 from engine.pricing.evaluation import OutcomeCode
+from engine.rules.load import load_rule_sources
 from engine.service import Panier
+from engine.source import Source
 from engine.types import PromotionId
 from engine.used_up import UsedUp
 from tests.storage.test_checkout import begun, filled, guest, quoted
@@ -47,3 +51,17 @@ async def test_a_budget_that_is_not_given_in_part_is_open_until_it_is_spent(engi
     await quoted(engine, guest("a"), "TEN-EUROS")
     await UsedUp(engine).look()
     assert await verdict(engine, "b", "TEN-EUROS", "ten") == (OutcomeCode.APPLIED, 100)
+
+
+async def test_a_cart_shows_no_more_of_a_budget_than_there_is_though_nobody_took_of_it(engine: Panier) -> None:
+    """What it shows is what a checkout gives: the shopper is not told of another total there."""
+    text = "promotions: [{id: small, limits: {budget: 0.40 EUR, partial: true}, give: {order_amount_off: {amount: 1 EUR}}}]"
+    loaded = engine.snapshot
+    engine.snapshot = replace(loaded, ruleset=load_rule_sources([Source("rules.yaml", text)], loaded.shop).ruleset)
+    cart = await filled(engine, guest("first"))
+    assert cart.evaluation.totals.discounts_minor == 40
+    answer = await begun(engine, guest("first"), cart)
+    assert answer.quoted is not None, answer.errors
+    await UsedUp(engine).look()
+    late = await filled(engine, guest("late"))
+    assert late.evaluation.outcomes[PromotionId("small")].code is OutcomeCode.BUDGET_SPENT

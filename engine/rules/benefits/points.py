@@ -76,7 +76,7 @@ class Points(Benefit):
         if self.per is not None and self.multiply is not None:
             raise ValueError("one_way: `per` goes with `add`; help: a multiplier is of what other promotions give")
         once = self.per is None and self.multiply is None
-        if once and (self.on or self.except_ or "counting" in self.model_fields_set):
+        if once and (self.on or self.except_ or self.counting == "regulated"):
             raise ValueError(
                 "points_on: `add` alone looks at no goods; help: add `per:`, or ask for the goods in `when`"
             )

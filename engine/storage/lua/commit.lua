@@ -96,8 +96,16 @@ local function role()
   return RIGHTS[letter] and letter
 end
 
+-- Whether a screen goes and takes nothing along: who stands before it next is not to see the cart, whoever has it now.
+local function is_screen_that_goes(operations)
+  local place = place_of(actor)
+  local rules = place and cart.m[place][3]
+  return rules and rules.t and #operations == 1 and operations[1][1] == 'leave' and operations[1][2]
+end
+
 -- Why a cart is closed to a request as a whole; nil where it is not.
 local function closed_to(operations)
+  if is_screen_that_goes(operations) then return end
   local elsewhere = lease.is_elsewhere(cart, now, actor, who[8])
   local frozen = freeze.now_of(cart, now)
   for _, operation in ipairs(operations) do

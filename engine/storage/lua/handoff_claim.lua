@@ -2,12 +2,12 @@
 -- Claims a code for a device: exactly one gets it, and the cart changes in the same step.
 --
 -- KEYS    1 the code (hash)    2 the cart    3 its log (list)    4 its wake-up channel (sharded pub/sub)
---         5 the copy that is made    6 its log
+--         5 the copy that is made    6 its log    7 the codes of the cart: see handoff_spent.lua
 -- ARGV    1 who asks: msgpack list {member id, is the shop's, channel, store or false, device, id of the receipt,
 --           operation id}
 --         2 guard rails: msgpack map {guest_ms, customer_ms, log, members}    3 how long a claim is remembered, ms
 --         4 id of the cart that the code was for when it was looked up
---         5 the copy to start from: msgpack map
+--         5 the copy to start from: msgpack map    6 name of the code
 -- Answer  {'won' or 'replayed', now ms, receipt, cart}    the receipt: see receipt_of; the cart may be nil
 --         {'claimed', now ms, receipt, tell}              another one has it; `tell` is 1 where the name may be told
 --         {'held', now ms, why}                           the cart is with another device, or in checkout
@@ -18,6 +18,7 @@
 
 -- include: lease
 -- include: freeze
+-- include: handoff_spent
 
 local who = cmsgpack.unpack(ARGV[1])
 local member, is_shops, channel, store, device, receipt_id, operation_id = unpack(who, 1, 7)
@@ -200,4 +201,5 @@ for _, field in ipairs({'receipt', 'got', 'by', 'by_device', 'by_channel', 'by_s
   redis.call('HSET', KEYS[1], field, code[field])
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
+note_spent(KEYS[7], ARGV[6])
 return {'won', now, receipt_of(), redis.call('GET', code.mode == 'copy' and KEYS[5] or KEYS[2])}

@@ -1,7 +1,7 @@
 #!lua
 -- Keeps a code for a cart, and remembers under which operation it was made.
 --
--- KEYS    1 the code (hash)    2 the cart    3 the codes of the cart (hash: operation key -> msgpack list)
+-- KEYS    1 the code (hash)    2 the cart    3 the codes of the cart: see handoff_spent.lua
 -- ARGV    1 who asks: msgpack list {member id, acts by scope, device, operation key, content digest}
 --         2 name of the code   3 how many codes a cart may have open   4 life of the code, ms
 --         5 what the code does: msgpack list of field, value, field, value, …
@@ -28,15 +28,24 @@ end
 local here = lease.is_with(cart, now, member, device)
 if not (role or by_scope or here) then return {'missing', now} end
 
-local open = 0
+-- Codes that were claimed or revoked are remembered until they would have ended, so that they are made once. For each
+-- that may be open there are so many at most.
+local REMEMBERED = 10
+
+local open, remembered = 0, 0
 local records = redis.call('HGETALL', KEYS[3])
 for index = 1, #records, 2 do
-  local name, expires, made_of = unpack(cmsgpack.unpack(records[index + 1]))
+  local name, expires, made_of, spent = unpack(cmsgpack.unpack(records[index + 1]))
   if records[index] == operation_key then
     if made_of ~= content then return {'refused', now, 'OPERATION_ID_REUSED'} end
     return {'made', now, name, expires}
   end
-  if expires <= now then redis.call('HDEL', KEYS[3], records[index]) else open = open + 1 end
+  if expires <= now then
+    redis.call('HDEL', KEYS[3], records[index])
+  else
+    remembered = remembered + 1
+    open = open + (spent and 0 or 1)
+  end
 end
 
 local fields, mode = cmsgpack.unpack(ARGV[5]), nil
@@ -48,7 +57,8 @@ if not lease.may_give(mode, role, here or by_scope) then return {'refused', now,
 local closed = freeze.closed(cart, now)
 if closed and (mode == 'move' or mode == 'join' and closed ~= 'CART_FROZEN') then return {'refused', now, closed} end
 if mode == 'move' and lease.is_elsewhere(cart, now, member, device) then return {'refused', now, 'CART_HELD'} end
-if open >= tonumber(ARGV[3]) then return {'refused', now, 'HANDOFF_LIMIT'} end
+local most = tonumber(ARGV[3])
+if open >= most or remembered >= most * REMEMBERED then return {'refused', now, 'HANDOFF_LIMIT'} end
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken', now} end
 
 local expires = now + tonumber(ARGV[4])

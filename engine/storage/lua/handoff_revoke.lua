@@ -1,13 +1,15 @@
 #!lua
 -- Takes a code back that nobody has claimed.
 --
--- KEYS    1 the code (hash)    2 the cart
--- ARGV    1 member id    2 id of the cart that the code was for when it was looked up
+-- KEYS    1 the code (hash)    2 the cart    3 the codes of the cart: see handoff_spent.lua
+-- ARGV    1 member id    2 id of the cart that the code was for when it was looked up    3 name of the code
 -- Answer  {'revoked', now ms}             it is good for nothing any more
 --         {'claimed', now ms, receipt}    too late: see handoff_claim.lua
 --         {'unknown', now ms}             no such code, or none of theirs
 --
 -- It is theirs who made it, and the owner's.
+--
+-- include: handoff_spent
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -27,4 +29,5 @@ if code.receipt then
     tonumber(code.at), tonumber(code['until'])}}
 end
 redis.call('HSET', KEYS[1], 'revoked', 1)
+note_spent(KEYS[3], ARGV[3])
 return {'revoked', now}

@@ -66,11 +66,17 @@ function apply.attach(customer, member, guest, facts)
 end
 
 -- Seats. An entry of cart.m with a role has rules as well where there are some: {b = {amount, currency}, k = blocked
--- categories}. One that was removed has {x = version}: older invites let them in no more.
+-- categories}; one that was left keeps them. One that was removed has {x = version}: older invites let them in no more.
 
 local function seat_of(member)
   local place = place_of(member)
   if place and RIGHTS[cart.m[place][2]] then return cart.m[place], place end
+end
+
+-- What holds for the goods of somebody who leaves by themselves: to leave, or to come back, lifts no limit.
+local function limits_left(rules)
+  local left = {b = rules and rules.b, k = rules and rules.k}
+  return next(left) and left or nil
 end
 
 -- Gives somebody a role, unless they have one.
@@ -81,7 +87,8 @@ local function seat(member, letter)
     if RIGHTS[known[2]] then seated = seated + 1 end
   end
   if seated >= limits.members then return 'MEMBER_LIMIT' end
-  cart.m[place_made(member)] = {member, letter}
+  local place = place_made(member)
+  cart.m[place] = {member, letter, limits_left(cart.m[place][3])}
 end
 
 -- Takes what one place put into a list of lines out of it, and tells the log line by line.
@@ -146,7 +153,8 @@ function apply.expel(member, keep)
 end
 
 function apply.leave(keep)
-  return part(actor, keep, {actor, '-'})
+  local known = seat_of(actor)
+  return part(actor, keep, {actor, '-', known and limits_left(known[3])})
 end
 
 function apply.role(member, letter)
@@ -157,9 +165,11 @@ function apply.role(member, letter)
   return nil, letter
 end
 
+-- Also of somebody who left: what they left behind may be let through.
 function apply.limit(member, budget, categories)
-  local known, place = seat_of(member)
-  if not known then return 'MEMBER_NOT_FOUND' end
+  local place = place_of(member)
+  local known = place and cart.m[place]
+  if not seat_of(member) and not (known and limits_left(known[3])) then return 'MEMBER_NOT_FOUND' end
   local screen = known[3] or {}
   local rules = {b = budget or nil, k = categories[1] and categories or nil, t = screen.t, r = screen.r}
   cart.m[place] = {member, known[2], next(rules) and rules or nil}
@@ -188,11 +198,13 @@ function apply.own(member, customer, facts, keep_delivery)
   end
 end
 
--- A guest who takes part in somebody else's cart signs in and keeps the seat, or the one that they had signed in.
+-- A guest who takes part in a cart signs in and keeps the seat, or the one that they had signed in. Whose an open cart
+-- is changes by `attach` only; one that was sold or ordered keeps its customer, and its owner has another name.
 function apply.sign_in(guest, member)
-  local known = seat_of(member) or seat_of(guest)
-  if guest ~= actor or not known or known[2] == 'o' then return 'ROLE_FORBIDS' end
-  local letter, rules = known[2], known[3]
+  local from, into = seat_of(guest), seat_of(member)
+  local was_owner = from and from[2] == 'o'
+  if guest ~= actor or not (from or into) or was_owner and not (cart.sd or cart.od) then return 'ROLE_FORBIDS' end
+  local letter, rules = unpack(was_owner and from or into or from, 2, 3)
   rename(guest, member)
   cart.m[place_of(member)] = {member, letter, rules}
 end

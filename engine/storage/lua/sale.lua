@@ -12,8 +12,8 @@
 --         {'reused', now ms}            another sale has the id
 --
 -- A record is a msgpack list {content digest, kept bytes, when it came, ms, 1 where the cart had been sold before}; it
--- stands under 's:' and the id, the id under 'p:' and the payment reference, and what sale_posted.lua notes under 'o:' and
--- the id. A sale has no life span. The bytes of the cart: engine/cart/codec.py.
+-- stands under 's:' and the id, the id under 'p:' and the payment reference, what sale_posted.lua notes under 'o:' and
+-- the id, and whose points it is about under 'e:' and the id. A sale has no life span. The bytes of the cart: engine/cart/codec.py.
 
 local member, channel, store, device = unpack(cmsgpack.unpack(ARGV[1]), 1, 4)
 local limits = cmsgpack.unpack(ARGV[2])

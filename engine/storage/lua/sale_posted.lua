@@ -1,8 +1,8 @@
 #!lua
--- Notes that the uses of a sale were posted, and of which promotions there were more than there may be.
+-- Notes that the uses of a sale were posted, and what it took that was not there.
 --
 -- KEYS    1 the sales of the cart (hash)    2 the sales of the partition whose uses are to be posted (sorted set)
--- ARGV    1 id of the sale    2 its entry for key 2    3 msgpack list of promotions
+-- ARGV    1 id of the sale    2 its entry for key 2    3 msgpack list {promotions, points}
 -- Answer  {now ms, 1 where it was still to be noted}
 
 local clock = redis.call('TIME')
