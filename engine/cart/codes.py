@@ -17,6 +17,9 @@ SERIES: Final = "series:"
 VOUCHER_LENGTH: Final = 12
 """Of the codes that orders bring, in characters: 49 bits by chance, and one that shows a typo."""
 
+SERIES_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}"
+"""What a series may be called."""
+
 _LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
 
 

@@ -5,13 +5,13 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from engine.cart.codes import SERIES, canonical_code
+from engine.cart.codes import SERIES, SERIES_PATTERN, canonical_code
 from engine.fields import InWords
 from engine.pricing.evaluation import Shortfall
 from engine.rules.selectors import WORDS_SCHEMA, Key, listed
 from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test
 
-_SERIES: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_SERIES: Final = re.compile(SERIES_PATTERN)
 
 
 def _canonical(entered: str) -> str:
