@@ -9,7 +9,7 @@ import time
 from asyncio import gather
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from engine.callers import Caller, Scope
 from engine.cart.codes import drawn_voucher, is_voucher
@@ -20,6 +20,8 @@ from engine.limits import Limit, LimitKind, Use, voucher_limit
 from engine.storage.stores import Stores
 from engine.storage.vouchers import VoucherRecord
 from engine.types import CustomerId, InstantMs
+
+C = TypeVar("C", bound=Command)
 
 _MINUTE_MS: Final = 60 * 1000
 _DAY_MS: Final = 24 * 60 * _MINUTE_MS
@@ -71,7 +73,7 @@ async def vouchers_of(stores: Stores, caller: Caller, customer: CustomerId) -> t
     return await _as_they_are(stores, known)
 
 
-async def looked_up(stores: Stores, command: Command) -> Command:
+async def looked_up(stores: Stores, command: C) -> C:
     """Return a command with what is known of the codes that it adds. No round trip unless some may be an order's."""
     if not isinstance(command, AddCodes):
         return command

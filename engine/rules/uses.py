@@ -59,6 +59,17 @@ def uses_told(basket: Basket, ruleset: Ruleset, given_minor: Mapping[PromotionId
     return (*counted, *_vouchers_used([promotion for promotion, _ in known], basket))
 
 
+def limited_by(
+    limit: Limit, basket: Basket, ruleset: Ruleset, given_minor: Mapping[PromotionId, int]
+) -> list[PromotionId]:
+    """Return the promotions of a sale that a limit is of: its own, or those that a code unlocked which it counts."""
+    voucher = basket.vouchers.get(limit.subject) if limit.kind is LimitKind.VOUCHER else None
+    if voucher is None:
+        return [limit.promotion]
+    unlocked = ruleset.by_code.get(series_word(voucher.series), ())
+    return [promotion.id for promotion in unlocked if promotion.id in given_minor]
+
+
 def allowances(ruleset: Ruleset, left: Mapping[Limit, int], points: int) -> Allowances:
     """Return what a device may give away, of what is ``left`` of the limits of a cart and its owner's points."""
     uses: dict[PromotionId, int] = {}

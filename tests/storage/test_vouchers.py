@@ -1,17 +1,20 @@
 """Codes that orders bring, on a real store: made once, used once, and void when their order is cancelled."""
 
 import asyncio
+import json
 
 import pytest
 
 from engine.callers import Caller
 from engine.cart.codes import grouped, is_voucher
 from engine.cart.model import VoucherEnd
+from engine.cart.snapshot import read_snapshot, snapshot_document
 from engine.checkout.model import Order, Quote
 from engine.checkout.steps import Step
 from engine.checkout_service import cancel_checkout, cancel_order, find_order
 from engine.errors import UserErrorCode
 from engine.limits import voucher_limit
+from engine.offline_service import record_sale, take_snapshot
 from engine.priced import PricedCart, Snapshot
 from engine.pricing.admission import admit_code_removals, admit_codes
 from engine.pricing.evaluation import CodeState
@@ -21,13 +24,15 @@ from engine.service import Panier
 from engine.source import Source
 from engine.storage.connection import Connection
 from engine.storage.keys import KeyNames
+from engine.storage.offline import Overshoot
 from engine.storage.stores import Stores
 from engine.sweeping import sweep
-from engine.types import CustomerId, InstantMs
+from engine.types import CustomerId, InstantMs, PromotionId
 from engine.vouchers import vouchers_of
 from tests.shops import small_shop
 from tests.storage.shopper import LIMITS
 from tests.storage.test_checkout import ADA, STAFF, KilledError, begun, codes_of, counted, filled, guest, paid
+from tests.storage.test_sales_posted import TILL, sale_of
 
 RULES = """\
 promotions:
@@ -49,6 +54,7 @@ promotions:
     give: {order_amount_off: {amount: 1 EUR}}
 """
 BEN = guest("ben")
+AGAIN = PromotionId("again")
 
 
 @pytest.fixture(scope="module")
@@ -224,3 +230,17 @@ async def test_a_death_while_settling_brings_no_second_code(
     assert len(done.order.issued) == 1
     assert await vouchers_of(engine.stores, ADA, CustomerId("ada")) == done.order.issued
     assert await engine.stores.checkouts.work_left(done.order.number) == ""
+
+
+async def test_what_a_till_sold_offline_uses_the_code_that_it_took_along(engine: Panier) -> None:
+    code = await brought(engine)
+    carts = [await filled(engine, guest(f"g{number}"), code) for number in (1, 2)]
+    taken = [await take_snapshot(engine, TILL, cart.cart.id, 3600) for cart in carts]
+    for number, (answer, overshoot) in enumerate(zip(taken, (Overshoot(), Overshoot((AGAIN,))), strict=True)):
+        assert answer.snapshot is not None
+        read = read_snapshot(json.loads(json.dumps(snapshot_document(answer.snapshot))))
+        assert [entry.voucher and entry.voucher.series for entry in read.cart.codes] == ["next-visit"]
+        recorded = await record_sale(engine, TILL, read, sale_of(number, again="1.00"))
+        assert recorded.sale is not None, recorded.errors
+        assert recorded.sale.overshoot == overshoot
+    assert await counted(engine, voucher_limit(code)) == (2, 0)
