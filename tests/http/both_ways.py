@@ -76,6 +76,7 @@ class Recording:
         self.snapshot = engine.snapshot
         self.last_refused = engine.last_refused
         self.limits = engine.limits
+        self.reached = engine.reached
         self.stores = _Recorded(self, "stores")
 
     def record(self) -> None:
@@ -254,6 +255,7 @@ def standing_still() -> Any:
         patch.setattr("schema.mutations.uuid", chance)
         patch.setattr("schema.errors.uuid", chance)
         patch.setattr("engine.membership.secrets", CHANCE)
+        patch.setattr("engine.vouchers.secrets", CHANCE)
         patch.setattr("engine.service.uuid", SimpleNamespace(uuid4=uuid4))
         yield
 
