@@ -109,7 +109,7 @@ class CheckoutQueries:
 
     @field("An order by its number, for those who took part in it and staff with scope `cart:read` or `checkout`.")
     async def order(self, info: Info, number: str) -> OrderView | None:
-        """Two round trips to the store."""
+        """Two round trips to the store, and two more where it brought codes."""
         caller = info.context.known_caller()
         order = await find_order(info.context.engine, caller, OrderNumber(number))
         return OrderView(order, info.context.engine.snapshot, caller) if order else None

@@ -16,7 +16,7 @@ from engine.errors import UserErrorCode
 from engine.limits import voucher_limit
 from engine.offline_service import record_sale, take_snapshot
 from engine.priced import PricedCart, Snapshot
-from engine.pricing.admission import admit_code_removals, admit_codes
+from engine.pricing.admission import admit_codes
 from engine.pricing.evaluation import CodeState
 from engine.pricing.requests import Limits
 from engine.rules.load import load_rule_sources
@@ -183,8 +183,7 @@ async def test_a_checkout_looks_again_at_what_became_void(engine: Panier) -> Non
     answer = await begun(engine, BEN, cart)
     assert codes_of(answer) == [UserErrorCode.LIMIT_REACHED, UserErrorCode.TOTAL_CHANGED]
     assert await counted(engine, voucher_limit(issued.code)) == (0, 0)
-    # Taken out and entered again, it says what became of it.
-    await engine.apply(BEN, cart.cart.id, None, lambda _, limits, __: admit_code_removals([issued.code], limits))
+    # Entered again, it says what became of it.
     entered = await engine.apply(BEN, cart.cart.id, None, lambda _, limits, __: admit_codes([issued.code], limits))
     assert entered.priced is not None
     assert told(entered.priced) == [(CodeState.NOT_APPLIED, "the order that it came with was cancelled")]
