@@ -56,7 +56,7 @@ async def take_back_earned(engine: Panier, order: Order) -> None:
     operation = OperationId(f"cancel:{order.number}")
     for account, points in (await engine.stores.checkouts.earned(order.number)).items():
         earned = _earning(engine, programme, order, account, points)
-        await _do(engine, programme, account, order, programmes.reversal(programme, earned, operation))
+        await _do(engine, programme, account, order, programmes.reversal(programme, earned, operation, order.placed_ms))
 
 
 def points_given_back(engine: Panier, order: Order) -> ReturnPoints:

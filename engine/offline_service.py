@@ -5,6 +5,7 @@ goes in as differences to what it saw; what it sold is kept as it was told, beca
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -39,7 +40,7 @@ from engine.rules.uses import allowances, closed_by, limited_by, limits_at_issue
 from engine.sale_points import post_points_of_sale, spendable_points
 from engine.service import Admit, Panier, actor_of, read_operation
 from engine.storage.offline import Applied, LateEdit, NewSale, NotApplied, Overshoot
-from engine.types import CartId, InstantMs, OperationId
+from engine.types import CartId, InstantMs, OperationId, PromotionId
 from engine.viewing import seen_of
 from engine.vouchers import looked_up
 
@@ -244,7 +245,9 @@ async def post_sale(engine: Panier, cart_id: CartId, sale_id: str) -> None:
     if known is None or known.overshoot is not None:
         return
     kept = _KEPT.validate_json(known.kept)
-    given = {use.promotion: use.amount_minor for use in kept.sale.uses}
+    given: Counter[PromotionId] = Counter()
+    for told in kept.sale.uses:
+        given[told.promotion] += told.amount_minor
     basket = await _basket_of_sale(engine, cart_id, kept)
     beyond = [
         promotion

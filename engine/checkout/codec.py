@@ -7,7 +7,6 @@ taken as its default.
 import zlib
 from typing import Final
 
-import msgpack  # type: ignore[import-untyped]  # ships no types
 from pydantic import TypeAdapter
 
 from engine.checkout.model import Quote
@@ -24,14 +23,15 @@ class UnknownQuoteLayoutError(PanierError):
 
 
 def encode_quote(quote: Quote) -> bytes:
-    """Return the bytes of a quote."""
-    packed: bytes = msgpack.packb([LAYOUT, _QUOTES.dump_python(quote, mode="json")])
-    return zlib.compress(packed)
+    """Return the bytes of a quote: its layout and its JSON, which pydantic writes and reads in one go."""
+    # What a higher level saves is a tenth of the bytes, for as much time as all the rest takes.
+    return zlib.compress(b"%d %b" % (LAYOUT, _QUOTES.dump_json(quote)), level=1)
 
 
 def decode_quote(blob: bytes) -> Quote:
     """Return the quote that the bytes hold. Raises `UnknownQuoteLayoutError`."""
-    layout, written = msgpack.unpackb(zlib.decompress(blob))
-    if layout != LAYOUT:
-        raise UnknownQuoteLayoutError(f"the stored quote has layout {layout}, this version of Panier reads {LAYOUT}")
-    return _QUOTES.validate_python(written)
+    layout, _, written = zlib.decompress(blob).partition(b" ")
+    if layout != b"%d" % LAYOUT:
+        known = f"this version of Panier reads {LAYOUT}"
+        raise UnknownQuoteLayoutError(f"the stored quote has layout {layout[:9].decode('ascii', 'replace')}, {known}")
+    return _QUOTES.validate_json(written)

@@ -182,7 +182,9 @@ class Account:
     """An account at one version. ``entries`` is how many there are; ``owed`` points were taken and not there.
 
     ``qualifying`` are points by day, ``2026-12-24``, that count for a tier; ``tier`` is the one that was reached, since
-    ``tier_since_ms``. ``members`` are those who pool their points here; an account of one customer has none.
+    ``tier_since_ms``, and ``tier_before`` the one before it, since when. ``members`` are those who pool their points
+    here; an account of one customer has none. ``recalled`` are points, by their earning, that were held or spent when
+    they were to be taken back: they are lost when they come back.
     """
 
     id: AccountId
@@ -198,7 +200,9 @@ class Account:
     qualifying: Mapping[str, int] = field(default_factory=dict)
     tier: str = ""
     tier_since_ms: InstantMs | None = None
+    tier_before: tuple[str, InstantMs | None] = ("", None)
     members: Mapping[CustomerId, FamilyRole] = field(default_factory=dict)
+    recalled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def next_expiry(self) -> tuple[InstantMs, int] | None:

@@ -11,11 +11,19 @@ _BY_TIME: Final = "time"
 """What caused an entry that nobody asked for."""
 _QUALIFYING_DAYS_MOST: Final = 1500
 """Of so many days it is known what they brought for a tier; windows are shorter."""
+_RECALLED_MOST: Final = 200
+"""Of so many earnings, the newest, it is known that points of theirs are to be taken back when they come back."""
+_RETURNED: Final = "+"
 
 
 def spending_order(lot: Lot) -> tuple[int, str]:
     """Sort lots as they are spent: the oldest expiring first, those that never expire last, then by id."""
     return _FOREVER if lot.expires_ms is None else lot.expires_ms, lot.id
+
+
+def returned_lot(lot: str, hold: str) -> str:
+    """Return the lot of points that come back when theirs has expired: what else it had must not live on with them."""
+    return f"{lot}{_RETURNED}{hold}"
 
 
 class Book:
@@ -32,7 +40,8 @@ class Book:
         self.owed = account.owed
         self.qualifying = dict(account.qualifying)
         self.members = dict(account.members)
-        self.tier, self.tier_since_ms = account.tier, account.tier_since_ms
+        self.recalled = dict(account.recalled)
+        self.tier, self.tier_since_ms, self.tier_before = account.tier, account.tier_since_ms, account.tier_before
 
     def closed(self) -> Account:
         """Return the account after all of it, the same object where nothing changed."""
@@ -49,7 +58,9 @@ class Book:
             qualifying=dict(sorted(self.qualifying.items())[-_QUALIFYING_DAYS_MOST:]),
             tier=self.tier,
             tier_since_ms=self.tier_since_ms,
+            tier_before=self.tier_before,
             members=self.members,
+            recalled=dict(list(self.recalled.items())[-_RECALLED_MOST:]),
         )
         return self.before if after == self.before else replace(after, version=self.before.version + 1)
 
@@ -111,6 +122,20 @@ class Book:
             self.owed -= paid
             self.write(EntryKind.SETTLE, operation, lot.id, active=-paid)
             self.write(EntryKind.SETTLE, operation, NO_LOT, active=paid)
+        self._take_recalled(operation, self.lots[lot.id])
+
+    def recall(self, earning: str, points: int) -> None:
+        """Remember points of an earning that are to be taken back and are held or spent: they go once they are back."""
+        self.recalled[earning] = self.recalled.pop(earning, 0) + points
+
+    def _take_recalled(self, operation: str, lot: Lot) -> None:
+        earning = lot.id.partition(_RETURNED)[0]
+        points = min(self.recalled.get(earning, 0), lot.left)
+        if points:
+            self.lose(EntryKind.REVERSE, operation, lot, points)
+            self.recalled[earning] -= points
+            if not self.recalled[earning]:
+                del self.recalled[earning]
 
     def take(
         self, points: int, kind: EntryKind, operation: str, note: str = "", *, hold: bool = False

@@ -27,10 +27,11 @@ def encode_account(account: Account) -> bytes:
         for each in account.holds
     ]
     outgoing = [(each.operation, each.to, _plain(each.taken), each.at_ms) for each in account.outgoing]
-    tier = (account.tier, account.tier_since_ms)
+    tier = (account.tier, account.tier_since_ms, *account.tier_before)
     members = {customer: role.value for customer, role in account.members.items()}
     counts = (account.version, account.entries)
-    return _packed((LAYOUT, account.id, counts, sums, lots, holds, outgoing, dict(account.qualifying), tier, members))
+    maps = (dict(account.qualifying), tier, members, dict(account.recalled))
+    return _packed((LAYOUT, account.id, counts, sums, lots, holds, outgoing, *maps))
 
 
 def decode_account(blob: bytes) -> Account:
@@ -38,7 +39,8 @@ def decode_account(blob: bytes) -> Account:
     layout, *fields = msgpack.unpackb(blob)
     if layout != LAYOUT:
         raise UnknownAccountLayoutError(f"the account has layout {layout}, this version of Panier knows {LAYOUT}")
-    id_, (version, entries), (pending, active, held, owed), lots, holds, outgoing, qualifying, tier, members = fields
+    id_, (version, entries), (pending, active, held, owed), lots, holds, outgoing, *rest = fields
+    qualifying, tier, members, recalled = (*rest, {})[:4]  # accounts that are older than the last one lack it
     return Account(
         id=id_,
         version=version,
@@ -53,7 +55,9 @@ def decode_account(blob: bytes) -> Account:
         qualifying=qualifying,
         tier=tier[0],
         tier_since_ms=tier[1],
+        tier_before=(tier[2], tier[3]) if len(tier) > 2 else ("", None),
         members={customer: FamilyRole(role) for customer, role in members.items()},
+        recalled=recalled,
     )
 
 

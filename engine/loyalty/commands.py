@@ -49,7 +49,10 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Reverse:
-    """Take back points of an earning, because it was cancelled in whole (``points`` None) or in part."""
+    """Take back points of an earning, because it was cancelled in whole (``points`` None) or in part.
+
+    A tier that was reached since ``placed_ms`` is not kept for it.
+    """
 
     operation: OperationId
     earning: OperationId
@@ -57,6 +60,7 @@ class Reverse:
     points: int | None = None
     day: str = ""
     note: str = ""
+    placed_ms: InstantMs | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from engine.errors import PanierError
 from engine.loyalty.account import Account, Entry, EntryKind, Lot, Outgoing, PointsHold, Record, Taken
-from engine.loyalty.book import Book
+from engine.loyalty.book import Book, returned_lot
 from engine.loyalty.commands import (
     Adjust,
     ClawBack,
@@ -192,8 +192,15 @@ def _reverse(book: Book, command: Reverse, records: Records) -> Done:
     if left and command.claw_back is ClawBack.NEGATIVE:
         book.owe(left, EntryKind.REVERSE, command.operation, command.note)
         left = 0
+    elif left and command.claw_back is ClawBack.TO_ZERO:
+        book.recall(command.earning, left)
     if command.day in book.qualifying:
         book.qualifying[command.day] = max(0, book.qualifying[command.day] - wanted)
+        # Tiers since then may be due to what is taken back: where they are not, what is left leads there again.
+        placed_ms = command.placed_ms
+        while placed_ms is not None and book.tier_since_ms is not None and book.tier_since_ms >= placed_ms:
+            book.tier, book.tier_since_ms = book.tier_before
+            book.tier_before = "", None
     return _remembered(book, command, Status.DONE, Record(wanted - left))
 
 
@@ -300,8 +307,8 @@ def _return(book: Book, command: ReturnPoints, records: Records) -> Done:
         expires_ms = each.expires_ms
         if expires_ms is None or expires_ms > book.now_ms:
             book.put(EntryKind.RETURN, command.hold, each, command.note)
-        else:  # a lot of its own: what is left of an expired one must not live on with it
-            kept = Taken(f"{each.lot}+{command.hold}", each.points, command.grace_ms)
+        else:
+            kept = Taken(returned_lot(each.lot, command.hold), each.points, command.grace_ms)
             book.put(EntryKind.RETURN, command.hold, kept, command.note)
     book.settle()
     return _remembered(book, command, Status.RETURNED, posted)
@@ -339,6 +346,7 @@ def _arrived(book: Book, command: PointsArrived, _records: Records) -> Done:
 
 def _set_tier(book: Book, command: SetTier, _records: Records) -> Done:
     if command.tier != book.tier:
+        book.tier_before = book.tier, book.tier_since_ms
         book.tier, book.tier_since_ms = command.tier, book.now_ms
     return Status.DONE, None
 

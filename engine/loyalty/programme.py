@@ -141,10 +141,12 @@ def credit(programme: Loyalty, points: int, operation: OperationId, now_ms: Inst
     )
 
 
-def reversal(programme: Loyalty, earned: Earn, operation: OperationId, points: int | None = None) -> Reverse:
+def reversal(
+    programme: Loyalty, earned: Earn, operation: OperationId, placed_ms: InstantMs, points: int | None = None
+) -> Reverse:
     """Return the command that takes back what an order earned: all of it, or for a part of the order that came back."""
     claw_back = ClawBack(programme.on_cancel.claw_back)
-    return Reverse(operation, earned.operation, claw_back, points, earned.day, operation)
+    return Reverse(operation, earned.operation, claw_back, points, earned.day, operation, placed_ms)
 
 
 def giving_back(programme: Loyalty, hold: str, now_ms: InstantMs) -> ReturnPoints:

@@ -191,6 +191,10 @@ def read_sale(request: SaleRequest, seen: Cart) -> Sale:
         Use(use.promotion, amount_minor(use.amount, "uses", str(place), "amount"))
         for place, use in enumerate(request.uses)
     ]
+    for place, use in enumerate(uses):
+        if use.amount_minor < 0:
+            message = "what a promotion gave is not below zero"
+            faults.append(UserError(UserErrorCode.INVALID_SALE, message, ("sale", "uses", str(place), "amount")))
     total_minor = amount_minor(request.total, "total")
     if faults:
         raise RefusedError(tuple(faults))

@@ -89,7 +89,7 @@ class Downgrade(StrEnum):
 
 
 class Tiers(Written):
-    """Tiers, and how they are won and lost. A tier is reached at once, and kept for a whole window after that."""
+    """Tiers: reached at once, and kept for a whole window after that, unless an order that led there is cancelled."""
 
     levels: tuple[Tier, ...] = Field(min_length=1)
     """From the lowest to the highest."""
@@ -153,8 +153,8 @@ class OnCancel(Written):
     """What a cancelled order does with points."""
 
     claw_back: Literal["pending", "to_zero", "negative"] = "to_zero"
-    """Of what it earned: only what is `pending` is taken back, at most all that there is (`to_zero`), or everything
-    (`negative`), which the next points pay.
+    """Of what it earned: only what is `pending` is taken back, at most all that there is (`to_zero`; what of it is held
+    or spent goes when it comes back), or everything (`negative`), which the next points pay.
     """
     grace_days: Days = 30
     """What it spent comes back; points that have expired since can be spent for so many days more."""

@@ -83,7 +83,7 @@ def test_an_order_is_seen_in_the_account_and_so_is_its_cancellation(earning: Ser
     assert (seen["nextTier"], seen["pointsToNextTier"]) == ({"id": "gold"}, 500 - points)
     staff(earning, "checkout").run(CANCEL_ORDER, number=order["number"])
     after = account(phone)
-    assert after["pending"] == 0
+    assert (after["pending"], after["tier"]) == (0, None)
     assert [each["kind"] for each in after["entries"]["nodes"]] == ["REVERSE", "EARN"]
 
 

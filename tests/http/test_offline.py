@@ -406,6 +406,7 @@ def test_a_till_without_any_right_left_still_gets_rid_of_its_sale(service: Servi
         ({"pointsEarned": -1}, "pointsEarned"),
         ({"pointsSpent": 1_000_000_001}, "pointsSpent"),
         ({"uses": [{"promotionId": "x", "amount": "1.001"}]}, "uses"),
+        ({"uses": [{"promotionId": "x", "amount": "-1.00"}]}, "uses"),
     ],
 )
 def test_a_sale_that_cannot_be_understood(service: Service, change: dict[str, Any], field: str) -> None:

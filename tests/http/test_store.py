@@ -61,7 +61,7 @@ def test_two_round_trips_where_the_cart_must_first_be_found(service: Service) ->
 def test_a_sign_in_takes_some_more_and_most_where_two_carts_become_one(service: Service) -> None:
     guest_token = service.token(CallerKind.GUEST, "g-trips", "web")
     customer = service.client(service.token(CallerKind.CUSTOMER, "trips-in", "web"))
-    for wanted in (4, 10):
+    for wanted in (5, 10):  # the first looks once more, for a cart that another device made meanwhile
         cart = service.client(guest_token).create()
         assert trips(service, lambda: customer.run(mutations.ATTACH, id=cart, guest=guest_token)) == wanted  # noqa: B023
     assert trips(service, lambda: customer.run("{ supersededCart { id } }")) == 2

@@ -24,6 +24,8 @@ class PlainLedger:
     deadlines: dict[str, int] = field(default_factory=dict)
     brought: dict[str, int] = field(default_factory=dict)
     """What each earning brought that was not taken back."""
+    recalled: dict[str, int] = field(default_factory=dict)
+    """Points of each earning that were not there when it was taken back: they are gone when they come back."""
     owed: int = 0
     """Points that were spent and not there: the next ones that come are gone at once."""
 
@@ -58,8 +60,12 @@ class PlainLedger:
     def _come(self, points: list[Point]) -> None:
         """Let points become active, the first to expire first."""
         for point in sorted(points, key=_expiry):
-            point.state = "gone" if self.owed else "active"
-            self.owed -= bool(self.owed)
+            earning = point.earning.partition("+")[0]
+            point.state = "gone" if self.owed or self.recalled.get(earning) else "active"
+            if self.owed:
+                self.owed -= 1
+            elif self.recalled.get(earning):
+                self.recalled[earning] -= 1
 
     def _free(self, hold: str) -> None:
         del self.holds[hold]
@@ -111,14 +117,16 @@ class PlainLedger:
         return self.holds.get(hold, "gone")
 
     def reverse(self, earning: str) -> None:
-        """Take back what an earning brought: its own points first, then others, never more than there are."""
+        """Take back what an earning brought: its own points first, then others; of what is not there, what comes back."""
         brought, self.brought[earning] = self.brought[earning], 0
         own = [point for point in self.points if point.earning == earning and point.state in ("pending", "active")]
         own = own[:brought]
         for point in own:
             point.state = "gone"
-        for point in self._next(brought - len(own)):
+        others = self._next(brought - len(own))
+        for point in others:
             point.state = "gone"
+        self.recalled[earning] = self.recalled.get(earning, 0) + brought - len(own) - len(others)
 
     def send(self, points: int, to: "PlainLedger", now: int) -> bool:
         if self.count("active") < points:

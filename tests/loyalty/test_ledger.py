@@ -11,6 +11,8 @@ from engine.loyalty.commands import (
     HoldPoints,
     PinHold,
     PostHold,
+    ReleaseHold,
+    ReturnPoints,
     Reverse,
     SetTier,
     Settle,
@@ -61,6 +63,31 @@ def test_what_was_spent_is_taken_back_as_far_as_the_programme_says(
     spend(kept, 6)
     assert kept.do(Reverse(OperationId("cancel"), ORDER, claw_back), 20).points == taken
     assert sums(kept.account) == left
+
+
+def test_what_was_held_or_spent_when_it_was_taken_back_is_lost_when_it_comes_back(kept: Kept) -> None:
+    """Else whoever has two orders cancelled, the second paid with the points of the first, has points for nothing."""
+    kept.do(Earn(ORDER, 10, expires_ms=InstantMs(200)), 10)
+    spend(kept, 3)
+    kept.do(HoldPoints("held", 4, InstantMs(99), ""), 15)
+    assert kept.do(Reverse(OperationId("cancel"), ORDER, ClawBack.TO_ZERO), 20).points == 3
+    assert sums(kept.account) == (0, 0, 4, 0)
+    kept.do(Earn(SECOND, 5), 30)
+    kept.do(ReleaseHold("held"), 40)
+    assert sums(kept.account) == (0, 5, 0, 0)
+    kept.do(ReturnPoints("q", InstantMs(500)), 300)
+    assert sums(kept.account) == (0, 5, 0, 0)
+    assert not kept.account.recalled
+
+
+def test_points_that_come_back_first_are_taken_back_with_the_others(kept: Kept) -> None:
+    kept.do(Earn(ORDER, 10, expires_ms=InstantMs(200)), 10)
+    spend(kept, 6)
+    kept.do(ReturnPoints("q", InstantMs(500)), 300)
+    kept.do(HoldPoints("held", 6, InstantMs(400), ""), 310)
+    kept.do(Reverse(OperationId("cancel"), ORDER, ClawBack.TO_ZERO), 320)
+    kept.do(ReleaseHold("held"), 330)
+    assert sums(kept.account) == (0, 0, 0, 0)
 
 
 def test_a_pin_is_that_of_the_latest_attempt(kept: Kept) -> None:
@@ -115,6 +142,26 @@ def test_an_order_that_comes_back_in_parts_gives_back_what_it_brought_and_no_mor
     assert taken == [4, 4, 2, 0]
     assert sums(kept.account) == (0, 50, 0, 0)
     assert kept.account.qualifying == {"2026-01-05": 0}
+
+
+def test_a_tier_that_an_order_led_to_is_not_kept_when_that_is_cancelled(kept: Kept) -> None:
+    """Else an order is placed for the tier alone, cancelled, and the tier's prices stay for a year."""
+    kept.do(SetTier("silver"), 10)
+    for number, placed in enumerate((20, 40)):
+        kept.do(Earn(OperationId(f"order-{number}"), 10, qualifying=10, day="2026-01-05"), placed)
+    kept.do(SetTier("gold"), 30)
+    for number, placed, tier in ((1, 40, ("gold", 30)), (0, 20, ("silver", 10))):
+        earning, cancel = OperationId(f"order-{number}"), OperationId(f"cancel-{number}")
+        kept.do(Reverse(cancel, earning, ClawBack.TO_ZERO, None, "2026-01-05", "", InstantMs(placed)), 50)
+        assert (kept.account.tier, kept.account.tier_since_ms) == tier
+
+
+def test_no_tier_is_kept_that_was_reached_since_the_order_that_is_cancelled(kept: Kept) -> None:
+    kept.do(Earn(ORDER, 10, qualifying=10, day="2026-01-05"), 10)
+    kept.do(SetTier("silver"), 10)
+    kept.do(SetTier("gold"), 20)
+    kept.do(Reverse(OperationId("cancel"), ORDER, ClawBack.TO_ZERO, None, "2026-01-05", "", InstantMs(10)), 50)
+    assert (kept.account.tier, kept.account.tier_since_ms) == ("", None)
 
 
 def test_staff_add_and_take_points_with_a_reason(kept: Kept) -> None:

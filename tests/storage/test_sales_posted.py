@@ -67,6 +67,17 @@ async def test_the_uses_of_sales_are_counted_and_what_is_beyond_is_told(engine: 
     assert await counted(engine, SINGLE) == (2, 0)
 
 
+async def test_a_promotion_that_a_sale_names_twice_gave_both_amounts(engine: Panier) -> None:
+    """A till may write it line by line."""
+    cart = await filled(engine, guest("twice"))
+    taken = await take_snapshot(engine, TILL, cart.cart.id, 3600)
+    assert taken.snapshot is not None
+    told = sale_of(1, ten="2.00")
+    recorded = await record_sale(engine, TILL, taken.snapshot, replace(told, uses=told.uses + told.uses))
+    assert recorded.sale is not None
+    assert await counted(engine, TEN) == (400, 0)
+
+
 async def test_uses_are_those_of_the_cart_that_was_sold_though_it_is_gone_by_then(
     engine: Panier, connection: Connection, names: KeyNames
 ) -> None:
