@@ -45,6 +45,7 @@ from engine.storage.checkouts import (
     UnknownQuote,
 )
 from engine.types import CartId, CustomerId, InstantMs, OperationId, OrderNumber, QuoteId
+from engine.vouchers import gone_among, issue, make_void, with_issued
 
 LIFE_S: Final = 15 * 60
 LIFE_S_LEAST: Final = 30
@@ -201,10 +202,11 @@ async def _held(engine: Panier, priced: PricedCart, caller: Caller, operation: O
         quote = _quote(priced, caller, operation, uses, await _points_of(engine, priced))
         holdings = Holdings(engine.stores, quote)
         short = await holdings.hold(deadline_ms)
-        if not short:
+        gone = {} if short else await gone_among(engine.stores, uses)
+        if not short and not gone:
             return _Held(priced, quote)
         await holdings.release()
-        priced = replace(priced, short={**priced.short, **short.limits})
+        priced = replace(priced, short={**priced.short, **short.limits, **gone})
         if short.points is not None:
             priced = await engine.with_fresh_balance(priced, short.points)
     # What is contested so hard is taken for used up.
@@ -306,7 +308,7 @@ async def _paid(engine: Panier, caller: Caller, quote: Quote, attempt: Attempt, 
         return Completed(await settle(engine, placed.order), refund_due=not placed.paid)
     await _settle(engine, placed, PLACING)
     engine.reached(Step.FINISHED)
-    return Completed(placed)
+    return Completed(await with_issued(engine.stores, placed))
 
 
 async def _gave_up(engine: Panier, holdings: Holdings, quote: Quote, attempt: Attempt, refund: str = "") -> bool:
@@ -325,14 +327,16 @@ async def settle(engine: Panier, number: OrderNumber) -> Order | None:
     order, work = await gather(checkouts.order(number), checkouts.work_left(number))
     if order is not None and work:
         await _settle(engine, order, work)
-    return order
+    return await with_issued(engine.stores, order) if order is not None else None
 
 
 async def _settle(engine: Panier, order: Order, work: str) -> None:
     """Do what the outbox says is to be done for an order. What lies in other slots is done all at once."""
     holdings = Holdings(engine.stores, order.quote)
     if PLACING in work.split():
-        steps: list[Awaitable[object]] = [holdings.post(order.number), post_earned(engine, order)]
+        steps: list[Awaitable[object]] = [
+            *(holdings.post(order.number), post_earned(engine, order), issue(engine.stores, order)),
+        ]
         if order.customer:
             steps.append(engine.stores.checkouts.list_for(order.customer, order.number, order.placed_ms))
             steps.append(engine.stores.customers.release(order.customer, order.quote.cart.id))
@@ -341,6 +345,7 @@ async def _settle(engine: Panier, order: Order, work: str) -> None:
         # First what it spent comes back, so that there is something to take what it earned from.
         await holdings.give_back(points_given_back(engine, order))
         await take_back_earned(engine, order)
+        await make_void(engine.stores, order)
     await count_order(engine, order, cancelled=CANCELLING in work.split())
     engine.reached(Step.POSTED)
     await engine.stores.checkouts.finished(order.number, work)
@@ -396,7 +401,8 @@ def _freeze_for(cart: Cart, quote: QuoteId) -> Freeze | None:
 async def find_order(engine: Panier, caller: Caller, number: OrderNumber) -> Order | None:
     """Return an order that the caller may see: its customer, members of its cart, and staff by scope."""
     order = await engine.stores.checkouts.order(number)
-    return order if order is not None and may_see_order(caller, order) else None
+    seen = order is not None and may_see_order(caller, order)
+    return await with_issued(engine.stores, order) if order is not None and seen else None
 
 
 async def orders_of(engine: Panier, caller: Caller, customer: CustomerId) -> list[OrderNumber]:

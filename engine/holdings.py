@@ -192,6 +192,10 @@ def points_error(there: int) -> UserError:
 
 def limit_error(limit: Limit) -> UserError:
     """Return what to say of a limit that is used up."""
+    if limit.kind is LimitKind.VOUCHER:
+        return UserError(
+            UserErrorCode.LIMIT_REACHED, f"the code `{limit.subject}` is used by now, or not good any more"
+        )
     what = "the money" if limit.kind is LimitKind.BUDGET else "the number of uses"
     return UserError(
         UserErrorCode.LIMIT_REACHED, f"{what} that the promotion `{limit.promotion}` is limited to is spent"

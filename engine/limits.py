@@ -27,6 +27,8 @@ class LimitKind(StrEnum):
     """The subject is the day, ``2026-12-24``, by the calendar of the promotion."""
     PER_CODE = "code"
     """The subject is the canonical code; a ceiling of 1 makes it a code that can be used once."""
+    VOUCHER = "voucher"
+    """The subject is the canonical code that an order brought, of no promotion: it can be used once."""
     STAMPS = "stamps"
     """The subject is the card and its customer, amounts are stamps: what is counted lies in the account of the card."""
     BUDGET = "budget"
@@ -44,6 +46,11 @@ class Limit:
     promotion: PromotionId
     kind: LimitKind
     subject: str = ""
+
+
+def voucher_limit(code: str) -> Limit:
+    """Return the counter of a code that an order brought, whatever promotions it unlocks."""
+    return Limit(PromotionId(""), LimitKind.VOUCHER, code)
 
 
 def card_of(card: str, customer: CustomerId) -> str:

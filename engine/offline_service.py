@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from engine.callers import Caller, CallerKind, Scope
 from engine.cart.commands import Command, Op
-from engine.cart.model import Cart, CodeEntry, Facts, Role
+from engine.cart.model import Cart, Facts, Role
 from engine.cart.offline import BelievedCart
 from engine.cart.refusals import argument_of, sentence_of
 from engine.cart.snapshot import CartSnapshot, taken_along
@@ -36,12 +36,13 @@ from engine.pricing.sales import (
 from engine.pricing.since import SinceSeen, since_seen
 from engine.pricing.too_large import amounts_too_large
 from engine.rules.evaluate import evaluate
-from engine.rules.uses import allowances, closed_by, limits_at_issue, uses_told
+from engine.rules.uses import allowances, closed_by, limited_by, limits_at_issue, uses_told
 from engine.sale_points import post_points_of_sale, spendable_points
 from engine.service import Admit, Panier, actor_of, read_operation
 from engine.storage.offline import Applied, LateEdit, NewSale, NotApplied, Overshoot
 from engine.types import CartId, InstantMs, OperationId, PromotionId
 from engine.viewing import seen_of
+from engine.vouchers import looked_up
 
 SNAPSHOT_S: Final = 24 * 60 * 60
 SNAPSHOT_S_LEAST: Final = 60
@@ -174,6 +175,7 @@ async def sync(
         return SyncResult(errors=(UserError(UserErrorCode.TOO_MANY_OPERATIONS, message, ("operations",)),))
     loaded, believed = engine.snapshot, BelievedCart(snapshot.cart)
     read = _Reading(engine, believed, operations)
+    await read.begin()
     actor = actor_of(caller, loaded.shop)
     answer = await engine.stores.offline.sync(snapshot.cart.id, actor, snapshot.expires_ms, read.edits())
     results = read.results(answer.results, answer.cart)
@@ -239,10 +241,12 @@ async def post_sale(engine: Panier, cart_id: CartId, sale_id: str) -> None:
     given: Counter[PromotionId] = Counter()
     for told in kept.sale.uses:
         given[told.promotion] += told.amount_minor
+    basket = await _basket_of_sale(engine, cart_id, kept)
     beyond = [
-        use.limit.promotion
-        for use in uses_told(_basket_of_sale(engine, cart_id, kept), snapshot.ruleset, given)
+        promotion
+        for use in uses_told(basket, snapshot.ruleset, given)
         if await stores.uses.post_beyond(use, f"sale-{cart_id}-{sale_id}", f"{cart_id}/{sale_id}")
+        for promotion in limited_by(use.limit, basket, snapshot.ruleset, given)
     ]
     missing = await post_points_of_sale(engine, cart_id, kept, known.came_ms)
     await stores.offline.posted(cart_id, sale_id, Overshoot(tuple(dict.fromkeys(beyond)), missing))
@@ -265,17 +269,21 @@ class _Reading:
         self._believed = believed
         self._operations = operations
         self._read: dict[str, _Read] = {}
-        for each in operations:
+
+    async def begin(self) -> None:
+        """Check all operations; round trips only for codes that orders may have brought."""
+        for each in self._operations:
             # One that is named twice was done once by the device, too.
             if each.id not in self._read:
-                self._read[each.id] = self._checked(each)
+                self._read[each.id] = await self._checked(each)
 
-    def _checked(self, asked: LateOperation) -> _Read:
+    async def _checked(self, asked: LateOperation) -> _Read:
         operation = read_operation(asked.id)
         if isinstance(operation, UserError):
             return _Read(fault=operation)
         try:
-            command = asked.admit(self._engine.snapshot.shop, self._engine.limits, operation)
+            admitted = asked.admit(self._engine.snapshot.shop, self._engine.limits, operation)
+            command = await looked_up(self._engine.stores, admitted)
             return _Read(command, self._believed.done(command))
         except RefusedError as refused:
             return _Read(fault=refused.errors[0])
@@ -347,12 +355,18 @@ def _checked(engine: Panier, taken: CartSnapshot, sale: Sale) -> Verified:
     return verified(sale, sold, evaluate(basket, loaded.ruleset))
 
 
-def _basket_of_sale(engine: Panier, cart_id: CartId, kept: KeptSale) -> Basket:
-    """Return what the limits of a sale go by: whose cart it was, where, when and with which codes."""
+async def _basket_of_sale(engine: Panier, cart_id: CartId, kept: KeptSale) -> Basket:
+    """Return what the limits of a sale go by: whose cart it was, where, when and with which codes.
+
+    What became of a code that an order brought is left out: the till did not know, and gave what it is for.
+    """
     whose, sale, shop = kept.sold_for, kept.sale, engine.snapshot.shop
     facts = Facts(whose.customer) if whose.customer else None
     try:
-        codes = tuple([CodeEntry(*code) for code in admit_codes(sale.codes, engine.limits).codes])
+        known = await looked_up(engine.stores, admit_codes(sale.codes, engine.limits))
+        codes = tuple(
+            replace(code, voucher=code.voucher and replace(code.voucher, ended=None)) for code in known.entries()
+        )
     except RefusedError:
         codes = ()
     cart = Cart(cart_id, 0, (), whose.channel, whose.store, shop.locales[0], facts=facts, codes=codes)

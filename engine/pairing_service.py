@@ -8,8 +8,8 @@ be had, the code is anybody's again.
 from dataclasses import dataclass
 
 from engine.callers import Caller, CallerKind
-from engine.cart.commands import AdmitScreen
 from engine.cart.handoff import Access, HandoffCode, Pairing, Place, read_code
+from engine.cart.members import AdmitScreen
 from engine.errors import RefusedError, UserError, UserErrorCode
 from engine.handoff_service import EXHAUSTED, UNKNOWN, attempt
 from engine.membership import carts_of, leave

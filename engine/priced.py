@@ -22,7 +22,7 @@ from engine.rules.gift_choices import GiftChoice, gift_choices, open_choices
 from engine.rules.losses import Loss, loss_notices, losses
 from engine.rules.priced_lately import PricedLately
 from engine.rules.ruleset import Ruleset
-from engine.rules.uses import closed_limits
+from engine.rules.uses import closed_limits, without_used
 from engine.types import (
     EPOCH,
     ChannelId,
@@ -100,7 +100,10 @@ class PricedCart:
             return replace(self._before.basket, as_of_ms=self.as_of_ms)
         basket = build_basket(self.cart, self.snapshot.shop, self.as_of_ms)
         short = {**self.snapshot.short, **self.short}
-        return replace(basket, closed=closed_limits(basket, self.snapshot.ruleset, short)) if short else basket
+        if not short:
+            return basket
+        basket = without_used(basket, short)
+        return replace(basket, closed=closed_limits(basket, self.snapshot.ruleset, short))
 
     @cached_property
     def evaluation(self) -> Evaluation:

@@ -23,14 +23,13 @@ from engine.cart.commands import (
     RefreshBalance,
     RefreshFacts,
     RemoveAdjustment,
-    StayOnScreen,
     as_asked,
     content_version,
 )
 from engine.cart.draw import draw_of
 from engine.cart.handoff import discretion_towards
 from engine.cart.history import with_history
-from engine.cart.members import SignIn
+from engine.cart.members import SignIn, StayOnScreen
 from engine.cart.merging import MergeReport
 from engine.cart.model import Cart, Facts, LogEntry, Member, Role
 from engine.cart.refusals import argument_of, sentence_of
@@ -54,6 +53,7 @@ from engine.types import (
     OperationId,
     StoreId,
 )
+from engine.vouchers import looked_up
 
 OPERATION_ID_LENGTH_MAX = 128
 _NOT_ACTIVE = frozenset({UserErrorCode.CART_NOT_FOUND, UserErrorCode.CART_SOLD, UserErrorCode.CART_ORDERED})
@@ -195,7 +195,8 @@ class Panier:
             return Changed(errors=refused.errors)
         if not command.ops():
             return Changed(errors=(UserError(UserErrorCode.NOTHING_TO_DO, "the request changes nothing"),))
-        edit = Edit(self._actor(caller, scope), operation, command.ops(), content=_content(command))
+        content, command = _content(command), await looked_up(self.stores, command)
+        edit = Edit(self._actor(caller, scope), operation, command.ops(), content=content)
         return _changed(await self.stores.carts.commit(cart_id, edit), snapshot, command)
 
     async def adjust(
@@ -410,10 +411,11 @@ class Panier:
             facts=facts,
             draw=draw_of(caller.member),
         )
+        commands = [await looked_up(self.stores, command) for command in new.commands]
         edit = Edit(
             self._actor(caller),
             operation,
-            [*_ops(new.commands), *(sharing.ops() if sharing else ())],
+            [*_ops(commands), *(sharing.ops() if sharing else ())],
             _content(new),
             encode_new_cart(cart),
             adopt=caller.customer is not None,

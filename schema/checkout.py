@@ -19,12 +19,13 @@ from engine.checkout_service import (
 )
 from engine.priced import Snapshot
 from engine.types import CartId, CustomerId, OrderNumber
+from engine.vouchers import vouchers_of
 from schema.context import Info
 from schema.ids import key_of
 from schema.mutations import CartPayloadView, UserErrorView
 from schema.scalars import DecimalText
 from schema.types.cart import CartView
-from schema.types.checkout import OrderConnectionView, OrderView, QuoteView, quote_key
+from schema.types.checkout import IssuedCodeView, OrderConnectionView, OrderView, QuoteView, quote_key
 from schema.types.paging import page_of
 from schema.views import field, object_type
 
@@ -108,7 +109,7 @@ class CheckoutQueries:
 
     @field("An order by its number, for those who took part in it and staff with scope `cart:read` or `checkout`.")
     async def order(self, info: Info, number: str) -> OrderView | None:
-        """Two round trips to the store."""
+        """Two round trips to the store, and two more where it brought codes."""
         caller = info.context.known_caller()
         order = await find_order(info.context.engine, caller, OrderNumber(number))
         return OrderView(order, info.context.engine.snapshot, caller) if order else None
@@ -123,6 +124,16 @@ class CheckoutQueries:
         page = page_of(await orders_of(engine, caller, customer) if customer else [], first, after)
         found = [await find_order(engine, caller, number) for number in page.items]
         return OrderConnectionView(page, [OrderView(order, engine.snapshot, caller) for order in found if order])
+
+    @field(
+        "The codes for later carts that a customer's orders brought and that have not expired, the next to do so "
+        "first: the caller's own, or any with scope `cart:read`."
+    )
+    async def issued_codes(self, info: Info, customer_id: ID | None = None) -> list[IssuedCodeView]:
+        """Three round trips to the store."""
+        caller, stores = info.context.known_caller(), info.context.engine.stores
+        customer = CustomerId(customer_id) if customer_id is not None else caller.customer
+        return [IssuedCodeView(each) for each in await vouchers_of(stores, caller, customer)] if customer else []
 
 
 @strawberry.type

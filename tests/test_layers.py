@@ -50,8 +50,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "engine.sharing": (*CORE, "engine.storage"),
     "engine.priced": CORE,
     "engine.spendable": (*CORE, "engine.callers", "engine.loyalty.account", "engine.storage"),
+    "engine.vouchers": (*CORE, "engine.callers", "engine.checkout", "engine.storage"),
     "engine.service": (
         "engine.priced",
+        "engine.vouchers",
         *CORE,
         "engine.callers",
         "engine.storage",
@@ -84,6 +86,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "engine.offline_service": (
         *CORE,
+        "engine.vouchers",
         "engine.sale_points",
         "engine.callers",
         "engine.storage",
@@ -146,6 +149,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "engine.holdings": (*BASE, *LEDGER, "engine.checkout", "engine.spendable", "engine.storage"),
     "engine.checkout_service": (
         "engine.standing",
+        "engine.vouchers",
         *CORE,
         "engine.holdings",
         "engine.loyalty_service",
@@ -185,6 +189,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "engine.signed_snapshots",
         "engine.checkout",
         "engine.checkout_service",
+        "engine.vouchers",
         "engine.loyalty_service",
         "engine.family_service",
         "engine.burning_service",

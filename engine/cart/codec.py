@@ -75,6 +75,8 @@ from engine.cart.model import (
     Sold,
     Transfer,
     TransferState,
+    Voucher,
+    VoucherEnd,
 )
 from engine.cart.viewing import Seen, SeenLine, Viewer
 from engine.errors import PanierError
@@ -158,7 +160,7 @@ def decode_cart(blob: bytes, at_ms: InstantMs = EPOCH) -> Cart:
         store=store,
         locale=packed["l"],
         lines=tuple([_line(line, places, created) for line in packed["n"]]),
-        codes=tuple([CodeEntry(canonical, entered) for canonical, entered in packed["k"]]),
+        codes=tuple([_code(*code) for code in packed["k"]]),
         fees=tuple([FeeChoice(fee, quantity) for fee, quantity in packed["f"]]),
         adjustments=tuple([_adjustment(each, places, created) for each in packed.get("j", ())]),
         gift_choices=dict(packed.get("g", ())),
@@ -268,6 +270,17 @@ def _line(packed: dict[str, Any], places: list[MemberId], created_ms: int) -> Li
     )
 
 
+def _code(canonical: str, entered: str, series: str = "", expires_ms: int = 0, ended: str = "") -> CodeEntry:
+    told = Voucher(series, InstantMs(expires_ms), VoucherEnd(ended) if ended else None) if series else None
+    return CodeEntry(canonical, entered, told)
+
+
+def _packed_code(code: CodeEntry) -> list[Plain]:
+    told = code.voucher
+    packed: list[Plain] = [code.canonical, code.entered]
+    return [*packed, told.series, told.expires_ms, told.ended or ""] if told else packed
+
+
 def _burn(packed: dict[str, Any], places: list[MemberId]) -> Burn:
     return Burn(packed.get("n"), packed["b"], places[packed["p"]])
 
@@ -303,7 +316,7 @@ def encode_content(cart: Cart) -> bytes:
     """
     packed: dict[str, Plain] = {
         "n": [_packed_line(line, cart) for line in cart.lines],
-        "k": [[code.canonical, code.entered] for code in cart.codes],
+        "k": [_packed_code(code) for code in cart.codes],
         "f": [[fee.fee, fee.quantity] for fee in cart.fees],
         "g": [[promotion, sku] for promotion, sku in cart.gift_choices.items()],
         "j": [_packed_adjustment(each, cart) for each in cart.adjustments],

@@ -1,6 +1,7 @@
 """Codes that shoppers type: one form to compare them in, and how codes are made that survive being read and typed."""
 
 import unicodedata
+from collections.abc import Callable
 from typing import Final
 
 CODE_LENGTH_MAX: Final = 64
@@ -9,6 +10,15 @@ CODE_LENGTH_MAX: Final = 64
 CODE_ALPHABET: Final = "23456789CDFGHJKMNPRTVWX"
 """What generated codes are made of: nothing that looks like something else (0 O, 1 I L, 2 Z, 5 S, 8 B, Q), no vowel
 that would make words. There are 23 characters, a prime number, which is what `check_character` needs."""
+
+SERIES: Final = "series:"
+"""What a rule begins with to name all codes of a series. No code that is typed has a colon."""
+
+VOUCHER_LENGTH: Final = 12
+"""Of the codes that orders bring, in characters: 49 bits by chance, and one that shows a typo."""
+
+SERIES_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}"
+"""What a series may be called."""
 
 _LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
 
@@ -32,6 +42,27 @@ def canonical_code(entered: str) -> str | None:
 def look_alike(canonical: str) -> str:
     """Return what a code looks like: the same text for all codes that differ only in O and 0, or in I, L and 1."""
     return canonical.translate(_LOOK_ALIKES)
+
+
+def series_word(series: str) -> str:
+    """Return what rules call the codes of a series."""
+    return SERIES + series
+
+
+def is_voucher(canonical: str) -> bool:
+    """Say whether a code can be one that an order brought: nobody is asked about others."""
+    return len(canonical) == VOUCHER_LENGTH and is_intact(canonical)
+
+
+def drawn_voucher(draw: Callable[[str], str]) -> str:
+    """Return a code for a later cart, in canonical form; `draw` takes a character of several by chance."""
+    body = "".join(draw(CODE_ALPHABET) for _ in range(VOUCHER_LENGTH - 1))
+    return body + check_character(body)
+
+
+def grouped(code: str) -> str:
+    """Return a code as people read it: in groups of four."""
+    return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
 
 
 def check_character(body: str) -> str:

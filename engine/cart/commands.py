@@ -7,12 +7,12 @@ checks requests against the shop first; the script `storage/lua/commit.lua` appl
 
 import hashlib
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
-from engine.cart.model import AdjustmentKind, DeliveryChoice, Facts
+from engine.cart.model import AdjustmentKind, CodeEntry, DeliveryChoice, Facts, Voucher
 from engine.types import (
     AdjustmentId,
     CartId,
@@ -168,13 +168,25 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class AddCodes:
-    """Add codes: pairs of (canonical, as entered). A code that is there already stays as it is."""
+    """Add codes: pairs of (canonical, as entered). A code that is there already stays as it was entered.
+
+    ``vouchers`` say what is known of those that orders brought, by the canonical code; it is looked up, not asked for.
+    """
 
     codes: tuple[tuple[str, str], ...]
+    vouchers: Mapping[str, Voucher] = field(default_factory=dict, repr=False)
 
     def ops(self) -> list[Op]:
         """One operation a code."""
-        return [["code", canonical, entered] for canonical, entered in self.codes]
+        return [["code", canonical, entered, *self._told(canonical)] for canonical, entered in self.codes]
+
+    def entries(self) -> tuple[CodeEntry, ...]:
+        """Return the codes as a cart holds them."""
+        return tuple(CodeEntry(canonical, entered, self.vouchers.get(canonical)) for canonical, entered in self.codes)
+
+    def _told(self, canonical: str) -> list[str | int]:
+        voucher = self.vouchers.get(canonical)
+        return [voucher.series, voucher.expires_ms, voucher.ended or ""] if voucher else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,28 +392,6 @@ class ChangeLease:
     def ops(self) -> list[Op]:
         """One operation."""
         return [["lease", self.change.value]]
-
-
-@dataclass(frozen=True, slots=True)
-class AdmitScreen:
-    """Give a screen a place among the members for a time, to edit or to read only. For the owner."""
-
-    screen: MemberId
-    edits: bool
-    stay_ms: int
-
-    def ops(self) -> list[Op]:
-        """One operation."""
-        return [["screen", self.screen, "e" if self.edits else "v", self.stay_ms]]
-
-
-@dataclass(frozen=True, slots=True)
-class StayOnScreen:
-    """Have a screen's time begin anew, because it is in use."""
-
-    def ops(self) -> list[Op]:
-        """One operation."""
-        return [["stay"]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,3 +173,25 @@ class LimitGroup:
 
 def _budget(budget: Budget | None) -> Plain:
     return [budget.amount_minor, budget.currency] if budget else False
+
+
+@dataclass(frozen=True, slots=True)
+class AdmitScreen:
+    """Give a screen a place among the members for a time, to edit or to read only. For the owner."""
+
+    screen: MemberId
+    edits: bool
+    stay_ms: int
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["screen", self.screen, "e" if self.edits else "v", self.stay_ms]]
+
+
+@dataclass(frozen=True, slots=True)
+class StayOnScreen:
+    """Have a screen's time begin anew, because it is in use."""
+
+    def ops(self) -> list[Op]:
+        """One operation."""
+        return [["stay"]]

@@ -124,12 +124,41 @@ class LineItem:
         return shares[0][1] if len(shares) == 1 else sum([share for _, share in shares])
 
 
+class VoucherEnd(StrEnum):
+    """Why a voucher is good for nothing any more."""
+
+    USED = "used"
+    EXPIRED = "expired"
+    VOID = "void"
+    """The order that brought it was cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """What is known of a code that an order brought: good for one later cart, before an instant.
+
+    ``series`` is what rules know it by. ``ended`` is how it was when the code was entered; a checkout looks again.
+    """
+
+    series: str
+    expires_ms: InstantMs
+    ended: VoucherEnd | None = None
+
+    def ended_at(self, at_ms: InstantMs) -> VoucherEnd | None:
+        """Return why it is good for nothing at an instant, None where it is good."""
+        return self.ended or (VoucherEnd.EXPIRED if at_ms >= self.expires_ms else None)
+
+
 @dataclass(frozen=True, slots=True)
 class CodeEntry:
-    """A code as the shopper typed it, and in the canonical form that rules compare."""
+    """A code as the shopper typed it, and in the canonical form that rules compare.
+
+    ``voucher`` is what is known of it where an order brought it, None for the codes that rules list.
+    """
 
     canonical: str
     entered: str
+    voucher: Voucher | None = None
 
 
 @dataclass(frozen=True, slots=True)

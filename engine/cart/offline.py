@@ -26,7 +26,7 @@ from engine.cart.commands import (
     SetContext,
     SetNote,
 )
-from engine.cart.model import QUANTITY_SCALE, Cart, CodeEntry, FeeChoice, LineItem
+from engine.cart.model import QUANTITY_SCALE, Cart, FeeChoice, LineItem
 from engine.errors import RefusedError, UserErrorCode
 from engine.types import LineId, MemberId
 
@@ -51,7 +51,7 @@ class BelievedCart:
         self._version = seen.version
         self._lines = {line.id: _Believed(_wish(line), line.quantity, dict(line.shares)) for line in seen.lines}
         self._fees = {fee.fee: fee.quantity for fee in seen.fees}
-        self._codes = {code.canonical: code.entered for code in seen.codes}
+        self._codes = {code.canonical: code for code in seen.codes}
         self._rest = seen
 
     def done(self, command: Command) -> list[Op]:
@@ -77,7 +77,7 @@ class BelievedCart:
         return replace(
             self._rest,
             lines=tuple(self._line(id_, line) for id_, line in self._lines.items() if line.quantity),
-            codes=tuple(CodeEntry(canonical, entered) for canonical, entered in self._codes.items()),
+            codes=tuple(self._codes.values()),
             fees=tuple(FeeChoice(fee, quantity) for fee, quantity in self._fees.items()),
         )
 
@@ -152,7 +152,7 @@ class BelievedCart:
 
     def _recoded(self, command: AddCodes | RemoveCodes) -> list[Op]:
         if isinstance(command, AddCodes):
-            self._codes = {**dict(command.codes), **self._codes}
+            self._codes = {**{code.canonical: code for code in command.entries()}, **self._codes}
             return command.ops()
         for code in command.codes:
             self._codes.pop(code, None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.cart.codes import CODE_ALPHABET, check_character
-from engine.cart.model import Cart
+from engine.cart.model import Cart, VoucherEnd
 from engine.limits import Use
 from engine.loyalty.account import AccountId
 from engine.pricing.evaluation import Evaluation
@@ -77,10 +77,21 @@ class Cancellation:
 
 
 @dataclass(frozen=True, slots=True)
+class IssuedVoucher:
+    """A code for a later cart that an order brought. ``ended`` is whether it was used or became void."""
+
+    code: str
+    series: str
+    expires_ms: InstantMs
+    ended: VoucherEnd | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """A quote that was paid for. ``refunds_due`` are references of payments that came on top.
 
     ``customer`` is whose cart it was when it was placed, None where a guest's: who signs in while paying is no guest.
+    ``issued`` is empty unless it was looked up (`engine.vouchers`).
     """
 
     number: OrderNumber
@@ -90,6 +101,7 @@ class Order:
     customer: CustomerId | None
     refunds_due: tuple[str, ...] = ()
     cancelled: Cancellation | None = None
+    issued: tuple[IssuedVoucher, ...] = ()
 
 
 def order_number(drawn: int) -> OrderNumber:

@@ -18,6 +18,7 @@ from engine.cart.model import (
     Facts,
     FeeChoice,
     LineItem,
+    Voucher,
 )
 from engine.limits import NOTHING_CLOSED, ClosedLimits
 from engine.money import AMOUNT_MINOR_MAX, ratio_of
@@ -132,6 +133,8 @@ class Basket:
     """Points that are to be spent."""
     closed: ClosedLimits = NOTHING_CLOSED
     """What limits leave of promotions."""
+    vouchers: Mapping[str, Voucher] = field(default_factory=dict)
+    """What is known of those of its codes that orders brought, by the canonical code."""
     join: Join = field(default=_unknown_product, repr=False, compare=False)
     """Prices a line that is not in the cart as if it were: what a gift would cost here."""
 
@@ -184,6 +187,7 @@ def build_basket(
         gift_choices=cart.gift_choices,
         burn=cart.burn,
         closed=closed,
+        vouchers={code.canonical: code.voucher for code in cart.codes if code.voucher is not None},
         join=joiner.join,
     )
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from engine.cart.codes import SERIES
 from engine.cart.commands import NewLine
 from engine.cart.draw import draw_of
 from engine.cart.model import (
@@ -374,14 +375,16 @@ class _Reader:
         return price_minor
 
     def _codes(self, codes: Sequence[str]) -> tuple[CodeEntry, ...]:
-        if not codes:
-            return ()
+        # A file has no store to ask, so it names the series of a code that an order brought.
+        series = tuple(CodeEntry(code, code) for code in dict.fromkeys(codes) if code.startswith(SERIES))
+        typed = [code for code in codes if not code.startswith(SERIES)]
+        if not typed:
+            return series
         try:
-            admitted = admit_codes(codes, _FILE_LIMITS).codes
+            return (*admit_codes(typed, _FILE_LIMITS).entries(), *series)
         except RefusedError as refused:
             self.errors += refused.errors
             return ()
-        return tuple(CodeEntry(canonical, entered) for canonical, entered in admitted)
 
     def _fees(self) -> tuple[FeeChoice, ...]:
         if not self.document.fees:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from engine.cart.commands import NewLine
-from engine.cart.model import QUANTITY_SCALE, Cart, CodeEntry, LineItem
+from engine.cart.model import QUANTITY_SCALE, Cart, LineItem
 from engine.cart.offline import line_item
 from engine.errors import RefusedError, UserError, UserErrorCode
 from engine.money import allocate, parse_amount
@@ -249,7 +249,9 @@ def sold_cart(seen: Cart, sale: Sale, shop: Shop, limits: Limits) -> SoldCart:
             quantity = line.quantity + (known.quantity if known else 0)
             lines[line.id] = replace(line, shares=((MemberId(""), quantity),))
         places.append(line.id)
-    codes = tuple(CodeEntry(*code) for code in admit_codes(sale.codes, limits).codes) if sale.codes else ()
+    told = {code.canonical: code for code in seen.codes}
+    entered = admit_codes(sale.codes, limits).entries() if sale.codes else ()
+    codes = tuple(told.get(code.canonical, code) for code in entered)
     cart = replace(
         seen, lines=tuple(lines.values()), codes=codes, payment_method=sale.payment_method or seen.payment_method
     )

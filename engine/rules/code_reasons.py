@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from engine.cart.model import VoucherEnd
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import CodeState, CodeVerdict, Evaluation, Outcome, OutcomeCode
 from engine.rules.explain import label_of, may_see, sentence
@@ -22,6 +23,11 @@ _RANKS: Mapping[OutcomeCode, int] = {
 }
 """What a shopper can do most about comes first; verdicts that are not listed stand in the middle."""
 _MIDDLE = 4
+_ENDED: Mapping[VoucherEnd, str] = {
+    VoucherEnd.USED: "it was used before",
+    VoucherEnd.EXPIRED: "it has expired",
+    VoucherEnd.VOID: "the order that it came with was cancelled",
+}
 _NOT_YET = 8
 _OVER = 10
 
@@ -33,6 +39,10 @@ def code_reason(verdict: CodeVerdict, basket: Basket, ruleset: Ruleset, *, staff
     """
     if verdict.state is CodeState.APPLIED:
         return ""
+    voucher = basket.vouchers.get(verdict.canonical)
+    ended = voucher.ended_at(basket.as_of_ms) if voucher else None
+    if ended is not None:
+        return _ENDED[ended]
     if verdict.state is CodeState.UNKNOWN:
         return "there is no such code, check how it is written"
     meant = ruleset.with_codes_meant(basket)

@@ -273,9 +273,9 @@ def _lost(promotion: CompiledPromotion, winner: PromotionId, tally: Tally) -> Ou
 def _code_verdicts(basket: Basket, ruleset: Ruleset, outcomes: Outcomes) -> tuple[CodeVerdict, ...]:
     verdicts = []
     for code in basket.codes:
-        unlocked = ruleset.by_code.get(ruleset.code_meant(code), ())
+        unlocked = ruleset.by_code.get(ruleset.word_meant(code, basket), ())
         of_code = tuple(outcomes[promotion.id] for promotion in unlocked if promotion.id in outcomes)
-        if not unlocked:
+        if not unlocked and code not in basket.vouchers:
             state = CodeState.UNKNOWN
         elif any(outcome.code in APPLIED for outcome in of_code):
             state = CodeState.APPLIED

@@ -183,7 +183,8 @@ class Promotion(Written):
     customers: Customers | None = None
     """Whom it is for; by default everybody."""
     codes: CodeWords | None = None
-    """Any one of these must be in the cart; case, spaces and dashes do not count."""
+    """Any one of these must be in the cart; case, spaces and dashes do not count. `series:next-visit` is any code of a
+    series that `issue_code` gives."""
     codes_from: Annotated[str, Field(min_length=1)] | None = None
     """A file with more codes, one a line: a path relative to this file."""
     tags: Words | None = None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
-from engine.cart.codes import look_alike
+from engine.cart.codes import look_alike, series_word
 from engine.money import Rounding
 from engine.pricing.basket import Basket
 from engine.pricing.shop import Store
@@ -133,9 +133,16 @@ class Ruleset:
         """Return the code that is meant: itself where it is known, else the only known one that looks the same."""
         return entered if entered in self.by_code else self.look_alikes.get(look_alike(entered)) or entered
 
+    def word_meant(self, code: str, basket: Basket) -> str:
+        """Return what a code of a basket stands for: of one that an order brought its series, as long as it is good."""
+        voucher = basket.vouchers.get(code)
+        if voucher is None:
+            return self.code_meant(code)
+        return code if voucher.ended_at(basket.as_of_ms) else series_word(voucher.series)
+
     def with_codes_meant(self, basket: Basket) -> Basket:
         """Return the basket with the codes that are meant in place of those that were typed."""
-        meant = tuple(dict.fromkeys(self.code_meant(code) for code in basket.codes))
+        meant = tuple(dict.fromkeys(self.word_meant(code, basket) for code in basket.codes))
         return basket if meant == basket.codes else replace(basket, codes=meant)
 
 

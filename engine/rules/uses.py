@@ -4,13 +4,16 @@ Both ways between the rules and the counters: `uses_of` says what a checkout has
 evaluation has to know. Promotions without limits have no part in either.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from engine.cart.codes import series_word
+from engine.cart.model import VoucherEnd
 from engine.cart.snapshot import Allowances
-from engine.limits import ClosedLimits, Closing, Limit, LimitKind, Use, card_of
+from engine.limits import ClosedLimits, Closing, Limit, LimitKind, Use, card_of, voucher_limit
 from engine.pricing.basket import Basket
 from engine.pricing.evaluation import Evaluation
 from engine.rules.evaluate import APPLIED
@@ -25,31 +28,46 @@ _BY_CHECKOUT: Final = frozenset({LimitKind.PER_CUSTOMER, LimitKind.PER_CODE, Lim
 def uses_of(basket: Basket, ruleset: Ruleset, evaluation: Evaluation) -> tuple[Use, ...]:
     """Return what an order of this evaluation uses, in the total order of its promotions.
 
-    A budget that gave nothing is not used, nor are uses of a promotion that did not apply.
+    A budget that gave nothing is not used, nor are uses of a promotion that did not apply. Of several codes of one
+    series, which orders brought, the first is used.
     """
     basket = ruleset.with_codes_meant(basket)
     applied = [ruleset.by_id[outcome.promotion] for outcome in evaluation.outcomes.values() if outcome.code in APPLIED]
+    applied.sort(key=lambda promotion: promotion.place)
     given: dict[PromotionId, int] = {}
     for discount in evaluation.discounts:
         given[discount.promotion] = given.get(discount.promotion, 0) + discount.amount_minor
-    return tuple(
+    counted = (
         use
-        for promotion in sorted(applied, key=lambda promotion: promotion.place)
+        for promotion in applied
         if promotion.written.limits is not None
         for use in _uses(promotion, promotion.written.limits, basket, given.get(promotion.id, 0))
     )
+    return (*counted, *_vouchers_used(applied, basket))
 
 
 def uses_told(basket: Basket, ruleset: Ruleset, given_minor: Mapping[PromotionId, int]) -> tuple[Use, ...]:
     """Return what a sale uses that says itself what each promotion gave; what has no limits here uses none."""
     basket = ruleset.with_codes_meant(basket)
     known = [(ruleset.by_id[id_], minor) for id_, minor in given_minor.items() if id_ in ruleset.by_id]
-    return tuple(
+    counted = (
         use
         for promotion, minor in known
         if promotion.written.limits is not None
         for use in _uses(promotion, promotion.written.limits, basket, minor)
     )
+    return (*counted, *_vouchers_used([promotion for promotion, _ in known], basket))
+
+
+def limited_by(
+    limit: Limit, basket: Basket, ruleset: Ruleset, given_minor: Mapping[PromotionId, int]
+) -> list[PromotionId]:
+    """Return the promotions of a sale that a limit is of: its own, or those that a code unlocked which it counts."""
+    voucher = basket.vouchers.get(limit.subject) if limit.kind is LimitKind.VOUCHER else None
+    if voucher is None:
+        return [limit.promotion]
+    unlocked = ruleset.by_code.get(series_word(voucher.series), ())
+    return [promotion.id for promotion in unlocked if promotion.id in given_minor]
 
 
 def allowances(ruleset: Ruleset, left: Mapping[Limit, int], points: int) -> Allowances:
@@ -129,6 +147,30 @@ def closed_limits(basket: Basket, ruleset: Ruleset, left: Mapping[Limit, int], v
     return ClosedLimits(closed, left_minor, version)
 
 
+def without_used(basket: Basket, left: Mapping[Limit, int]) -> Basket:
+    """Return the basket with the codes as used that orders brought and of which nothing is left."""
+    used = {limit.subject for limit, rest in left.items() if limit.kind is LimitKind.VOUCHER and rest <= 0}
+    if used.isdisjoint(basket.vouchers):
+        return basket
+    known = basket.vouchers.items()
+    vouchers = {code: replace(each, ended=VoucherEnd.USED) if code in used else each for code, each in known}
+    return replace(basket, vouchers=vouchers)
+
+
+def _vouchers_used(applied: Sequence[CompiledPromotion], basket: Basket) -> Iterator[Use]:
+    """Yield the use of each code that an order brought and without which a promotion would not have applied."""
+    words: set[str] = set()
+    for code, voucher in basket.vouchers.items():
+        word = series_word(voucher.series)
+        unlocked = [promotion for promotion in applied if word in promotion.unlocked_by]
+        if unlocked and word not in words and not voucher.ended_at(basket.as_of_ms):
+            words.add(word)
+            limits = [promotion.written.limits for promotion in unlocked]
+            yield Use(
+                voucher_limit(code), 1, returns=all(each is None or each.on_cancel == "return" for each in limits)
+            )
+
+
 def _limited(ruleset: Ruleset) -> Iterator[CompiledPromotion]:
     return (ruleset.promotions[place] for place in ruleset.limited_places)
 
@@ -170,6 +212,8 @@ def _subject(kind: LimitKind, promotion: CompiledPromotion, basket: Basket) -> s
             zone = ZoneInfo(promotion.written.active.timezone or basket.store.timezone)
             return datetime.fromtimestamp(basket.as_of_ms / 1000, zone).date().isoformat()
         case LimitKind.PER_CODE:
-            return next((code for code in basket.codes if code in promotion.unlocked_by), None)
+            word = next((code for code in basket.codes if code in promotion.unlocked_by), None)
+            of_series = (code for code, each in basket.vouchers.items() if series_word(each.series) == word)
+            return next(of_series, word)
         case _:
             return ""

@@ -5,7 +5,7 @@ for orders in an outbox of the partition: placing an order writes all of it in o
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ from engine.checkout.codec import decode_quote, encode_quote
 from engine.checkout.model import (
     ORDER_NUMBERS,
     Cancellation,
+    IssuedVoucher,
     Order,
     Quote,
     order_number,
@@ -271,6 +272,18 @@ class CheckoutStore:
         """Return which accounts get how many points of an order, empty where nothing is written down."""
         found = await self._connection.command("HGET", self._names.order(number), "earned")
         return msgpack.unpackb(found) if found else {}
+
+    async def issued_once(self, number: OrderNumber, codes: Sequence[IssuedVoucher]) -> tuple[IssuedVoucher, ...]:
+        """Write down which codes an order brings, unless that is written: then that counts."""
+        rows = [(each.code, each.series, each.expires_ms) for each in codes]
+        await self._connection.command("HSETNX", self._names.order(number), "issued", pack(rows))
+        return await self.issued(number)
+
+    async def issued(self, number: OrderNumber) -> tuple[IssuedVoucher, ...]:
+        """Return which codes an order brought, empty where nothing is written down."""
+        found = await self._connection.command("HGET", self._names.order(number), "issued")
+        rows = msgpack.unpackb(found) if found else ()
+        return tuple(IssuedVoucher(code, series, InstantMs(expires_ms)) for code, series, expires_ms in rows)
 
     async def _fields(self, key: str) -> Mapping[str, bytes]:
         found = await self._connection.command("HGETALL", key)

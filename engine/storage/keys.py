@@ -183,6 +183,16 @@ class KeyNames:
         """Return the key of an order, in the partition of its cart."""
         return f"{self._tag(self.partition_of_order(number))}:order:{number}"
 
+    def voucher(self, code: str) -> str:
+        """Return the key of a code that an order brought, in a partition of its own."""
+        name = f"{self.shop}:{code}"
+        return f"{self.partition(name)}:voucher:{name}"
+
+    def vouchers(self, customer: CustomerId) -> str:
+        """Return the key of the codes that a customer's orders brought."""
+        name = f"{self.shop}:{customer}"
+        return f"{self.partition(name)}:vouchers:{name}"
+
     def orders(self, customer: CustomerId) -> str:
         """Return the key of the numbers of a customer's orders."""
         name = f"{self.shop}:{customer}"

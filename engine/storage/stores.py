@@ -20,6 +20,7 @@ from engine.storage.phones import PhoneStore
 from engine.storage.pointers import PointerStore
 from engine.storage.uses import UseStore
 from engine.storage.viewers import ViewerStore
+from engine.storage.vouchers import VoucherStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Stores:
     checkouts: CheckoutStore
     ledger: LedgerStore
     uses: UseStore
+    vouchers: VoucherStore
 
     @classmethod
     def on(
@@ -73,4 +75,5 @@ class Stores:
             CheckoutStore(connection, names, log_length=known.log),
             ledger,
             UseStore(counters, ledger),
+            VoucherStore(connection, names),
         )

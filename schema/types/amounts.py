@@ -386,6 +386,11 @@ class CartCodeView:
         return self._verdict.state
 
     @property
+    def series(self) -> str | None:
+        """The series of a code that an order brought, by which rules know it; null for all others."""
+        return self._entry.voucher.series if self._entry.voucher else None
+
+    @property
     def reason(self) -> str | None:
         """Why it gives nothing, as an English sentence; null where it applies. The outcomes say it in codes."""
         reason = self._owner.code_reason(self._verdict, staff=self._staff)

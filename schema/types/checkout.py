@@ -3,9 +3,10 @@
 from strawberry import ID
 
 from engine.callers import Caller, Scope
+from engine.cart.codes import grouped
 from engine.cart.handoff import discretion_towards
-from engine.cart.model import Freeze
-from engine.checkout.model import Order
+from engine.cart.model import Freeze, VoucherEnd
+from engine.checkout.model import IssuedVoucher, Order
 from engine.checkout_service import QuotedCart
 from engine.priced import PricedCart, Snapshot
 from engine.types import CartId, InstantMs, OrderNumber, QuoteId
@@ -113,6 +114,41 @@ class QuoteView(PricedParts):
         return LineItemConnectionView(page_of(priced_lines(self._priced, self._discretion), first, after))
 
 
+@object_type("IssuedCode")
+class IssuedCodeView:
+    """A code for one later cart, which an order brought: whoever has it can use it, once."""
+
+    __slots__ = ("_issued",)
+
+    def __init__(self, issued: IssuedVoucher) -> None:
+        self._issued = issued
+
+    @property
+    def code(self) -> str:
+        """The code, in groups of four."""
+        return grouped(self._issued.code)
+
+    @property
+    def series(self) -> str:
+        """The series that promotions know it by."""
+        return self._issued.series
+
+    @property
+    def expires_at(self) -> InstantMs:
+        """From then on it is good for nothing."""
+        return self._issued.expires_ms
+
+    @property
+    def used(self) -> bool:
+        """Whether it was used for an order."""
+        return self._issued.ended is VoucherEnd.USED
+
+    @property
+    def void(self) -> bool:
+        """Whether the order that brought it was cancelled before it was used."""
+        return self._issued.ended is VoucherEnd.VOID
+
+
 @object_type("Order")
 class OrderView:
     """What was sold, for what."""
@@ -164,6 +200,15 @@ class OrderView:
     def cancel_reason(self) -> str | None:
         """Why it was taken back; null where it was not."""
         return self._order.cancelled.why if self._order.cancelled else None
+
+    @property
+    def issued_codes(self) -> list[IssuedCodeView]:
+        """The codes for later carts that it brought; for its customer, whoever began the checkout, and staff."""
+        viewer = self._viewer
+        is_customer = viewer.customer is not None and viewer.customer == self._order.customer
+        if not (is_customer or self._knows_payments or viewer.may(Scope.CART_READ)):
+            return []
+        return [IssuedCodeView(issued) for issued in self._order.issued]
 
     @property
     def _knows_payments(self) -> bool:

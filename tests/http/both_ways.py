@@ -43,7 +43,8 @@ READS = {
     *("stores.groups.read", "stores.pointers.groups_of", "stores.customers.shares_with"),
     *("cart", "active_cart", "superseded_cart", "log", "facts_of", "stores.viewers.seen", "stores.viewers.present"),
     *("stores.journeys.read", "stores.ledger.entries", "stores.ledger.account_of", "stores.ledger.settled"),
-    *("stores.checkouts.read", "stores.checkouts.order", "stores.checkouts.numbers_of"),
+    *("stores.checkouts.read", "stores.checkouts.order", "stores.checkouts.numbers_of", "stores.checkouts.issued"),
+    *("stores.vouchers.codes_of", "stores.vouchers.read", "stores.limits.read"),
 }
 """What the ordinary way may have been spared, where another field of the query failed before."""
 DRAWN = {"stores.handoffs.new_cart_id", "stores.merges.work_out"}
@@ -75,6 +76,7 @@ class Recording:
         self.snapshot = engine.snapshot
         self.last_refused = engine.last_refused
         self.limits = engine.limits
+        self.reached = engine.reached
         self.stores = _Recorded(self, "stores")
 
     def record(self) -> None:
@@ -253,6 +255,7 @@ def standing_still() -> Any:
         patch.setattr("schema.mutations.uuid", chance)
         patch.setattr("schema.errors.uuid", chance)
         patch.setattr("engine.membership.secrets", CHANCE)
+        patch.setattr("engine.vouchers.secrets", CHANCE)
         patch.setattr("engine.service.uuid", SimpleNamespace(uuid4=uuid4))
         yield
 

@@ -23,6 +23,12 @@ promotions:
     codes: [ONLY-ONE]
     limits: {total: 1}
     give: {order_amount_off: {amount: 1 EUR}}
+  - id: next-time
+    codes: [ONLY-ONE]
+    give: {issue_code: {series: next-visit, valid_days: 30}}
+  - id: back-again
+    codes: series:next-visit
+    give: {order_amount_off: {amount: 0.02 EUR}}
   - id: fifth
     limits: {stamps: {card: visits, take: 4}}
     give: {order_amount_off: {amount: 0.05 EUR}}

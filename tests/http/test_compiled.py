@@ -100,6 +100,23 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         staff,
         id=run(along, guest)["cartCreate"]["cart"]["id"],
     )
+    buys = run(
+        'mutation { cartCreate(input: {lines: [{sku: "oat"}]}, operationId: "FRESH-buys") { cart { id totals { total { amount } } } } }',
+        guest,
+    )["cartCreate"]["cart"]
+    quote = run(
+        "mutation($id: ID!, $total: Decimal!) { checkoutBegin(cartId: $id, expectedTotal: $total) { quote { id amountHash } } }",
+        guest,
+        id=buys["id"],
+        total=buys["totals"]["total"]["amount"],
+    )["checkoutBegin"]["quote"]
+    number = run(
+        'mutation($id: ID!, $hash: String!) { checkoutComplete(quoteId: $id, paymentReference: "p", amountHash: $hash)'
+        " { order { number issuedCodes { code series expiresAt used void } } } }",
+        guest,
+        id=quote["id"],
+        hash=quote["amountHash"],
+    )["checkoutComplete"]["order"]["number"]
     ways.engine.example = ways.loop.run(ways.engine.cart(GUEST, CartId(key_of(cart, "Cart"))))
     faulty = [cart_id("gone"), cart_id(AWAY), cart_id(BROKEN), cart_id(UNPRICED), cart_id(UNFIT), "", "é"]
     line_ids = [line["lineId"] for line in seen["lines"]["nodes"]]
@@ -147,7 +164,7 @@ def _populated(ways: BothWays) -> dict[str, list[Any]]:
         "total": ["1.20", "1"],
         "points": [50, -5, 0],
         "event": ["delivered", "x"],
-        "number": ["x"],
+        "number": [number, number, "x"],
         "from": ["ada", "ben"],
         "to": ["ada", "ben"],
     }

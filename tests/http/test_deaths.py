@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +15,10 @@ import httpx
 import pytest
 
 from engine.callers import Caller, CallerKind
+from engine.cart.codes import drawn_voucher
 from engine.checkout.steps import Step
 from engine.checkout_service import find_order
-from engine.limits import Limit, LimitKind, card_of
+from engine.limits import Limit, LimitKind, card_of, voucher_limit
 from engine.loyalty.account import account_of_customer, card_account
 from engine.loyalty.audit import faults_of
 from engine.loyalty.commands import Adjust, ReleaseHold
@@ -26,8 +29,10 @@ from engine.storage.connection import Connection
 from engine.storage.embedded import EmbeddedServer, EmbeddedServerError
 from engine.storage.keys import KeyNames
 from engine.storage.stores import Stores
+from engine.storage.vouchers import VoucherRecord
 from engine.sweeping import sweep
-from engine.types import CartId, CustomerId, OperationId, PromotionId
+from engine.types import CartId, CustomerId, InstantMs, OperationId, OrderNumber, PromotionId
+from engine.vouchers import vouchers_of
 from schema.auth import TokenAuthority
 from schema.ids import key_of
 from tests.http.dying import ATTEMPT_MS, RULES
@@ -70,12 +75,14 @@ def test_there_is_an_order_with_everything_posted_or_nothing(
 ) -> None:
     store = EmbeddedServer(tmp_path / "store")
     with store:
-        asyncio.run(_given(store.url))
+        brought = asyncio.run(_given(store.url))
         with dying_service(store.url, tmp_path / "shop", step) as url:
             client = Client(url, TokenAuthority(SECRET).mint(ADA, 600))
             client.run("{ loyaltyAccount { active } }")
             cart = client.run(
-                'mutation { cartCreate(input: {lines: [{sku: "milk", quantity: 2}], codes: ["only one"]})'
+                'mutation { cartCreate(input: {lines: [{sku: "milk", quantity: 2}], codes: ["only one", "'
+                + brought
+                + '"]})'
                 " { cart { id totals { total { amount } } } } }"
             )["cartCreate"]["cart"]
             cart = client.run(
@@ -89,17 +96,22 @@ def test_there_is_an_order_with_everything_posted_or_nothing(
             client.http.close()
         if store_dies:
             asyncio.run(_killed_and_back(store))
-        asyncio.run(_healed(store.url, small, CartId(key_of(cart["id"], "Cart"))))
+        asyncio.run(_healed(store.url, small, CartId(key_of(cart["id"], "Cart")), brought))
 
 
-async def _given(store_url: str) -> None:
-    """Give points and stamps to spend."""
+async def _given(store_url: str) -> str:
+    """Give points and stamps to spend, and a code that another order brought; return that."""
     connection = Connection(store_url, timeout_s=10)
     await connection.load()
     try:
-        ledger = Stores.on(connection, KeyNames(), CART_LIMITS).ledger
+        stores = Stores.on(connection, KeyNames(), CART_LIMITS)
+        ledger = stores.ledger
         await ledger.do(POINTS, Adjust(OperationId("given"), 20, "a present"))
         await ledger.do(CARD, Adjust(OperationId("given"), 4, "a present"))
+        code, now_ms = drawn_voucher(secrets.choice), InstantMs(time.time_ns() // 10**6)
+        record = VoucherRecord(code, "next-visit", InstantMs(now_ms + 10**9), OrderNumber("another"), None)
+        assert await stores.vouchers.add(record, now_ms)
+        return code
     finally:
         await connection.close()
 
@@ -120,7 +132,7 @@ async def _killed_and_back(store: EmbeddedServer) -> None:
     assert back != killed
 
 
-async def _healed(store_url: str, small: Snapshot, cart_id: CartId) -> None:
+async def _healed(store_url: str, small: Snapshot, cart_id: CartId, brought: str) -> None:
     """Sweep as the next process would, and look at what there is."""
     connection = Connection(store_url, timeout_s=10)
     await connection.load()
@@ -141,9 +153,13 @@ async def _healed(store_url: str, small: Snapshot, cart_id: CartId) -> None:
         if ordered is None:
             assert counted.spent == 0
             if freeze is not None:
+                await stores.limits.release(voucher_limit(brought), freeze.quote)
                 await stores.limits.release(SINGLE, freeze.quote)
                 (counted,) = await stores.limits.read([SINGLE])
                 assert counted.held == 0, "nothing is pinned: what is held lapses"
+            (voucher,) = await stores.limits.read([voucher_limit(brought)])
+            assert voucher.spent == 0
+            assert freeze is None or voucher.held == 0, "likewise"
             for hold in account.holds:
                 account = (await stores.ledger.do(POINTS, ReleaseHold(hold.id))).account
             assert (account.active, account.held) == (20, 0), "likewise"
@@ -156,6 +172,10 @@ async def _healed(store_url: str, small: Snapshot, cart_id: CartId) -> None:
             assert (card.active, card.held) == (1, 0), "four are taken, and the order brought one"
             order = await find_order(engine, ADA, ordered.number)
             assert order is not None
+            assert len(order.issued) == 1
+            assert await vouchers_of(stores, ADA, CustomerId("ada")) == order.issued
+            (voucher,) = await stores.limits.read([voucher_limit(brought)])
+            assert (voucher.spent, voucher.held) == (1, 0)
             assert await stores.checkouts.work_left(order.number) == ""
             assert await stores.checkouts.numbers_of(ADA.customer or "") == [order.number]  # type: ignore[arg-type]
         for each in (account, card):

@@ -178,7 +178,9 @@ def line_id(sku: str, options: dict[str, str], line_key: str) -> str:
 
 
 def canonical_code(entered: str) -> str:
-    """Return the form in which codes are compared."""
+    """Return the form in which codes are compared; the word of a series, which a file may state, is as it is."""
+    if entered.startswith("series:"):
+        return entered
     return entered.upper().replace(" ", "").replace("-", "").replace("\t", "")
 
 

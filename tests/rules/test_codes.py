@@ -40,6 +40,18 @@ def refused(load_folder: LoadFolder, codes: str, **files: str) -> list[Diagnosti
     return list(refusal.value.diagnostics)
 
 
+# series
+
+
+def test_a_series_is_named_as_it_is_issued(load_folder: LoadFolder) -> None:
+    example = "examples: [{cart: [{sku: milk}], expect: {outcome: applied}}]"  # with a code of the series
+    loaded = load_folder(f"codes: series:next-visit\n    {example}")
+    assert loaded.ruleset.by_code.keys() == {"series:next-visit"}
+    assert load_folder("codes: series:Next-Visit").ruleset.by_code.keys() == {"series:Next-Visit"}
+    (fault,) = refused(load_folder, "codes: ['series:next visit']")
+    assert fault.code == "invalid_series"
+
+
 # codes_from
 
 

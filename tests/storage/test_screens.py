@@ -7,9 +7,8 @@ import msgpack  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from engine.callers import Caller, CallerKind
-from engine.cart.commands import AdmitScreen, StayOnScreen
 from engine.cart.handoff import HandoffMode, Terms
-from engine.cart.members import HandOver, LimitMember
+from engine.cart.members import AdmitScreen, HandOver, LimitMember, StayOnScreen
 from engine.cart.model import Budget, Cart
 from engine.errors import RefusedError, UserErrorCode
 from engine.live import EventReason, LiveCarts

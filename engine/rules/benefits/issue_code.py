@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints, model_validator
 
+from engine.cart.codes import SERIES_PATTERN
 from engine.fields import ID_IN_WORDS
 from engine.pricing.evaluation import Target
 from engine.pricing.extras import CodeToIssue
@@ -11,14 +12,15 @@ from engine.pricing.tally import Proposal
 from engine.rules.selectors import Key
 from engine.rules.vocabulary import Benefit, CompileEnv, Propose
 
-Series = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"), ID_IN_WORDS]
+Series = Annotated[str, StringConstraints(pattern=f"^{SERIES_PATTERN}$"), ID_IN_WORDS]
 
 
 class IssueCode(Benefit):
     """Give a code for a later cart: one of a series, good for some days from the payment.
 
-    Pricing only says that a code is due (`codes_to_issue`); it is made when the cart is paid for. Nothing in this
-    cart gets cheaper, so it takes no `at_most`.
+    Pricing only says that a code is due (`codes_to_issue`); it is made when the cart is paid for. Whoever has it can
+    use it, once: it unlocks promotions that ask for `codes: series:next-visit`. Nothing in this cart gets cheaper, so
+    it takes no `at_most`.
     """
 
     word: ClassVar[str] = "issue_code"
@@ -29,7 +31,7 @@ class IssueCode(Benefit):
     carts: ClassVar[tuple[str, ...]] = ("{cart: [{sku: mug}], expect: {outcome: applied}}",)
 
     series: Series
-    """Which series the code is of: an id that the shop's systems know."""
+    """Which series the code is of: what other promotions know it by."""
     valid_days: int = Field(ge=1, le=3650)
     """How many days it is good for, from the payment."""
 

@@ -1,17 +1,25 @@
 """``codes``: what the shopper typed in."""
 
-from typing import Annotated, ClassVar
+import re
+from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from engine.cart.codes import canonical_code
+from engine.cart.codes import SERIES, SERIES_PATTERN, canonical_code
 from engine.fields import InWords
 from engine.pricing.evaluation import Shortfall
 from engine.rules.selectors import WORDS_SCHEMA, Key, listed
 from engine.rules.vocabulary import CompileEnv, Condition, LaneStart, Test
 
+_SERIES: Final = re.compile(SERIES_PATTERN)
+
 
 def _canonical(entered: str) -> str:
+    if entered.startswith(SERIES):
+        if not _SERIES.fullmatch(entered.removeprefix(SERIES)):
+            message = f"invalid_series: `{entered}` names no series; help: write it as `issue_code` does"
+            raise ValueError(message)
+        return entered
     code = canonical_code(entered)
     if code is None:
         raise ValueError(
@@ -25,9 +33,12 @@ CodeWords = Annotated[
     BeforeValidator(listed),
     Field(min_length=1),
     WORDS_SCHEMA,
-    InWords("codes", "one code, or a list of codes; case, spaces and dashes do not count"),
+    InWords(
+        "codes",
+        "one code, or a list of codes; case, spaces and dashes do not count; `series:x` is any code of the series `x`",
+    ),
 ]
-"""One code or a list of codes, in the form in which they are compared."""
+"""One code or a list of codes, in the form in which they are compared; `series:x` is any code of a series."""
 
 
 class Codes(Condition):

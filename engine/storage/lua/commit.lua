@@ -189,10 +189,15 @@ function apply.clear()
   put('note', nil)
 end
 
-function apply.code(canonical, entered)
-  if named(cart.k, canonical) then return end
-  if #cart.k >= limits.codes then return 'CODE_LIMIT' end
-  cart.k[#cart.k + 1] = {canonical, entered}
+-- Of a code that an order brought comes what is known of it, which is brought up to date when it is entered again.
+function apply.code(canonical, entered, series, expires, ended)
+  local code = named(cart.k, canonical)
+  if not code then
+    if #cart.k >= limits.codes then return 'CODE_LIMIT' end
+    code = {canonical, entered}
+    cart.k[#cart.k + 1] = code
+  end
+  if series then code[3], code[4], code[5] = series, expires, ended end
 end
 
 -- To take out offline what is gone meanwhile is agreed already: so with fees, of which only what was seen goes.
