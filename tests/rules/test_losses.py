@@ -209,7 +209,7 @@ def test_and_never_where_no_threshold_can_be_at_issue(load: Load, shop: Shop, mo
 
 def without(ruleset: Ruleset, promotion: str) -> Ruleset:
     others = [each.written for each in ruleset.promotions if each.id != promotion]
-    return compile_ruleset(others, ruleset.lanes, ruleset.rounding)
+    return compile_ruleset(others, ruleset.lanes, ruleset.rounding, ruleset.loyalty)
 
 
 quick = settings(
