@@ -58,13 +58,13 @@ def issued(caller: Client, number: str) -> list[dict[str, Any]]:
 
 
 def test_an_order_brings_a_code_for_the_next_one(issuing: Service) -> None:
-    phone, friend, other = (customer(issuing, name) for name in ("regular", "friend", "late"))
+    phone, friend, other = (customer(issuing, name) for name in ("code-regular", "code-friend", "code-rival"))
     number = bought(phone, "bring")
     (code,) = issued(phone, number)
     assert (code["series"], code["used"], code["void"]) == ("next-visit", False, False)
     assert phone.run(LIST)["issuedCodes"] == [code]
-    assert staff(issuing, "cart:read").run(LIST, customer="regular")["issuedCodes"] == [code]
-    assert friend.run(LIST, customer="regular")["issuedCodes"] == []
+    assert staff(issuing, "cart:read").run(LIST, customer="code-regular")["issuedCodes"] == [code]
+    assert friend.run(LIST, customer="code-regular")["issuedCodes"] == []
 
     cart = with_codes(friend, code["code"].lower())
     entered = code["code"].replace("-", "")
@@ -76,23 +76,23 @@ def test_an_order_brings_a_code_for_the_next_one(issuing: Service) -> None:
     assert (refused["quote"], codes(refused)) == (None, ["LIMIT_REACHED", "TOTAL_CHANGED"])
     paid(friend, quote)
     assert [(each["used"], each["void"]) for each in phone.run(LIST)["issuedCodes"]] == [(True, False)]
-    (told,) = with_codes(customer(issuing, "later"), entered)["codes"]
+    (told,) = with_codes(customer(issuing, "code-later"), entered)["codes"]
     assert (told["state"], told["reason"]) == ("NOT_APPLIED", "It was used before.")
 
 
 def test_a_cancelled_order_takes_its_code_along(issuing: Service) -> None:
-    phone = customer(issuing, "undecided")
+    phone = customer(issuing, "code-undecided")
     number = bought(phone, "bring")
     staff(issuing, "checkout").run(CANCEL_ORDER, number=number)
     (code,) = issued(phone, number)
     assert (code["used"], code["void"]) == (False, True)
-    (told,) = with_codes(customer(issuing, "late-too"), code["code"])["codes"]
+    (told,) = with_codes(customer(issuing, "code-late-too"), code["code"])["codes"]
     assert told["state"] == "NOT_APPLIED"
     assert told["reason"] == "The order that it came with was cancelled."
 
 
 def test_a_code_that_nobody_got_is_as_unknown_as_any(issuing: Service) -> None:
-    guessed, typed = with_codes(customer(issuing, "guesser"), "2345-6789-2342", "nonsense")["codes"]
+    guessed, typed = with_codes(customer(issuing, "code-guesser"), "2345-6789-2342", "nonsense")["codes"]
     assert (guessed["state"], guessed["reason"], guessed["series"]) == (
         typed["state"],
         typed["reason"],
